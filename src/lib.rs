@@ -1,0 +1,14 @@
+//! Runs people's scripts when ESI Leap fulfils, expires or deletes a lease.
+//!
+//! The modules, in the order of an event's journey:
+//!
+//! ```text
+//! source ──delivery──▶ decode ──event──▶ match ──planned runs──▶ accept (one transaction) ──▶ settle
+//!                         │                                          │
+//!                    quarantine ◀── undecodable                   journal
+//!                                                                    │
+//!                      record ◀──outcome── perform (script) ◀── claim due runs, one per key
+//! ```
+//!
+//! Intake and dispatch meet only in the journal: intake never waits for a script, and a script never
+//! holds a message. `ARCHITECTURE.md` says what must stay true.
