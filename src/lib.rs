@@ -12,3 +12,10 @@
 //!
 //! Intake and dispatch meet only in the journal: intake never waits for a script, and a script never
 //! holds a message. `ARCHITECTURE.md` says what must stay true.
+pub mod clock;
+pub mod event;
+pub mod notification;
+pub mod printable;
+pub mod retry;
+pub mod rules;
+pub mod run;

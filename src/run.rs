@@ -1,0 +1,211 @@
+//! A run's life as one pure function.
+//!
+//! A run is one rule matched by one event. Intake makes it `due`; dispatch, recovery and the
+//! operator move it on, and nobody does so except through [`State::after`].
+//!
+//! ```text
+//! due ──claim──▶ running ──succeed──▶ succeeded
+//!  ▲ ▲              ├─────fail──────▶ retryable ──wake──▶ due
+//!  │ └──interrupt───┤
+//!  │                ├─────discard───▶ discarded
+//!  │                └─────cancel────▶ cancelled
+//!  └──retry── succeeded, retryable, discarded, cancelled
+//! ```
+
+use std::fmt;
+use std::time::Duration;
+
+/// Where a run stands. The words are those of the command line and of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Waits for its turn: for the runs of its key before it, and for a free place.
+    Due,
+    /// An attempt is under way, or was when the process died.
+    Running,
+    /// An attempt ended with exit status 0. Final.
+    Succeeded,
+    /// An attempt failed; the next one has its time. The run keeps its place before later ones.
+    Retryable,
+    /// The last attempt failed and no further one is allowed. Final.
+    Discarded,
+    /// Given up because its rule is gone or switched off. Final.
+    Cancelled,
+}
+
+/// What can happen to a run, each with who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Dispatch starts an attempt.
+    Claim,
+    /// Dispatch: the attempt succeeded.
+    Succeed,
+    /// Dispatch: the attempt failed, another one follows.
+    Fail,
+    /// Dispatch: the attempt failed, and was the last.
+    Discard,
+    /// Dispatch on stopping, or recovery after a crash: the attempt never came to its end.
+    Interrupt,
+    /// Dispatch: the time of the next attempt has come.
+    Wake,
+    /// Dispatch: no rule of this name is in force any more.
+    Cancel,
+    /// The operator asks for another round.
+    Retry,
+}
+
+/// A step that the state does not allow: a defect of this program, never ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a run that is {state} cannot {step:?}")]
+pub struct IllegalStep {
+    /// Where the run stood.
+    pub state: State,
+    /// What was asked of it.
+    pub step: Step,
+}
+
+impl State {
+    /// Every state, in the order of a run's life.
+    pub const ALL: [Self; 6] = [
+        Self::Due,
+        Self::Running,
+        Self::Succeeded,
+        Self::Retryable,
+        Self::Discarded,
+        Self::Cancelled,
+    ];
+
+    /// The state after `step`.
+    ///
+    /// # Errors
+    /// [`IllegalStep`] if a run in this state cannot take it.
+    pub fn after(self, step: Step) -> Result<Self, IllegalStep> {
+        match (self, step) {
+            (Self::Due, Step::Claim) => Ok(Self::Running),
+            (Self::Running, Step::Succeed) => Ok(Self::Succeeded),
+            (Self::Running, Step::Fail) => Ok(Self::Retryable),
+            (Self::Running, Step::Discard) => Ok(Self::Discarded),
+            (Self::Running, Step::Cancel) => Ok(Self::Cancelled),
+            (Self::Running, Step::Interrupt)
+            | (Self::Retryable, Step::Wake | Step::Retry)
+            | (Self::Succeeded | Self::Discarded | Self::Cancelled, Step::Retry) => Ok(Self::Due),
+            (state, step) => Err(IllegalStep { state, step }),
+        }
+    }
+
+    /// Whether the run is over, unless the operator retries it.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Discarded | Self::Cancelled)
+    }
+
+    /// The word for this state.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Retryable => "retryable",
+            Self::Discarded => "discarded",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state that `word` names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How one attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The script exited with this status; 0 is success.
+    Exited(i32),
+    /// The script was ended by this signal.
+    Signalled(i32),
+    /// The script was ended because it ran longer than the rule's `timeout`.
+    TimedOut(Duration),
+    /// The script never started: not found, not executable, an argument that no process can take.
+    NotStarted(String),
+    /// The service stopped or died while the script ran.
+    Interrupted(String),
+}
+
+impl Outcome {
+    /// Whether the attempt did its work.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        *self == Self::Exited(0)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "exit status {status}"),
+            Self::Signalled(signal) => write!(f, "ended by signal {signal}"),
+            Self::TimedOut(limit) => write!(f, "ended after its time limit of {limit:?}"),
+            Self::NotStarted(why) => write!(f, "not started: {why}"),
+            Self::Interrupted(why) => write!(f, "interrupted: {why}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_of_state_and_step_is_decided_as_the_picture_says() {
+        use State::{Cancelled, Discarded, Due, Retryable, Running, Succeeded};
+        let legal = [
+            (Due, Step::Claim, Running),
+            (Running, Step::Succeed, Succeeded),
+            (Running, Step::Fail, Retryable),
+            (Running, Step::Discard, Discarded),
+            (Running, Step::Cancel, Cancelled),
+            (Running, Step::Interrupt, Due),
+            (Retryable, Step::Wake, Due),
+            (Succeeded, Step::Retry, Due),
+            (Retryable, Step::Retry, Due),
+            (Discarded, Step::Retry, Due),
+            (Cancelled, Step::Retry, Due),
+        ];
+        let steps = [
+            Step::Claim,
+            Step::Succeed,
+            Step::Fail,
+            Step::Discard,
+            Step::Interrupt,
+            Step::Wake,
+            Step::Cancel,
+            Step::Retry,
+        ];
+        for state in State::ALL {
+            for step in steps {
+                let expected = legal
+                    .iter()
+                    .find(|(from, by, _)| (*from, *by) == (state, step))
+                    .map(|(_, _, to)| *to)
+                    .ok_or(IllegalStep { state, step });
+                assert_eq!(state.after(step), expected, "{state} {step:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_and_states_are_one_to_one() {
+        for state in State::ALL {
+            assert_eq!(State::from_word(state.as_str()), Some(state));
+        }
+        assert_eq!(State::from_word("done"), None);
+    }
+}
