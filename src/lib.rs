@@ -14,6 +14,7 @@
 //! holds a message. `ARCHITECTURE.md` says what must stay true.
 pub mod clock;
 pub mod event;
+pub mod journal;
 pub mod notification;
 pub mod printable;
 pub mod retry;

@@ -1,0 +1,59 @@
+//! Why a journal could not do what it was asked, and whether trying again may help.
+
+use super::RunId;
+use crate::run::IllegalStep;
+
+/// Why a journal could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The disk is full, the file is busy, an I/O error: may go away by itself.
+    #[error("failed to {what} in the journal {path}: {source}")]
+    Unavailable {
+        /// What was tried.
+        what: &'static str,
+        /// The journal's file.
+        path: String,
+        /// What the database said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file is damaged, not ours, or of a newer version: somebody has to look.
+    #[error("{message}")]
+    Unusable {
+        /// What is wrong with which file.
+        message: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// Another service holds this journal.
+    #[error("the journal in {folder} is in use by another service (process {pid})")]
+    InUse {
+        /// The state folder.
+        folder: String,
+        /// The process id that the other one left, or `unknown`.
+        pid: String,
+    },
+    /// Nothing has this number.
+    #[error("there is no {what} {id} in the journal")]
+    Absent {
+        /// `run`, `open attempt of run` or `quarantined delivery`.
+        what: &'static str,
+        /// The number asked for.
+        id: i64,
+    },
+    /// A run was asked for a step that its state does not allow.
+    #[error("run {run}: {source}")]
+    Illegal {
+        /// The run.
+        run: RunId,
+        /// The state and the step.
+        source: IllegalStep,
+    },
+}
+
+impl JournalError {
+    /// Whether trying again later may help.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}

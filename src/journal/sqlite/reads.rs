@@ -1,0 +1,168 @@
+//! What people look at: runs, attempts, events and the quarantine; and the numbers.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::fault::Fault;
+use super::rows::{duration, optional_time, outcome, time};
+use super::steps::sql_limit;
+use crate::journal::{
+    AttemptRecord, Census, QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary,
+    Undecided,
+};
+use crate::run::State;
+
+/// The columns that [`summary`] reads, and that [`run`] adds two to.
+const SUMMARY: &str =
+    "SELECT r.id, r.state, r.rule, r.key, e.event_type, e.event_id, r.attempts, r.accepted_at,
+            r.due_at, r.finished_at, a.outcome, a.outcome_value, a.outcome_reason, e.body, e.source
+     FROM runs r JOIN events e ON e.id = r.event
+     LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts";
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
+    Ok(RunSummary {
+        id: row.get(0)?,
+        state: row.get(1)?,
+        rule: row.get(2)?,
+        key: row.get(3)?,
+        event_type: row.get(4)?,
+        event_id: row.get(5)?,
+        attempts: row.get(6)?,
+        accepted_at: time(row, 7)?,
+        due_at: optional_time(row, 8)?,
+        finished_at: optional_time(row, 9)?,
+        reason: outcome(row, 10)?.map(|outcome| outcome.to_string()),
+    })
+}
+
+/// The newest runs that `filter` lets through.
+pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunSummary>, Fault> {
+    let states: Vec<_> = filter
+        .states
+        .iter()
+        .map(|state| format!("'{state}'"))
+        .collect();
+    let states = if states.is_empty() {
+        String::new()
+    } else {
+        format!("AND r.state IN ({})", states.join(", "))
+    };
+    let sql = format!(
+        "{SUMMARY} WHERE (?1 IS NULL OR r.rule = ?1) AND (?2 IS NULL OR r.key = ?2) {states} ORDER BY r.id DESC LIMIT ?3"
+    );
+    let runs = connection
+        .prepare(&sql)?
+        .query_map(
+            params![filter.rule, filter.key, sql_limit(filter.limit)],
+            summary,
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(runs)
+}
+
+/// One run with its event and its attempts.
+pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault> {
+    let mut detail = connection
+        .prepare_cached(&format!("{SUMMARY} WHERE r.id = ?1"))?
+        .query_row([id], |row| {
+            Ok(RunDetail {
+                summary: summary(row)?,
+                event: row.get(13)?,
+                source: row.get(14)?,
+                attempts: Vec::new(),
+            })
+        })
+        .optional()?
+        .ok_or_else(|| Fault::absent("run", id))?;
+    let attempt = |row: &Row<'_>| {
+        Ok(AttemptRecord {
+            number: row.get(0)?,
+            started_at: time(row, 1)?,
+            ended_at: optional_time(row, 2)?,
+            duration: row.get::<_, Option<i64>>(3)?.map(duration),
+            outcome: outcome(row, 4)?,
+            output: row.get::<_, Option<Vec<u8>>>(7)?.unwrap_or_default(),
+            output_dropped: row.get::<_, i64>(8)?.cast_unsigned(),
+        })
+    };
+    detail.attempts = connection
+        .prepare_cached(
+            "SELECT number, started_at, ended_at, duration, outcome, outcome_value, outcome_reason, output, output_dropped
+             FROM attempts WHERE run = ?1 ORDER BY number",
+        )?
+        .query_map([id], attempt)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(detail)
+}
+
+/// The newest event with this id.
+pub(super) fn event(connection: &Connection, id: &str) -> Result<Option<String>, Fault> {
+    let body = connection
+        .prepare_cached("SELECT body FROM events WHERE event_id = ?1 ORDER BY id DESC LIMIT 1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    Ok(body)
+}
+
+const QUARANTINED: &str =
+    "SELECT id, arrived_at, source, origin, reason, body, size FROM quarantine";
+
+fn delivery(row: &Row<'_>) -> rusqlite::Result<Quarantined> {
+    Ok(Quarantined {
+        id: row.get(0)?,
+        arrived_at: time(row, 1)?,
+        delivery: Undecided {
+            source: row.get(2)?,
+            origin: row.get(3)?,
+            reason: row.get(4)?,
+            body: row.get(5)?,
+            size: row.get::<_, i64>(6)?.cast_unsigned(),
+        },
+    })
+}
+
+/// The newest quarantined deliveries.
+pub(super) fn quarantined(
+    connection: &Connection,
+    limit: usize,
+) -> Result<Vec<Quarantined>, Fault> {
+    let deliveries = connection
+        .prepare_cached(&format!("{QUARANTINED} ORDER BY id DESC LIMIT ?1"))?
+        .query_map([sql_limit(limit)], delivery)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(deliveries)
+}
+
+/// One quarantined delivery.
+pub(super) fn quarantined_one(
+    connection: &Connection,
+    id: QuarantineId,
+) -> Result<Quarantined, Fault> {
+    connection
+        .prepare_cached(&format!("{QUARANTINED} WHERE id = ?1"))?
+        .query_row([id], delivery)
+        .optional()?
+        .ok_or_else(|| Fault::absent("quarantined delivery", id))
+}
+
+/// One of the numbers that the triggers keep.
+pub(super) fn tally(connection: &Connection, name: &str) -> Result<u64, Fault> {
+    let number: i64 = connection
+        .prepare_cached("SELECT number FROM tally WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))?;
+    Ok(number.max(0).cast_unsigned())
+}
+
+/// The runs in each state, and what is in quarantine.
+pub(super) fn census(connection: &Connection) -> Result<Census, Fault> {
+    let mut census = Census {
+        quarantined: tally(connection, "quarantined")?,
+        ..Census::default()
+    };
+    for state in State::ALL {
+        let number = tally(connection, state.as_str())?;
+        if number > 0 {
+            census.runs.insert(state.as_str(), number);
+        }
+    }
+    Ok(census)
+}

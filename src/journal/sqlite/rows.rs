@@ -1,0 +1,97 @@
+//! How values lie in the columns: states as words, times as milliseconds, outcomes in three columns.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Row;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+use crate::run::{Outcome, State};
+
+/// A time as milliseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Millis(pub(super) Timestamp);
+
+impl ToSql for Millis {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.0.as_millisecond()))
+    }
+}
+
+impl FromSql for Millis {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let millis = value.as_i64()?;
+        Timestamp::from_millisecond(millis)
+            .map(Self)
+            .map_err(|_| FromSqlError::OutOfRange(millis))
+    }
+}
+
+impl ToSql for State {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.as_str()))
+    }
+}
+
+impl FromSql for State {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        Self::from_word(word)
+            .ok_or_else(|| FromSqlError::Other(format!("`{word}` is no state of a run").into()))
+    }
+}
+
+/// A duration in whole milliseconds.
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds as a duration; none are negative.
+pub(super) fn duration(millis: i64) -> Duration {
+    Duration::from_millis(millis.max(0).cast_unsigned())
+}
+
+/// The columns `outcome`, `outcome_value` and `outcome_reason`.
+pub(super) fn outcome_columns(outcome: &Outcome) -> (&'static str, Option<i64>, Option<&str>) {
+    match outcome {
+        Outcome::Exited(status) => ("exited", Some(i64::from(*status)), None),
+        Outcome::Signalled(signal) => ("signalled", Some(i64::from(*signal)), None),
+        Outcome::TimedOut(limit) => ("timed out", Some(millis(*limit)), None),
+        Outcome::NotStarted(why) => ("not started", None, Some(why)),
+        Outcome::Interrupted(why) => ("interrupted", None, Some(why)),
+    }
+}
+
+/// The outcome in the three columns from `first` on; `None` for an attempt that is under way.
+pub(super) fn outcome(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Outcome>> {
+    let Some(word) = row.get::<_, Option<String>>(first)? else {
+        return Ok(None);
+    };
+    let outcome = match word.as_str() {
+        "exited" => Outcome::Exited(row.get(first + 1)?),
+        "signalled" => Outcome::Signalled(row.get(first + 1)?),
+        "timed out" => Outcome::TimedOut(duration(row.get(first + 1)?)),
+        "not started" => Outcome::NotStarted(row.get(first + 2)?),
+        "interrupted" => Outcome::Interrupted(row.get(first + 2)?),
+        word => {
+            let error = format!("`{word}` is no outcome of an attempt").into();
+            return Err(rusqlite::Error::FromSqlConversionFailure(
+                first,
+                rusqlite::types::Type::Text,
+                error,
+            ));
+        }
+    };
+    Ok(Some(outcome))
+}
+
+/// The time in column `index`.
+pub(super) fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
+    row.get::<_, Millis>(index).map(|millis| millis.0)
+}
+
+/// The time in column `index`, if there is one.
+pub(super) fn optional_time(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
+    row.get::<_, Option<Millis>>(index)
+        .map(|millis| millis.map(|millis| millis.0))
+}

@@ -1,0 +1,124 @@
+//! Opens the database, and brings the tables of an older version up to this one.
+//!
+//! What is not ours is never written to: application id and version are looked at first.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::Access;
+use super::fault::{self, Fault};
+use crate::journal::JournalError;
+
+/// Marks a database as a journal: `ESIJ`.
+const APPLICATION_ID: i32 = 0x4553_494A;
+
+/// What leads from each version to the next, beginning with an empty file.
+const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+
+/// How long to wait for another process that is writing.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Opens the journal at `path`, which must exist, if only as an empty file.
+pub(super) fn open(path: &Path, access: Access) -> Result<Connection, JournalError> {
+    connect(path, access).map_err(|fault| fault.told("open the database", path))
+}
+
+fn connect(path: &Path, access: Access) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let found = version(&connection, path)?;
+    if found == 0 && access == Access::Beside {
+        return Err(fault::none_yet(path).into());
+    }
+    if found < MIGRATIONS.len() && access == Access::Beside {
+        return Err(Fault::from(JournalError::Unusable {
+            message: format!(
+                "the journal {} is of version {found}, but this program works with version {}",
+                path.display(),
+                MIGRATIONS.len()
+            ),
+            remedy: "restart the service with this program; it brings the journal up to date"
+                .to_owned(),
+        }));
+    }
+    configure(&connection, path)?;
+    for (from, sql) in MIGRATIONS.iter().enumerate().skip(found) {
+        // Nobody else migrates meanwhile: the service's lock is held.
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE;\n{sql}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {};\nCOMMIT;",
+            from + 1
+        ))?;
+    }
+    Ok(connection)
+}
+
+/// The version of the tables, 0 for an empty file; or why this file is not to be touched.
+fn version(connection: &Connection, path: &Path) -> Result<usize, Fault> {
+    let number =
+        |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if (application, version, tables) == (0, 0, 0) {
+        return Ok(0);
+    }
+    if application != APPLICATION_ID {
+        return Err(Fault::from(JournalError::Unusable {
+            message: format!(
+                "{} is the database of another program, not a journal",
+                path.display()
+            ),
+            remedy: fault::elsewhere(),
+        }));
+    }
+    match usize::try_from(version) {
+        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        _ => Err(Fault::from(JournalError::Unusable {
+            message: format!(
+                "the journal {} is of version {version}, but this program knows versions up to {}",
+                path.display(),
+                MIGRATIONS.len()
+            ),
+            remedy: "install the program that wrote it, or a newer one".to_owned(),
+        })),
+    }
+}
+
+/// Settings that hold for a connection, except for the journal mode, which stays with the file.
+fn configure(connection: &Connection, path: &Path) -> Result<(), Fault> {
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Fault::from(JournalError::Unusable {
+            message: format!(
+                "the file system of {} cannot hold a write-ahead log",
+                path.display()
+            ),
+            remedy: "set `state_dir` to a folder on a local disk".to_owned(),
+        }));
+    }
+    // FULL: a commit that was answered survives a power cut. What savepoints keep to undo stays in
+    // memory: in temporary files it would be nine tenths of all that is written. The cache is
+    // small, since the kernel's does the same work; the log is cut back after a flood.
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -4096;
+         PRAGMA journal_size_limit = 16777216;",
+    )?;
+    Ok(())
+}
+
+/// The journal's random name.
+pub(super) fn name(connection: &Connection, path: &Path) -> Result<String, JournalError> {
+    connection
+        .query_row("SELECT value FROM meta WHERE name = 'name'", [], |row| {
+            row.get(0)
+        })
+        .map_err(|error| Fault::from(error).told("read the name", path))
+}

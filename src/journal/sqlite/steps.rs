@@ -1,0 +1,323 @@
+//! A run's way from claim to record, and whose turn it is.
+//!
+//! Every change of a state is [`State::after`], and every change of a turn is [`give_turn`].
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::accept::reopen_event;
+use super::fault::Fault;
+use super::rows::{Millis, millis, outcome_columns, time};
+use crate::journal::{AttemptEnd, Claimed, ClaimedRun, OpenAttempt, ProcessIdentity, RunId};
+use crate::run::{State, Step};
+
+/// The fewest retries that one claim wakes, if so many are due.
+const WAKE: usize = 64;
+
+/// Retries whose time has come, longest due first.
+pub(super) const TO_WAKE: &str =
+    "SELECT id FROM runs WHERE turn = 1 AND state = 'retryable' AND due_at <= ?1
+     ORDER BY due_at LIMIT ?2";
+
+/// What can be claimed, in order of acceptance.
+pub(super) const TO_CLAIM: &str =
+    "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key, e.body FROM runs r JOIN events e ON e.id = r.event
+     WHERE r.turn = 1 AND r.state = 'due' ORDER BY r.id LIMIT ?1";
+
+/// The first retry that has to wait.
+pub(super) const NEXT_DUE: &str =
+    "SELECT due_at FROM runs WHERE turn = 1 AND state = 'retryable' AND due_at > ?1
+     ORDER BY due_at LIMIT 1";
+
+/// The run that has the turn of a key.
+pub(super) const HAS_TURN: &str = "SELECT id, state FROM runs WHERE key = ?1 AND turn = 1";
+
+/// The oldest unfinished run of a key.
+pub(super) const FIRST: &str =
+    "SELECT id FROM runs WHERE key = ?1 AND finished_at IS NULL ORDER BY id LIMIT 1";
+
+/// The attempts that have not ended.
+pub(super) const OPEN: &str =
+    "SELECT a.run, a.number, r.rule, a.started_at, a.pid, a.start_ticks, a.boot_id
+     FROM attempts a JOIN runs r ON r.id = a.run WHERE a.ended_at IS NULL ORDER BY a.run";
+
+/// Retries that would come later than their own delay from now; of either turn, so that the index
+/// serves.
+pub(super) const BRING_FORWARD: &str = "UPDATE runs SET due_at = ?1 + retry_in
+     WHERE state = 'retryable' AND turn IN (0, 1) AND due_at > ?1 + retry_in";
+
+/// Gives the turn of `key` to whom it belongs: to the running run, else to the oldest unfinished one.
+pub(super) fn give_turn(connection: &Connection, key: &str) -> rusqlite::Result<()> {
+    let holder = connection
+        .prepare_cached(HAS_TURN)?
+        .query_row([key], |row| {
+            Ok((row.get::<_, RunId>(0)?, row.get::<_, State>(1)?))
+        })
+        .optional()?;
+    if let Some((_, State::Running)) = holder {
+        return Ok(());
+    }
+    let holder = holder.map(|(id, _)| id);
+    let first: Option<RunId> = connection
+        .prepare_cached(FIRST)?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    if holder == first {
+        return Ok(());
+    }
+    let mut set = connection.prepare_cached("UPDATE runs SET turn = ?2 WHERE id = ?1")?;
+    if let Some(holder) = holder {
+        set.execute(params![holder, 0])?;
+    }
+    if let Some(first) = first {
+        set.execute(params![first, 1])?;
+    }
+    Ok(())
+}
+
+/// Wakes what has become due, and claims up to `limit` runs.
+///
+/// Only so many retries are woken at a time that a claim costs the same with fifty thousand of them
+/// due as with fifty; the ones that are left are the next ones to wake.
+pub(super) fn claim(
+    connection: &Connection,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Claimed, Fault> {
+    let mut claimed = Claimed {
+        runs: Vec::new(),
+        next_due: None,
+    };
+    if limit > 0 {
+        wake(connection, limit.max(WAKE), now)?;
+        claimed.runs = connection
+            .prepare_cached(TO_CLAIM)?
+            .query_map([sql_limit(limit)], claimed_run)?
+            .collect::<rusqlite::Result<_>>()?;
+    }
+    for run in &claimed.runs {
+        let state = after(run.id, State::Due, Step::Claim)?;
+        let changed = connection
+            .prepare_cached(
+                "UPDATE runs SET state = ?3, attempts = ?4 WHERE id = ?1 AND state = ?2",
+            )?
+            .execute(params![run.id, State::Due, state, run.attempt])?;
+        expect_one(changed)?;
+        connection
+            .prepare_cached("INSERT INTO attempts (run, number, started_at) VALUES (?1, ?2, ?3)")?
+            .execute(params![run.id, run.attempt, Millis(now)])?;
+    }
+    claimed.next_due = connection
+        .prepare_cached(NEXT_DUE)?
+        .query_row([Millis(now)], |row| time(row, 0))
+        .optional()?;
+    Ok(claimed)
+}
+
+fn wake(connection: &Connection, limit: usize, now: Timestamp) -> Result<(), Fault> {
+    let woken: Vec<RunId> = connection
+        .prepare_cached(TO_WAKE)?
+        .query_map(params![Millis(now), sql_limit(limit)], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for run in woken {
+        let state = after(run, State::Retryable, Step::Wake)?;
+        let changed = connection
+            .prepare_cached(
+                "UPDATE runs SET state = ?3, due_at = NULL, retry_in = NULL WHERE id = ?1 AND state = ?2",
+            )?
+            .execute(params![run, State::Retryable, state])?;
+        expect_one(changed)?;
+    }
+    Ok(())
+}
+
+fn claimed_run(row: &Row<'_>) -> rusqlite::Result<ClaimedRun> {
+    Ok(ClaimedRun {
+        id: row.get(0)?,
+        attempt: row.get(1)?,
+        failures: row.get(2)?,
+        rule: row.get(3)?,
+        key: row.get(4)?,
+        event: row.get(5)?,
+    })
+}
+
+/// Notes which process performs an attempt.
+pub(super) fn started(
+    connection: &Connection,
+    run: RunId,
+    attempt: u32,
+    process: &ProcessIdentity,
+) -> Result<(), Fault> {
+    let ProcessIdentity {
+        pid,
+        start_ticks,
+        boot_id,
+    } = process;
+    let changed = connection
+        .prepare_cached(
+            "UPDATE attempts SET pid = ?3, start_ticks = ?4, boot_id = ?5
+             WHERE run = ?1 AND number = ?2 AND ended_at IS NULL",
+        )?
+        .execute(params![
+            run,
+            attempt,
+            pid,
+            start_ticks.cast_signed(),
+            boot_id
+        ])?;
+    if changed == 0 {
+        Err(Fault::absent("open attempt of run", run))
+    } else {
+        Ok(())
+    }
+}
+
+/// Closes an attempt and moves its run on.
+pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fault> {
+    let run = end.run;
+    let (event, key, from) = standing(connection, run)?;
+    let state = after(run, from, end.step)?;
+    let ended_at = Millis(end.ended_at);
+    let (outcome, value, reason) = outcome_columns(&end.outcome);
+    let closed = connection
+        .prepare_cached(
+            "UPDATE attempts SET ended_at = ?3, duration = ?4, outcome = ?5, outcome_value = ?6,
+                 outcome_reason = ?7, output = ?8, output_dropped = ?9
+             WHERE run = ?1 AND number = ?2 AND ended_at IS NULL",
+        )?
+        .execute(params![
+            run,
+            end.attempt,
+            ended_at,
+            millis(end.duration),
+            outcome,
+            value,
+            reason,
+            end.output,
+            end.output_dropped.cast_signed()
+        ])?;
+    if closed == 0 {
+        return Err(Fault::absent("open attempt of run", run));
+    }
+    let failed = matches!(end.step, Step::Fail | Step::Discard);
+    let retry_in = (state == State::Retryable).then(|| end.retry_in.unwrap_or_default());
+    let due_at = retry_in.map(|delay| Millis(after_delay(end.ended_at, delay)));
+    let finished_at = state.is_final().then_some(ended_at);
+    let changed = connection
+        .prepare_cached(
+            "UPDATE runs SET state = ?3, failures = failures + ?4, due_at = ?5, retry_in = ?6,
+                 finished_at = ?7, turn = ?8
+             WHERE id = ?1 AND state = ?2",
+        )?
+        .execute(params![
+            run,
+            from,
+            state,
+            failed,
+            due_at,
+            retry_in.map(millis),
+            finished_at,
+            !state.is_final()
+        ])?;
+    expect_one(changed)?;
+    if state.is_final() {
+        connection
+            .prepare_cached(
+                "UPDATE events SET finished_at = ?2 WHERE id = ?1
+                 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND finished_at IS NULL)",
+            )?
+            .execute(params![event, ended_at])?;
+    }
+    give_turn(connection, &key)?;
+    Ok(())
+}
+
+/// The end of time, if the sum is beyond it.
+fn after_delay(at: Timestamp, delay: Duration) -> Timestamp {
+    at.saturating_add(delay).unwrap_or(Timestamp::MAX)
+}
+
+/// Makes runs due again for another round of attempts.
+pub(super) fn retry(connection: &Connection, mut runs: Vec<RunId>) -> Result<(), Fault> {
+    runs.sort_unstable();
+    runs.dedup();
+    for run in runs {
+        let (event, key, from) = standing(connection, run)?;
+        let state = after(run, from, Step::Retry)?;
+        let changed = connection
+            .prepare_cached(
+                "UPDATE runs SET state = ?3, failures = 0, due_at = NULL, retry_in = NULL, finished_at = NULL
+                 WHERE id = ?1 AND state = ?2",
+            )?
+            .execute(params![run, from, state])?;
+        expect_one(changed)?;
+        reopen_event(connection, event)?;
+        give_turn(connection, &key)?;
+    }
+    Ok(())
+}
+
+/// The attempts that have not ended.
+pub(super) fn open_attempts(connection: &Connection) -> Result<Vec<OpenAttempt>, Fault> {
+    let attempt = |row: &Row<'_>| {
+        let process = match (row.get(4)?, row.get::<_, Option<i64>>(5)?, row.get(6)?) {
+            (Some(pid), Some(ticks), Some(boot_id)) => Some(ProcessIdentity {
+                pid,
+                start_ticks: ticks.cast_unsigned(),
+                boot_id,
+            }),
+            _ => None,
+        };
+        Ok(OpenAttempt {
+            run: row.get(0)?,
+            attempt: row.get(1)?,
+            rule: row.get(2)?,
+            started_at: time(row, 3)?,
+            process,
+        })
+    };
+    let attempts = connection
+        .prepare_cached(OPEN)?
+        .query_map([], attempt)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(attempts)
+}
+
+/// Lets no retry wait longer than its own delay from `now`.
+pub(super) fn clock_stepped(connection: &Connection, now: Timestamp) -> Result<(), Fault> {
+    connection
+        .prepare_cached(BRING_FORWARD)?
+        .execute([Millis(now)])?;
+    Ok(())
+}
+
+/// The event of a run, its key and its state.
+fn standing(connection: &Connection, run: RunId) -> Result<(i64, String, State), Fault> {
+    connection
+        .prepare_cached("SELECT event, key, state FROM runs WHERE id = ?1")?
+        .query_row([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?
+        .ok_or_else(|| Fault::absent("run", run))
+}
+
+fn after(run: RunId, from: State, step: Step) -> Result<State, Fault> {
+    from.after(step)
+        .map_err(|source| Fault::illegal(run, source))
+}
+
+/// The state was read in the same transaction, so a row that is not there any more is damage.
+fn expect_one(changed: usize) -> rusqlite::Result<()> {
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(rusqlite::Error::StatementChangedRows(changed))
+    }
+}
+
+/// A `LIMIT`, which is a signed number.
+pub(super) fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

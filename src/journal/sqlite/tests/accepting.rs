@@ -1,0 +1,194 @@
+//! Identity: what comes again makes nothing twice.
+
+use super::{accept, at, claim_one, end, event, journal, state, undecided};
+use crate::journal::{Accepted, Entry, Journal, JournalError, RunFilter};
+use crate::run::{State, Step};
+
+#[tokio::test]
+async fn one_event_and_one_rule_make_one_run() {
+    // Each case builds on those before: the rules that match, and how many runs are new.
+    type Planned<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&str, Planned<'_>, Option<usize>); 7] = [
+        ("a", &[("create", "n1"), ("tell", "n1")], Some(2)),
+        ("a", &[("create", "n1"), ("tell", "n1")], None),
+        ("a", &[("create", "n1"), ("late", "n1")], Some(1)),
+        ("a", &[], None),
+        ("b", &[], Some(0)),
+        ("b", &[("create", "n2")], Some(1)),
+        ("c", &[("twice", "n3"), ("twice", "n3")], Some(1)),
+    ];
+    let (_folder, journal) = journal();
+    for (id, runs, new) in cases {
+        let answer = journal
+            .accept(vec![Entry::Event(event(id, runs))], at(0))
+            .await
+            .unwrap();
+        match (&answer[..], new) {
+            ([Accepted::Known], None) => {}
+            ([Accepted::Runs(made)], Some(new)) => assert_eq!(made.len(), new, "{id} {runs:?}"),
+            other => panic!("{id} {runs:?}: {other:?}"),
+        }
+    }
+    let listed = journal
+        .runs(RunFilter {
+            limit: 100,
+            ..RunFilter::default()
+        })
+        .await
+        .unwrap();
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|run| (run.event_id.as_str(), run.rule.as_str()))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            ("c", "twice"),
+            ("b", "create"),
+            ("a", "late"),
+            ("a", "tell"),
+            ("a", "create")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_same_id_of_another_source_is_another_event() {
+    let (_folder, journal) = journal();
+    accept(&journal, "7", &[("r", "k")], 0).await;
+    let mut other = event("7", &[("r", "k")]);
+    other.source = "history".to_owned();
+    other.body = "{\"from\":\"history\"}".to_owned();
+    let answer = journal
+        .accept(vec![Entry::Event(other)], at(1))
+        .await
+        .unwrap();
+    assert_eq!(answer, [Accepted::Runs(vec![2])]);
+    assert_eq!(
+        journal.event("7".to_owned()).await.unwrap().as_deref(),
+        Some("{\"from\":\"history\"}")
+    );
+    assert_eq!(journal.event("8".to_owned()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_batch_is_answered_in_order_even_with_duplicates_in_it() {
+    let (_folder, journal) = journal();
+    let batch = vec![
+        Entry::Event(event("a", &[("r", "k")])),
+        Entry::Quarantine(undecided("junk")),
+        Entry::Event(event("a", &[("r", "k")])),
+        Entry::Quarantine(undecided("junk")),
+        Entry::Event(event("b", &[("r", "k")])),
+    ];
+    let expected = [
+        Accepted::Runs(vec![1]),
+        Accepted::Quarantined(1),
+        Accepted::Known,
+        Accepted::Quarantined(1),
+        Accepted::Runs(vec![2]),
+    ];
+    assert_eq!(journal.accept(batch, at(0)).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn only_exactly_the_same_delivery_is_quarantined_once() {
+    let (_folder, journal) = journal();
+    let first = undecided("junk");
+    let mut seen = vec![first.clone()];
+    let mut longer = first.clone();
+    longer.size = 1_000_000;
+    let mut elsewhere = first.clone();
+    elsewhere.origin = "esi_leap.error".to_owned();
+    seen.extend([longer, elsewhere, undecided("junl")]);
+    for round in 0..2 {
+        for (delivery, id) in seen.iter().zip(1..) {
+            let answer = journal
+                .accept(vec![Entry::Quarantine(delivery.clone())], at(round))
+                .await
+                .unwrap();
+            assert_eq!(answer, [Accepted::Quarantined(id)], "{delivery:?}");
+        }
+    }
+    let kept = journal.quarantined(3).await.unwrap();
+    assert_eq!(
+        kept.iter().map(|kept| kept.id).collect::<Vec<_>>(),
+        [4, 3, 2]
+    );
+    let one = journal.quarantined_one(2).await.unwrap();
+    assert_eq!((one.arrived_at, &one.delivery), (at(0), &seen[1]));
+    assert_eq!(journal.census().await.unwrap().quarantined, 4);
+}
+
+#[tokio::test]
+async fn release_takes_out_of_quarantine_what_it_accepts() {
+    let (_folder, journal) = journal();
+    journal
+        .accept(vec![Entry::Quarantine(undecided("junk"))], at(0))
+        .await
+        .unwrap();
+    let planned = event("a", &[("r", "k")]);
+    assert_eq!(
+        journal.release(1, planned.clone(), at(1)).await.unwrap(),
+        Accepted::Runs(vec![1])
+    );
+    assert_eq!(journal.census().await.unwrap().quarantined, 0);
+    let again = journal
+        .release(1, event("b", &[("r", "k")]), at(2))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        again.to_string(),
+        "there is no quarantined delivery 1 in the journal"
+    );
+    assert_eq!(
+        journal.event("b".to_owned()).await.unwrap(),
+        None,
+        "nothing of it is accepted"
+    );
+    assert!(matches!(
+        journal.quarantined_one(1).await,
+        Err(JournalError::Absent { id: 1, .. })
+    ));
+    // What was accepted from the bus meanwhile is known; the delivery goes all the same.
+    journal
+        .accept(vec![Entry::Quarantine(undecided("junk"))], at(3))
+        .await
+        .unwrap();
+    assert_eq!(
+        journal.release(2, planned, at(4)).await.unwrap(),
+        Accepted::Known
+    );
+    assert_eq!(journal.census().await.unwrap().quarantined, 0);
+}
+
+#[tokio::test]
+async fn a_rule_that_matches_later_reopens_a_finished_event() {
+    let (_folder, journal) = journal();
+    accept(&journal, "a", &[("r", "k")], 0).await;
+    let run = claim_one(&journal, 0).await;
+    journal
+        .record(end(run.id, 1, Step::Succeed, 1))
+        .await
+        .unwrap();
+    let more = accept(&journal, "a", &[("r", "k"), ("new", "k")], 2).await;
+    assert_eq!(state(&journal, more[0]).await, State::Due);
+    assert_eq!(claim_one(&journal, 2).await.rule, "new");
+}
+
+#[tokio::test]
+async fn text_is_kept_as_it_is() {
+    let (_folder, journal) = journal();
+    let mut odd = event("ä'\";--\n\u{0}x", &[("rule \u{1f600}", "$(key)\u{0}`;")]);
+    odd.body = "{\"a\":\"\\u0000 ' \u{2028}\"}".to_owned();
+    journal
+        .accept(vec![Entry::Event(odd.clone())], at(0))
+        .await
+        .unwrap();
+    let run = claim_one(&journal, 0).await;
+    assert_eq!(
+        (&run.rule, &run.key, &run.event),
+        (&odd.runs[0].rule, &odd.runs[0].key, &odd.body)
+    );
+    assert_eq!(journal.run(run.id).await.unwrap().summary.event_id, odd.id);
+}

@@ -1,0 +1,188 @@
+//! What the beginning and the end of an attempt leave behind.
+
+use std::time::Duration;
+
+use super::{accept, at, claim, claim_one, end, journal, state, summary};
+use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::{Journal, JournalError, ProcessIdentity};
+use crate::run::{Outcome, State, Step};
+
+#[tokio::test]
+async fn each_step_leaves_the_run_as_it_should() {
+    // The step; the state, failures, due time and finish after it.
+    let cases = [
+        (Step::Succeed, State::Succeeded, 0, None, Some(at(5))),
+        (Step::Fail, State::Retryable, 1, Some(at(15)), None),
+        (Step::Discard, State::Discarded, 1, None, Some(at(5))),
+        (Step::Interrupt, State::Due, 0, None, None),
+        (Step::Cancel, State::Cancelled, 0, None, Some(at(5))),
+    ];
+    for (step, expected, failures, due_at, finished_at) in cases {
+        let (_folder, journal) = journal();
+        accept(&journal, "a", &[("r", "k")], 0).await;
+        claim_one(&journal, 0).await;
+        journal.record(end(1, 1, step, 5)).await.unwrap();
+        let run = summary(&journal, 1).await;
+        assert_eq!(
+            (run.state, run.due_at, run.finished_at),
+            (expected, due_at, finished_at),
+            "{step:?}"
+        );
+        assert_eq!(
+            run.reason,
+            Some(end(1, 1, step, 5).outcome.to_string()),
+            "{step:?}"
+        );
+        if !expected.is_final() {
+            let again = claim_one(&journal, 100).await;
+            assert_eq!((again.attempt, again.failures), (2, failures), "{step:?}");
+        }
+        let census = journal.census().await.unwrap();
+        let now = if expected.is_final() {
+            expected
+        } else {
+            State::Running
+        };
+        assert_eq!(
+            census.runs.into_iter().collect::<Vec<_>>(),
+            [(now.as_str(), 1)],
+            "{step:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_ends_once_and_only_if_it_began() {
+    let (_folder, journal) = journal();
+    accept(&journal, "a", &[("r", "k")], 0).await;
+    let refused = |run, attempt, step| {
+        let journal = journal.clone();
+        async move {
+            journal
+                .record(end(run, attempt, step, 1))
+                .await
+                .unwrap_err()
+                .to_string()
+        }
+    };
+    assert_eq!(
+        refused(1, 1, Step::Succeed).await,
+        "run 1: a run that is due cannot Succeed"
+    );
+    assert_eq!(
+        refused(9, 1, Step::Succeed).await,
+        "there is no run 9 in the journal"
+    );
+    claim_one(&journal, 0).await;
+    assert_eq!(
+        refused(1, 2, Step::Succeed).await,
+        "there is no open attempt of run 1 in the journal"
+    );
+    assert_eq!(
+        refused(1, 1, Step::Wake).await,
+        "run 1: a run that is running cannot Wake"
+    );
+    journal.record(end(1, 1, Step::Fail, 0)).await.unwrap();
+    claim_one(&journal, 10).await;
+    assert_eq!(
+        refused(1, 1, Step::Fail).await,
+        "there is no open attempt of run 1 in the journal"
+    );
+    assert_eq!(state(&journal, 1).await, State::Running);
+    journal.record(end(1, 2, Step::Succeed, 11)).await.unwrap();
+    assert_eq!(
+        refused(1, 2, Step::Succeed).await,
+        "run 1: a run that is succeeded cannot Succeed"
+    );
+}
+
+#[tokio::test]
+async fn attempts_are_kept_with_all_that_is_known_of_them() {
+    let (_folder, journal) = journal();
+    accept(&journal, "a", &[("r", "k")], 0).await;
+    let outcomes = [
+        Outcome::Exited(-1),
+        Outcome::Signalled(9),
+        Outcome::TimedOut(Duration::from_millis(2500)),
+        Outcome::NotStarted("no such file".to_owned()),
+        Outcome::Interrupted("the service died".to_owned()),
+    ];
+    for (outcome, attempt) in outcomes.iter().zip(1..) {
+        claim_one(&journal, 100 * i64::from(attempt)).await;
+        let mut end = end(1, attempt, Step::Fail, 100 * i64::from(attempt) + 1);
+        end.outcome = outcome.clone();
+        end.output = vec![0, 0xff, b'x'];
+        end.output_dropped = u64::MAX;
+        journal.record(end).await.unwrap();
+    }
+    claim_one(&journal, 900).await;
+    let detail = journal.run(1).await.unwrap();
+    assert_eq!(
+        (detail.source.as_str(), detail.event.as_str()),
+        ("bus", "{\"id\":\"a\"}")
+    );
+    assert_eq!(detail.summary.attempts, 6);
+    assert_eq!(detail.summary.reason, None, "the last attempt runs");
+    for ((record, outcome), number) in detail.attempts.iter().zip(&outcomes).zip(1..) {
+        assert_eq!(
+            (record.number, record.outcome.as_ref()),
+            (number, Some(outcome))
+        );
+        let seconds = 100 * i64::from(number);
+        assert_eq!(
+            (record.started_at, record.ended_at),
+            (at(seconds), Some(at(seconds + 1)))
+        );
+        assert_eq!(record.duration, Some(Duration::from_millis(1500)));
+        assert_eq!(
+            (&record.output[..], record.output_dropped),
+            (&[0, 0xff, b'x'][..], u64::MAX)
+        );
+    }
+    let running = detail.attempts.last().unwrap();
+    assert_eq!(
+        (running.number, running.ended_at, running.outcome.as_ref()),
+        (6, None, None)
+    );
+}
+
+#[tokio::test]
+async fn open_attempts_survive_with_their_process() {
+    let (folder, journal) = journal();
+    accept(&journal, "a", &[("r", "n1")], 0).await;
+    accept(&journal, "b", &[("s", "n2")], 0).await;
+    assert_eq!(claim(&journal, 2, 3).await, [1, 2]);
+    let process = ProcessIdentity {
+        pid: 4711,
+        start_ticks: u64::MAX - 1,
+        boot_id: "boot".to_owned(),
+    };
+    journal.started(1, 1, process.clone()).await.unwrap();
+    let absent = journal.started(1, 2, process.clone()).await.unwrap_err();
+    assert!(
+        matches!(absent, JournalError::Absent { id: 1, .. }),
+        "{absent}"
+    );
+    drop(journal);
+
+    let journal = SqliteJournal::open(folder.path(), Access::Service).unwrap();
+    let open = journal.open_attempts().await.unwrap();
+    let found: Vec<_> = open
+        .iter()
+        .map(|open| (open.run, open.attempt, open.rule.as_str(), &open.process))
+        .collect();
+    assert_eq!(found, [(1, 1, "r", &Some(process)), (2, 1, "s", &None)]);
+    assert_eq!(open[0].started_at, at(3));
+    assert!(
+        claim(&journal, 9, 4).await.is_empty(),
+        "they are running until somebody says otherwise"
+    );
+    for open in open {
+        journal
+            .record(end(open.run, open.attempt, Step::Interrupt, 5))
+            .await
+            .unwrap();
+    }
+    assert_eq!(journal.open_attempts().await.unwrap(), []);
+    assert_eq!(claim(&journal, 9, 5).await, [1, 2]);
+}

@@ -1,0 +1,220 @@
+//! Who may start, and in which order.
+
+use super::{accept, at, claim, claim_one, end, journal, state, summary};
+use crate::journal::{Journal, JournalError, RunFilter};
+use crate::run::{State, Step};
+
+#[tokio::test]
+async fn one_run_of_a_key_at_a_time_in_order_of_acceptance() {
+    let (_folder, journal) = journal();
+    for (id, key) in [
+        ("a", "n1"),
+        ("b", "n1"),
+        ("c", "n2"),
+        ("d", "n1"),
+        ("e", "n3"),
+    ] {
+        accept(&journal, id, &[("r", key)], 0).await;
+    }
+    assert!(claim(&journal, 0, 0).await.is_empty());
+    assert_eq!(claim(&journal, 2, 0).await, [1, 3]);
+    assert_eq!(claim(&journal, 9, 0).await, [5]);
+    assert!(claim(&journal, 9, 0).await.is_empty());
+    journal.record(end(1, 1, Step::Succeed, 1)).await.unwrap();
+    assert_eq!(claim(&journal, 9, 1).await, [2]);
+    journal.record(end(2, 1, Step::Discard, 2)).await.unwrap();
+    assert_eq!(claim(&journal, 9, 2).await, [4]);
+}
+
+#[tokio::test]
+async fn a_retry_holds_the_later_runs_of_its_key_and_no_others() {
+    let (_folder, journal) = journal();
+    for (id, key) in [("a", "n1"), ("b", "n1"), ("c", "n2")] {
+        accept(&journal, id, &[("r", key)], 0).await;
+    }
+    assert_eq!(claim(&journal, 1, 0).await, [1]);
+    journal.record(end(1, 1, Step::Fail, 5)).await.unwrap();
+    let claimed = journal.claim(9, at(14)).await.unwrap();
+    assert_eq!(
+        claimed.runs.iter().map(|run| run.id).collect::<Vec<_>>(),
+        [3]
+    );
+    assert_eq!(claimed.next_due, Some(at(15)));
+    let again = claim_one(&journal, 15).await;
+    assert_eq!((again.id, again.attempt, again.failures), (1, 2, 1));
+    assert_eq!(journal.claim(9, at(15)).await.unwrap().next_due, None);
+    journal.record(end(1, 2, Step::Succeed, 16)).await.unwrap();
+    assert_eq!(claim(&journal, 9, 16).await, [2]);
+}
+
+#[tokio::test]
+async fn due_retries_and_new_runs_are_claimed_in_order_of_acceptance() {
+    let (_folder, journal) = journal();
+    for number in 0..200 {
+        accept(
+            &journal,
+            &format!("e{number}"),
+            &[("r", &format!("n{number}"))],
+            0,
+        )
+        .await;
+    }
+    for run in claim(&journal, 150, 0).await {
+        journal.record(end(run, 1, Step::Fail, 0)).await.unwrap();
+    }
+    let mut order = Vec::new();
+    loop {
+        let claimed = claim(&journal, 7, 10).await;
+        if claimed.is_empty() {
+            break;
+        }
+        order.extend(claimed);
+    }
+    assert_eq!(
+        order,
+        (1..=200).collect::<Vec<_>>(),
+        "all were due at the same time"
+    );
+}
+
+#[tokio::test]
+async fn the_operators_retry_goes_before_waiting_runs_but_not_beside_a_running_one() {
+    let (_folder, journal) = journal();
+    for id in ["a", "b", "c"] {
+        accept(&journal, id, &[("r", "k")], 0).await;
+    }
+    claim_one(&journal, 0).await;
+    journal.record(end(1, 1, Step::Discard, 1)).await.unwrap();
+    assert_eq!(claim(&journal, 1, 2).await, [2]);
+    journal.retry(vec![1]).await.unwrap();
+    assert!(claim(&journal, 9, 3).await.is_empty(), "run 2 is running");
+    journal.record(end(2, 1, Step::Fail, 4)).await.unwrap();
+    let again = claim_one(&journal, 4).await;
+    assert_eq!((again.id, again.attempt, again.failures), (1, 2, 0));
+    assert_eq!(
+        journal.claim(9, at(99)).await.unwrap().next_due,
+        None,
+        "run 1 holds run 2 back"
+    );
+    journal.record(end(1, 2, Step::Succeed, 100)).await.unwrap();
+    assert_eq!(claim(&journal, 9, 100).await, [2]);
+    journal.record(end(2, 2, Step::Succeed, 101)).await.unwrap();
+    assert_eq!(claim(&journal, 9, 101).await, [3]);
+}
+
+#[tokio::test]
+async fn a_retry_is_of_all_runs_or_of_none() {
+    let (_folder, journal) = journal();
+    accept(&journal, "a", &[("r", "n1")], 0).await;
+    accept(&journal, "b", &[("r", "n2")], 0).await;
+    claim_one(&journal, 0).await;
+    journal.record(end(1, 1, Step::Fail, 0)).await.unwrap();
+    let cases = [
+        (vec![1, 2], "run 2: a run that is due cannot Retry"),
+        (vec![1, 77], "there is no run 77 in the journal"),
+    ];
+    for (runs, expected) in cases {
+        assert_eq!(journal.retry(runs).await.unwrap_err().to_string(), expected);
+        assert_eq!(state(&journal, 1).await, State::Retryable);
+    }
+    journal.retry(vec![1, 1]).await.unwrap();
+    let run = summary(&journal, 1).await;
+    assert_eq!((run.state, run.due_at), (State::Due, None));
+}
+
+#[tokio::test]
+async fn after_a_step_of_the_clock_no_retry_waits_longer_than_its_own_delay() {
+    let (_folder, journal) = journal();
+    for (id, failed_at) in [("a", 0), ("b", 5000)] {
+        accept(&journal, id, &[("r", id)], 0).await;
+        let run = claim_one(&journal, 0).await;
+        journal
+            .record(end(run.id, 1, Step::Fail, failed_at))
+            .await
+            .unwrap();
+    }
+    journal.clock_stepped(at(100)).await.unwrap();
+    assert_eq!(summary(&journal, 1).await.due_at, Some(at(10)));
+    assert_eq!(summary(&journal, 2).await.due_at, Some(at(110)));
+}
+
+#[tokio::test]
+async fn runs_are_listed_newest_first_by_any_filter() {
+    let (_folder, journal) = journal();
+    for (id, rule, key) in [
+        ("a", "r", "n1"),
+        ("b", "s", "n1"),
+        ("c", "r", "n2"),
+        ("d", "s", "n3"),
+    ] {
+        accept(&journal, id, &[(rule, key)], 0).await;
+    }
+    claim(&journal, 2, 0).await;
+    journal.record(end(1, 1, Step::Discard, 1)).await.unwrap();
+    let all = RunFilter {
+        limit: 100,
+        ..RunFilter::default()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let cases = [
+        (all.clone(), vec![4, 3, 2, 1]),
+        (
+            RunFilter {
+                limit: 2,
+                ..RunFilter::default()
+            },
+            vec![4, 3],
+        ),
+        (
+            RunFilter {
+                states: vec![State::Due, State::Discarded],
+                ..all.clone()
+            },
+            vec![4, 2, 1],
+        ),
+        (
+            RunFilter {
+                rule: text("r"),
+                ..all.clone()
+            },
+            vec![3, 1],
+        ),
+        (
+            RunFilter {
+                key: text("n1"),
+                ..all.clone()
+            },
+            vec![2, 1],
+        ),
+        (
+            RunFilter {
+                key: text("n1"),
+                rule: text("s"),
+                states: vec![State::Due],
+                limit: 1,
+            },
+            vec![2],
+        ),
+        (
+            RunFilter {
+                key: text("n9"),
+                ..all
+            },
+            vec![],
+        ),
+    ];
+    for (filter, expected) in cases {
+        let found: Vec<_> = journal
+            .runs(filter.clone())
+            .await
+            .unwrap()
+            .iter()
+            .map(|run| run.id)
+            .collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+    assert!(matches!(
+        journal.run(9).await,
+        Err(JournalError::Absent { what: "run", id: 9 })
+    ));
+}

@@ -1,0 +1,59 @@
+//! What must stay cheap however much is finished or waits: the database says how it would do it.
+
+use rusqlite::Connection;
+
+use super::journal;
+use crate::journal::sqlite::writer::Kind;
+use crate::journal::sqlite::{prune, steps};
+
+/// The steps of the plan for `sql`, as far as they read or sort tables.
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap();
+    let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
+    let lines = statement
+        .query_map(rusqlite::params_from_iter(nulls), |row| row.get(3))
+        .unwrap();
+    lines.collect::<rusqlite::Result<_>>().unwrap()
+}
+
+#[tokio::test]
+async fn nothing_in_the_daily_round_scans_or_sorts() {
+    let (_folder, journal) = journal();
+    let cases: [(&str, &[&str]); 9] = [
+        (
+            steps::TO_CLAIM,
+            &["runs_due (turn=?)", "e USING INTEGER PRIMARY KEY"],
+        ),
+        (steps::TO_WAKE, &["runs_retryable (turn=? AND due_at<?)"]),
+        (steps::NEXT_DUE, &["runs_retryable (turn=? AND due_at>?)"]),
+        (steps::HAS_TURN, &["runs_turn (key=?)"]),
+        (steps::FIRST, &["runs_unfinished (key=?)"]),
+        (steps::BRING_FORWARD, &["runs_retryable (turn=?)"]),
+        (prune::EVENTS, &["events_finished (finished_at<?)"]),
+        (prune::QUARANTINE, &["quarantine_arrived (arrived_at<?)"]),
+        (
+            steps::OPEN,
+            &["attempts_open", "r USING INTEGER PRIMARY KEY"],
+        ),
+    ];
+    for (sql, expected) in cases {
+        let plan = journal
+            .writer()
+            .ask("explain", Kind::Read, move |db| Ok(plan(db, sql)))
+            .await
+            .unwrap();
+        for part in expected {
+            assert!(
+                plan.iter().any(|step| step.contains(part)),
+                "{sql}\nlacks {part}: {plan:#?}"
+            );
+        }
+        for step in &plan {
+            // The open attempts are all in an index of their own, which may be read from end to end.
+            let whole = step.starts_with("SCAN") && !step.contains("attempts_open");
+            assert!(!whole && !step.contains("TEMP B-TREE"), "{sql}\n{plan:#?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Any sequence of accepts, claims, ends, crashes, clock steps and commands beside the service does
+//! exactly what a plain list of runs would do.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::world::World;
+use crate::run::Step;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Accept {
+        event: u8,
+        rules: u8,
+        key: u8,
+        beside: bool,
+    },
+    Claim {
+        limit: usize,
+    },
+    Record {
+        which: Index,
+        step: Step,
+        delay: i64,
+    },
+    RecordAgain {
+        which: Index,
+        step: Step,
+    },
+    Crash,
+    ClockStep {
+        seconds: i64,
+    },
+    ClockStepped,
+    Retry {
+        which: Index,
+        beside: bool,
+    },
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let step = || {
+        prop_oneof![
+            4 => Just(Step::Succeed),
+            4 => Just(Step::Fail),
+            2 => Just(Step::Discard),
+            1 => Just(Step::Interrupt),
+            1 => Just(Step::Cancel),
+        ]
+    };
+    let which = any::<Index>;
+    prop_oneof![
+        6 => (0..12_u8, 0..8_u8, 0..3_u8, any::<bool>())
+            .prop_map(|(event, rules, key, beside)| Op::Accept { event, rules, key, beside }),
+        8 => (0..5_usize).prop_map(|limit| Op::Claim { limit }),
+        8 => (which(), step(), 0..3600_i64).prop_map(|(which, step, delay)| Op::Record { which, step, delay }),
+        1 => (which(), step()).prop_map(|(which, step)| Op::RecordAgain { which, step }),
+        1 => Just(Op::Crash),
+        2 => (-86_400..86_400_i64).prop_map(|seconds| Op::ClockStep { seconds }),
+        1 => Just(Op::ClockStepped),
+        3 => (which(), any::<bool>()).prop_map(|(which, beside)| Op::Retry { which, beside }),
+    ]
+}
+
+/// Does `op` to the journal and to the list.
+async fn apply(world: &mut World, op: &Op) {
+    match op {
+        Op::Accept {
+            event,
+            rules,
+            key,
+            beside,
+        } => world.accept(*event, *rules, *key, *beside).await,
+        Op::Claim { limit } => world.claim(*limit).await,
+        Op::Record { which, step, delay } => {
+            let running = world.running();
+            if !running.is_empty() {
+                world
+                    .record(running[which.index(running.len())], *step, *delay)
+                    .await;
+            }
+        }
+        Op::RecordAgain { which, step } => {
+            let ended = world.ended();
+            if !ended.is_empty() {
+                world
+                    .record_again(ended[which.index(ended.len())], *step)
+                    .await;
+            }
+        }
+        Op::Crash => world.crash().await,
+        Op::ClockStep { seconds } => world.step_clock(*seconds),
+        Op::ClockStepped => world.clock_stepped().await,
+        Op::Retry { which, beside } => {
+            if world.len() > 0 {
+                world.retry(which.index(world.len()), *beside).await;
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn runs_keep_their_order_and_none_is_lost_or_made_twice(ops in prop::collection::vec(op(), 1..80)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let story = async {
+            let mut world = World::new();
+            for op in &ops {
+                apply(&mut world, op).await;
+                world.compare().await;
+            }
+            world.drain().await;
+            world.compare().await;
+        };
+        let limit = async { tokio::time::timeout(Duration::from_secs(60), story).await };
+        runtime.block_on(limit).expect("the journal answers");
+    }
+}

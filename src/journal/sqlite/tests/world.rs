@@ -1,0 +1,352 @@
+//! A journal with a plain list of what should be in it: each act is done to both and compared.
+
+use std::collections::BTreeMap;
+
+use tempfile::TempDir;
+
+use super::{at, end, event};
+use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::{Accepted, Entry, Journal, RunFilter, RunId};
+use crate::run::{State, Step};
+
+const RULES: [&str; 3] = ["create", "tell", "wipe"];
+
+/// What the journal should know of a run.
+#[derive(Clone, Debug)]
+struct Expected {
+    id: RunId,
+    event: u8,
+    rule: &'static str,
+    key: u8,
+    state: State,
+    due_at: i64,
+    retry_in: i64,
+    attempts: u32,
+    failures: u32,
+}
+
+impl Expected {
+    fn take(&mut self, step: Step) {
+        self.state = self.state.after(step).unwrap();
+    }
+}
+
+pub(super) struct World {
+    folder: TempDir,
+    service: Option<SqliteJournal>,
+    beside: SqliteJournal,
+    runs: Vec<Expected>,
+    now: i64,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let service = SqliteJournal::open(folder.path(), Access::Service).unwrap();
+        let beside = SqliteJournal::open(folder.path(), Access::Beside).unwrap();
+        Self {
+            folder,
+            service: Some(service),
+            beside,
+            runs: Vec::new(),
+            now: 0,
+        }
+    }
+
+    fn journal(&self, beside: bool) -> &SqliteJournal {
+        if beside {
+            &self.beside
+        } else {
+            self.service
+                .as_ref()
+                .expect("open but for the moment of a crash")
+        }
+    }
+
+    pub(super) fn running(&self) -> Vec<usize> {
+        (0..self.runs.len())
+            .filter(|run| self.runs[*run].state == State::Running)
+            .collect()
+    }
+
+    /// The run of each key that is next: the oldest unfinished one, if none is running.
+    fn next_of_each_key(&self) -> Vec<usize> {
+        let mut first = BTreeMap::new();
+        for (index, run) in self
+            .runs
+            .iter()
+            .enumerate()
+            .filter(|(_, run)| !run.state.is_final())
+        {
+            first.entry(run.key).or_insert(index);
+        }
+        let is_free = |key| {
+            !self
+                .runs
+                .iter()
+                .any(|run| run.key == key && run.state == State::Running)
+        };
+        let mut next: Vec<_> = first
+            .into_iter()
+            .filter(|(key, _)| is_free(*key))
+            .map(|(_, index)| index)
+            .collect();
+        next.sort_unstable();
+        next
+    }
+
+    /// The runs that no attempt is under way of.
+    pub(super) fn ended(&self) -> Vec<usize> {
+        (0..self.len())
+            .filter(|run| self.runs[*run].state != State::Running)
+            .collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    pub(super) fn step_clock(&mut self, seconds: i64) {
+        self.now += seconds;
+    }
+
+    pub(super) async fn clock_stepped(&mut self) {
+        let now = self.now;
+        self.journal(false).clock_stepped(at(now)).await.unwrap();
+        for run in self
+            .runs
+            .iter_mut()
+            .filter(|run| run.state == State::Retryable)
+        {
+            run.due_at = run.due_at.min(now + run.retry_in);
+        }
+    }
+
+    /// An attempt that has ended cannot end again.
+    pub(super) async fn record_again(&self, index: usize, step: Step) {
+        let run = &self.runs[index];
+        let answer = self
+            .journal(false)
+            .record(end(run.id, run.attempts, step, self.now))
+            .await;
+        assert!(answer.is_err(), "{run:?}");
+    }
+
+    pub(super) async fn accept(&mut self, number: u8, rules: u8, key: u8, beside: bool) {
+        let (id, key_name) = (number.to_string(), key.to_string());
+        let asked: Vec<_> = (0..3)
+            .filter(|bit| rules & (1 << bit) != 0)
+            .map(|bit| RULES[bit])
+            .collect();
+        let planned: Vec<_> = asked
+            .iter()
+            .map(|rule| (*rule, key_name.as_str()))
+            .collect();
+        let entries = vec![Entry::Event(event(&id, &planned))];
+        let answer = self
+            .journal(beside)
+            .accept(entries, at(self.now))
+            .await
+            .unwrap();
+        let new: Vec<_> = asked
+            .into_iter()
+            .filter(|rule| {
+                !self
+                    .runs
+                    .iter()
+                    .any(|run| run.event == number && run.rule == *rule)
+            })
+            .collect();
+        let made = match &answer[..] {
+            [Accepted::Runs(made)] => made.clone(),
+            [Accepted::Known] => Vec::new(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(made.len(), new.len(), "one run for each rule that had none");
+        for (id, rule) in made.into_iter().zip(new) {
+            assert!(
+                self.runs.last().is_none_or(|last| last.id < id),
+                "numbers rise"
+            );
+            let run = Expected {
+                id,
+                event: number,
+                rule,
+                key,
+                state: State::Due,
+                due_at: 0,
+                retry_in: 0,
+                attempts: 0,
+                failures: 0,
+            };
+            self.runs.push(run);
+        }
+    }
+
+    pub(super) async fn claim(&mut self, limit: usize) {
+        let claimed = self
+            .journal(false)
+            .claim(limit, at(self.now))
+            .await
+            .unwrap();
+        let next = self.next_of_each_key();
+        if limit > 0 {
+            for index in &next {
+                let run = &mut self.runs[*index];
+                if run.state == State::Retryable && run.due_at <= self.now {
+                    run.take(Step::Wake);
+                }
+            }
+        }
+        let due: Vec<_> = next
+            .iter()
+            .copied()
+            .filter(|run| self.runs[*run].state == State::Due)
+            .take(limit)
+            .collect();
+        let ids = |runs: &[usize]| {
+            runs.iter()
+                .map(|run| self.runs[*run].id)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            claimed.runs.iter().map(|run| run.id).collect::<Vec<_>>(),
+            ids(&due)
+        );
+        for (index, claimed) in due.into_iter().zip(&claimed.runs) {
+            let run = &mut self.runs[index];
+            run.take(Step::Claim);
+            run.attempts += 1;
+            assert_eq!(
+                (claimed.attempt, claimed.failures),
+                (run.attempts, run.failures),
+                "{run:?}"
+            );
+            assert_eq!(
+                (claimed.rule.as_str(), &claimed.key),
+                (run.rule, &run.key.to_string()),
+                "{run:?}"
+            );
+        }
+        let waits = |run: &&Expected| run.state == State::Retryable && run.due_at > self.now;
+        let next_due = next
+            .iter()
+            .map(|run| &self.runs[*run])
+            .filter(waits)
+            .map(|run| run.due_at)
+            .min();
+        assert_eq!(claimed.next_due, next_due.map(at));
+    }
+
+    pub(super) async fn record(&mut self, index: usize, step: Step, delay: i64) {
+        let now = self.now;
+        let run = &mut self.runs[index];
+        let mut end = end(run.id, run.attempts, step, now);
+        end.retry_in =
+            (step == Step::Fail).then(|| std::time::Duration::from_secs(delay.unsigned_abs()));
+        run.take(step);
+        run.due_at = now + delay;
+        run.retry_in = delay;
+        run.failures += u32::from(matches!(step, Step::Fail | Step::Discard));
+        self.journal(false).record(end).await.unwrap();
+    }
+
+    /// The process dies, another one opens the journal and recovers.
+    pub(super) async fn crash(&mut self) {
+        self.service = None;
+        self.service = Some(SqliteJournal::open(self.folder.path(), Access::Service).unwrap());
+        let open = self.journal(false).open_attempts().await.unwrap();
+        let running = self.running();
+        let expected: Vec<_> = running
+            .iter()
+            .map(|run| (self.runs[*run].id, self.runs[*run].attempts))
+            .collect();
+        assert_eq!(
+            open.iter()
+                .map(|open| (open.run, open.attempt))
+                .collect::<Vec<_>>(),
+            expected
+        );
+        for index in running {
+            self.record(index, Step::Interrupt, 0).await;
+        }
+    }
+
+    pub(super) async fn retry(&mut self, index: usize, beside: bool) {
+        let run = &self.runs[index];
+        let answer = self.journal(beside).retry(vec![run.id]).await;
+        assert_eq!(
+            answer.is_ok(),
+            run.state.after(Step::Retry).is_ok(),
+            "{run:?}"
+        );
+        let run = &mut self.runs[index];
+        if answer.is_ok() {
+            run.take(Step::Retry);
+            run.failures = 0;
+        }
+    }
+
+    /// Every run is where it should be, and nothing else is there.
+    pub(super) async fn compare(&self) {
+        let census = self.journal(true).census().await.unwrap();
+        let mut expected = BTreeMap::new();
+        for run in &self.runs {
+            *expected.entry(run.state.as_str()).or_default() += 1_u64;
+        }
+        assert_eq!(census.runs, expected);
+        let all = RunFilter {
+            limit: usize::MAX,
+            ..RunFilter::default()
+        };
+        let found = self.journal(true).runs(all).await.unwrap();
+        assert_eq!(found.len(), self.runs.len());
+        for (found, run) in found.iter().rev().zip(&self.runs) {
+            assert_eq!(
+                (found.id, found.state, found.attempts),
+                (run.id, run.state, run.attempts),
+                "{run:?}"
+            );
+            assert_eq!(
+                (&found.event_id, found.rule.as_str()),
+                (&run.event.to_string(), run.rule),
+                "{run:?}"
+            );
+            assert_eq!(
+                found.due_at,
+                (run.state == State::Retryable).then(|| at(run.due_at)),
+                "{run:?}"
+            );
+        }
+    }
+
+    /// Everything comes to an end, and every attempt that was ever claimed is accounted for.
+    pub(super) async fn drain(&mut self) {
+        let mut rounds = 0;
+        while self.runs.iter().any(|run| !run.state.is_final()) {
+            self.now += 2 * 86_400;
+            self.claim(3).await;
+            for index in self.running() {
+                self.record(index, Step::Succeed, 0).await;
+            }
+            rounds += 1;
+            assert!(rounds <= self.runs.len() + 1, "a run starves");
+        }
+        for run in &self.runs {
+            let detail = self.journal(true).run(run.id).await.unwrap();
+            let numbers: Vec<_> = detail
+                .attempts
+                .iter()
+                .map(|attempt| attempt.number)
+                .collect();
+            assert_eq!(numbers, (1..=run.attempts).collect::<Vec<_>>(), "{run:?}");
+            assert!(
+                detail
+                    .attempts
+                    .iter()
+                    .all(|attempt| attempt.outcome.is_some()),
+                "{run:?}"
+            );
+        }
+    }
+}

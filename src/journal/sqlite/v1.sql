@@ -1,0 +1,126 @@
+-- The journal, version 1. Never edited once released: later versions add a file of their own.
+-- Times are milliseconds since 1970, durations milliseconds.
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO meta VALUES ('name', lower(hex(randomblob(16))));
+
+-- `finished_at` is set while no run of the event has anything left to do; only such events are pruned.
+CREATE TABLE events (
+    id          INTEGER PRIMARY KEY,
+    source      TEXT NOT NULL,
+    event_id    TEXT NOT NULL,
+    event_type  TEXT NOT NULL,
+    body        TEXT NOT NULL,
+    accepted_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    UNIQUE (event_id, source)
+) STRICT;
+
+CREATE INDEX events_finished ON events (finished_at) WHERE finished_at IS NOT NULL;
+
+-- A key has one turn to give: to its running run, else to its oldest unfinished one. `turn` is 1
+-- for the run that has it. The unique index makes an overlap impossible, whatever the program does.
+-- Ids are never used again, so that a script may rely on ESI_RUN_ID.
+CREATE TABLE runs (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    event       INTEGER NOT NULL REFERENCES events ON DELETE CASCADE,
+    rule        TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    state       TEXT NOT NULL
+                CHECK (state IN ('due', 'running', 'succeeded', 'retryable', 'discarded', 'cancelled')),
+    turn        INTEGER NOT NULL DEFAULT 0 CHECK (turn IN (0, 1)),
+    due_at      INTEGER,
+    retry_in    INTEGER,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    failures    INTEGER NOT NULL DEFAULT 0,
+    accepted_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    UNIQUE (event, rule),
+    CHECK (state <> 'running' OR turn = 1),
+    CHECK ((state = 'retryable') = (due_at IS NOT NULL AND retry_in IS NOT NULL)),
+    CHECK ((state IN ('succeeded', 'discarded', 'cancelled')) = (finished_at IS NOT NULL)),
+    CHECK (finished_at IS NULL OR turn = 0)
+) STRICT;
+
+CREATE UNIQUE INDEX runs_turn ON runs (key) WHERE turn = 1;
+CREATE INDEX runs_due ON runs (turn) WHERE turn = 1 AND state = 'due';
+CREATE INDEX runs_retryable ON runs (turn, due_at) WHERE state = 'retryable';
+CREATE INDEX runs_unfinished ON runs (key) WHERE finished_at IS NULL;
+
+CREATE TABLE attempts (
+    id             INTEGER PRIMARY KEY,
+    run            INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+    number         INTEGER NOT NULL,
+    started_at     INTEGER NOT NULL,
+    pid            INTEGER,
+    start_ticks    INTEGER,
+    boot_id        TEXT,
+    ended_at       INTEGER,
+    duration       INTEGER,
+    outcome        TEXT CHECK (outcome IN ('exited', 'signalled', 'timed out', 'not started', 'interrupted')),
+    outcome_value  INTEGER,
+    outcome_reason TEXT,
+    output_dropped INTEGER NOT NULL DEFAULT 0,
+    output         BLOB,
+    UNIQUE (run, number),
+    CHECK ((ended_at IS NULL) = (outcome IS NULL))
+) STRICT;
+
+CREATE UNIQUE INDEX attempts_open ON attempts (run) WHERE ended_at IS NULL;
+
+-- `fingerprint` finds what is already here without keeping each body in an index once more.
+CREATE TABLE quarantine (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    source      TEXT NOT NULL,
+    origin      TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    size        INTEGER NOT NULL,
+    arrived_at  INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    body        BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX quarantine_fingerprint ON quarantine (fingerprint);
+CREATE INDEX quarantine_arrived ON quarantine (arrived_at);
+
+-- Counting rows means reading them all, so the numbers are kept. Triggers do it, because several
+-- processes write here, and pruning deletes by cascade.
+CREATE TABLE tally (
+    name   TEXT PRIMARY KEY,
+    number INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO tally VALUES
+    ('due', 0), ('running', 0), ('succeeded', 0), ('retryable', 0), ('discarded', 0), ('cancelled', 0),
+    ('finished events', 0), ('quarantined', 0);
+
+CREATE TRIGGER run_made AFTER INSERT ON runs BEGIN
+    UPDATE tally SET number = number + 1 WHERE name = NEW.state;
+END;
+CREATE TRIGGER run_moved AFTER UPDATE OF state ON runs WHEN OLD.state <> NEW.state BEGIN
+    UPDATE tally SET number = number - 1 WHERE name = OLD.state;
+    UPDATE tally SET number = number + 1 WHERE name = NEW.state;
+END;
+CREATE TRIGGER run_gone AFTER DELETE ON runs BEGIN
+    UPDATE tally SET number = number - 1 WHERE name = OLD.state;
+END;
+CREATE TRIGGER event_made AFTER INSERT ON events WHEN NEW.finished_at IS NOT NULL BEGIN
+    UPDATE tally SET number = number + 1 WHERE name = 'finished events';
+END;
+CREATE TRIGGER event_moved AFTER UPDATE OF finished_at ON events BEGIN
+    UPDATE tally SET number = number + (NEW.finished_at IS NOT NULL) - (OLD.finished_at IS NOT NULL)
+    WHERE name = 'finished events';
+END;
+CREATE TRIGGER event_gone AFTER DELETE ON events WHEN OLD.finished_at IS NOT NULL BEGIN
+    UPDATE tally SET number = number - 1 WHERE name = 'finished events';
+END;
+CREATE TRIGGER quarantine_made AFTER INSERT ON quarantine BEGIN
+    UPDATE tally SET number = number + 1 WHERE name = 'quarantined';
+END;
+CREATE TRIGGER quarantine_gone AFTER DELETE ON quarantine BEGIN
+    UPDATE tally SET number = number - 1 WHERE name = 'quarantined';
+END;
