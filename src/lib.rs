@@ -13,6 +13,7 @@
 //! Intake and dispatch meet only in the journal: intake never waits for a script, and a script never
 //! holds a message. `ARCHITECTURE.md` says what must stay true.
 pub mod clock;
+pub mod config;
 pub mod event;
 pub mod journal;
 pub mod notification;

@@ -1,0 +1,126 @@
+//! INI text becomes settings and rules, in three steps with a type each:
+//!
+//! ```text
+//! text ──dialect, raw──▶ options as written ──merged──▶ options as meant ──▶ settings and rules
+//! ```
+//!
+//! [`merged::read`] takes the first two; [`read`], with the option readers beside it, takes the
+//! third. Every step makes as much as it can out of its input and collects all [`Problems`], so
+//! that the operator sees them in one report. Pure: nothing here opens a file.
+
+mod amqp;
+mod dialect;
+mod filter_params;
+mod interpolation;
+pub mod merged;
+mod options;
+pub mod problem;
+mod raw;
+mod rule;
+mod settings;
+pub mod text;
+mod transport_url;
+
+use std::path::Path;
+use std::time::Duration;
+
+pub use problem::{Problem, Problems};
+pub use settings::{Amqp, Config, DeclareQueues, Endpoint, Password, Reading, ScriptPlace, Tls};
+
+use crate::journal::Retention;
+use crate::rules::RuleSet;
+use merged::{DEFAULT, Merged};
+use options::{Options, report_unknown};
+use problem::nearest;
+
+/// Reads the text of the configuration file at `path`. Never fails: whatever is wrong is among the
+/// problems, all of it at once.
+#[must_use]
+pub fn read(text: &str, path: &Path) -> Reading {
+    let (merged, mut problems) = merged::read(text);
+    if let Some((corrected, problem)) = misnamed_default(text, &merged) {
+        let mut reading = read(&corrected, path);
+        reading.problems.push(problem);
+        reading.config = None;
+        return reading;
+    }
+    report_unknown(&merged, &mut problems);
+    let folder = path.parent().unwrap_or(Path::new(""));
+
+    let mut rules = Vec::new();
+    let mut scripts = Vec::new();
+    for section in &merged.sections {
+        if let Some((rule, script)) = rule::rule(section, &mut problems) {
+            rules.push(rule);
+            scripts.push(script);
+        }
+    }
+    if merged.sections.is_empty() && !problems.has_errors() {
+        problems.push(Problem::error(
+            "expected at least one rule, but found no section besides [DEFAULT]",
+            "add a section with `events` and `script`",
+        ));
+    }
+
+    let options = &mut Options::new(&merged.defaults, &mut problems);
+    let amqp = amqp::amqp(options, folder);
+    let keep_for = options
+        .duration("keep_for")
+        .unwrap_or(Duration::from_secs(30 * 86_400));
+    let keep_events = options
+        .number("keep_events", 0, 1_000_000_000)
+        .unwrap_or(100_000);
+    let max_parallel = options.number("max_parallel", 1, 1_000).unwrap_or(8);
+    let stop_timeout = options
+        .duration("stop_timeout")
+        .unwrap_or(Duration::from_secs(30));
+    let state_dir = options.path("state_dir", folder);
+    let config = amqp.filter(|_| !problems.has_errors()).map(|amqp| Config {
+        path: path.to_owned(),
+        amqp,
+        state_dir,
+        max_parallel: usize::try_from(max_parallel).unwrap_or(usize::MAX),
+        stop_timeout,
+        retention: Retention {
+            age: keep_for,
+            number: keep_events,
+        },
+        rules: RuleSet::new(rules),
+    });
+    Reading {
+        config,
+        scripts,
+        problems,
+    }
+}
+
+/// The text with `[DEFAULT]` instead of a section that was probably meant to be it, so that what it
+/// says is not reported as missing; and that problem itself.
+fn misnamed_default(text: &str, merged: &Merged) -> Option<(String, Problem)> {
+    let section = merged.sections.iter().find(|section| {
+        let own = |name| {
+            let option = section.options.get(name);
+            option.is_some_and(|option| !option.inherited)
+        };
+        let name = section.name.trim().to_uppercase();
+        nearest(&name, [DEFAULT]).is_some() && !own("events") && !own("script")
+    })?;
+    let problem = Problem::error(
+        format!(
+            "expected `[{DEFAULT}]`, but found `[{}]`, which is a rule",
+            section.name
+        ),
+        format!("write `[{DEFAULT}]`, just so"),
+    );
+    let line = usize::try_from(section.position.line).unwrap_or(usize::MAX);
+    let line = dialect::lines(text).nth(line.saturating_sub(1))?;
+    let start = line.as_ptr() as usize - text.as_ptr() as usize;
+    let (before, after) = (&text[..start], &text[start + line.len()..]);
+    Some((
+        format!("{before}[{DEFAULT}]{after}"),
+        problem.at(section.position),
+    ))
+}
+
+#[cfg(test)]
+mod tests;

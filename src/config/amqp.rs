@@ -1,0 +1,274 @@
+//! The options of `[DEFAULT]` that say how to reach the bus.
+
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::options::{Options, duration};
+use super::problem::Problem;
+use super::settings::{Amqp, DeclareQueues, Endpoint, Password, Tls};
+use super::transport_url::TransportUrl;
+
+const PORT: u16 = 5672;
+const TLS_PORT: u16 = 5671;
+
+/// Reads them; `None` if a problem was found without which there is nothing to connect to.
+pub(super) fn amqp(options: &mut Options<'_>, folder: &Path) -> Option<Amqp> {
+    let url = transport_url(options);
+    let ssl = options
+        .switch("ssl")
+        .or(url.as_ref().and_then(|url| url.ssl))
+        .unwrap_or(false);
+    let vhost = options.text("vhost").map(str::to_owned);
+    let vhost = vhost.or_else(|| url.as_ref().map(|url| url.vhost.clone()));
+    let port = if ssl { TLS_PORT } else { PORT };
+    let endpoints = endpoints(options, url, port, folder);
+    let tls = tls(options, folder, ssl);
+    let queues = queues(options);
+    let hint = "leave it out: a queue made otherwise than ESI Leap makes it stops ESI Leap's own \
+                publishing";
+    let expected = "`no`, `transient`, `durable` or `quorum`";
+    let declare_queues = options.parse("declare_queues", expected, hint, |text| {
+        match text.to_ascii_lowercase().as_str() {
+            "no" => Some(DeclareQueues::No),
+            "transient" => Some(DeclareQueues::Transient),
+            "durable" => Some(DeclareQueues::Durable),
+            "quorum" => Some(DeclareQueues::Quorum),
+            _ => None,
+        }
+    });
+    let heartbeat = options.parse(
+        "heartbeat",
+        "whole seconds from 1s to 1h",
+        "write it like `60s`, which it is by default",
+        |text| {
+            let bounds = Duration::from_secs(1)..=Duration::from_secs(3600);
+            duration(text).filter(|time| time.subsec_nanos() == 0 && bounds.contains(time))
+        },
+    );
+    let prefetch = options.number("prefetch", 1, 65_535);
+    let exchange = options.text("exchange").unwrap_or("openstack").to_owned();
+    let amqp = Amqp {
+        endpoints,
+        vhost: vhost.unwrap_or_else(|| "/".into()),
+        heartbeat: heartbeat.unwrap_or(Duration::from_secs(60)),
+        tls,
+        queues,
+        declare_queues: declare_queues.unwrap_or_default(),
+        exchange,
+        prefetch: prefetch
+            .and_then(|number| u16::try_from(number).ok())
+            .unwrap_or(200),
+    };
+    (!amqp.endpoints.is_empty() && !amqp.queues.is_empty()).then_some(amqp)
+}
+
+/// The hosts, out of the URL or of the options for each part.
+fn endpoints(
+    options: &mut Options<'_>,
+    url: Option<TransportUrl>,
+    default_port: u16,
+    folder: &Path,
+) -> Vec<Endpoint> {
+    let source =
+        "copy `transport_url` from the section [oslo_messaging_notifications] of esi-leap.conf";
+    let password = password(options, folder);
+    let user = options.text("user").map(str::to_owned);
+    let Some(url) = url else {
+        if !options.lacks("transport_url") {
+            return Vec::new();
+        }
+        for name in ["user", "host"] {
+            if options.lacks(name) {
+                let message = format!("expected `{name}` or `transport_url`, but found neither");
+                options.report_section(&message, source);
+            }
+        }
+        if options.lacks("password") && options.lacks("password_file") {
+            let message =
+                "expected `password`, `password_file` or `transport_url`, but found none of them";
+            options.report_section(message, source);
+        }
+        let hint = "5672 is RabbitMQ's port, 5671 its port with TLS";
+        let port = options.parse("port", "a number from 1 to 65535", hint, |text| {
+            text.parse().ok().filter(|port: &u16| *port > 0)
+        });
+        let (Some(host), Some(user), Some(password)) = (options.text("host"), user, password)
+        else {
+            return Vec::new();
+        };
+        let port = port.unwrap_or(default_port);
+        return vec![Endpoint {
+            host: host.to_owned(),
+            port,
+            user,
+            password,
+        }];
+    };
+    let mut endpoints = Vec::new();
+    for host in url.hosts {
+        let user = host.user.or_else(|| user.clone());
+        let password = host
+            .password
+            .map(Password::Text)
+            .or_else(|| password.clone());
+        if let (Some(user), Some(password)) = (user, password) {
+            let port = host.port.unwrap_or(default_port);
+            endpoints.push(Endpoint {
+                host: host.name,
+                port,
+                user,
+                password,
+            });
+        } else if let Some(option) = options.get("transport_url") {
+            let problem = Problem::error(
+                format!(
+                    "expected a user and a password for host {} of `transport_url`, but found none",
+                    host.name
+                ),
+                "write them before the host, like `user:password@host`, or set `user` and \
+                 `password` or `password_file`",
+            );
+            options.report(problem, option, option.value.position());
+        }
+    }
+    endpoints
+}
+
+fn transport_url(options: &mut Options<'_>) -> Option<TransportUrl> {
+    let option = options.get("transport_url")?;
+    let text = options.text("transport_url")?;
+    let at = |offset| option.value.position_at(offset);
+    match TransportUrl::parse(text) {
+        Ok(url) => {
+            let says_user = url.hosts.iter().all(|host| host.user.is_some());
+            let says_password = url.hosts.iter().all(|host| host.password.is_some());
+            for (name, said) in [
+                ("host", true),
+                ("port", true),
+                ("user", says_user),
+                ("password", says_password),
+                ("password_file", says_password),
+            ] {
+                if said && let Some(other) = options.get(name) {
+                    let problem = Problem::error(
+                        format!("expected `transport_url` or `{name}`, but found both"),
+                        format!("remove `{name}`: the URL says it already"),
+                    );
+                    options.report(problem, other, other.position);
+                }
+            }
+            for name in &url.ignored {
+                let problem = Problem::warning(
+                    format!("the parameter `{name}` of `transport_url` has no meaning here"),
+                    "remove it from the URL; `ssl` is the only one that has",
+                );
+                options.report(problem, option, at(0));
+            }
+            Some(url)
+        }
+        Err(invalid) => {
+            options.report(
+                Problem::error(invalid.message, invalid.hint),
+                option,
+                at(invalid.offset),
+            );
+            None
+        }
+    }
+}
+
+fn password(options: &mut Options<'_>, folder: &Path) -> Option<Password> {
+    if let Some(option) = options.get("password")
+        && let Some(comment) = option.comment
+    {
+        let problem = Problem::warning(
+            "a `#` or `;` after white space begins a comment, also in `password`",
+            "if it is a part of the password, use `password_file`, where it is one",
+        );
+        options.report(problem, option, comment);
+    }
+    let text = options
+        .text("password")
+        .map(|text| Password::Text(SecretString::from(text)));
+    let file = options.text("password_file").map(|name| Password::File {
+        name: name.into(),
+        folder: folder.to_owned(),
+    });
+    if text.is_some() && file.is_some() {
+        let option = options.get("password_file")?;
+        let problem = Problem::error(
+            "expected `password` or `password_file`, but found both",
+            "keep `password_file`, and remove `password`",
+        );
+        options.report(problem, option, option.position);
+    }
+    text.or(file)
+}
+
+fn tls(options: &mut Options<'_>, folder: &Path, ssl: bool) -> Option<Tls> {
+    let ca_file = options.path("ssl_ca_file", folder);
+    let certificate = options.path("ssl_cert_file", folder);
+    let key = options.path("ssl_key_file", folder);
+    for name in ["ssl_ca_file", "ssl_cert_file", "ssl_key_file"]
+        .into_iter()
+        .filter(|_| !ssl)
+    {
+        if let Some(option) = options.get(name) {
+            let problem = Problem::warning(
+                format!("`{name}` has no meaning without TLS"),
+                "set `ssl = yes`, or remove it",
+            );
+            options.report(problem, option, option.position);
+        }
+    }
+    for (name, other) in [
+        ("ssl_cert_file", "ssl_key_file"),
+        ("ssl_key_file", "ssl_cert_file"),
+    ] {
+        if let (Some(option), None) = (options.get(name), options.get(other)) {
+            let problem = Problem::error(
+                format!("expected `{other}` beside `{name}`, but found none"),
+                format!("set `{other}` too: a client certificate needs both"),
+            );
+            options.report(problem, option, option.position);
+        }
+    }
+    ssl.then(|| Tls {
+        ca_file,
+        identity: certificate.zip(key),
+    })
+}
+
+fn queues(options: &mut Options<'_>) -> Vec<String> {
+    if options.lacks("queues") {
+        options.report_section(
+            "expected `queues` in [DEFAULT], but found none",
+            "write `queues = esi_leap_versioned_notifications.info,esi_leap_versioned_notifications.error`",
+        );
+    }
+    let items = options.items("queues", "the name of a queue");
+    let Some(option) = options.get("queues") else {
+        return Vec::new();
+    };
+    let mut queues: Vec<String> = Vec::new();
+    for (name, position) in items {
+        if name.len() > 255 {
+            let problem = Problem::error(
+                "expected the name of a queue, but found one of more than 255 bytes",
+                "separate names with commas",
+            );
+            options.report(problem, option, position);
+        } else if queues.iter().any(|known| known == name) {
+            let problem = Problem::warning(
+                format!("queue `{name}` is named twice"),
+                "remove the second one",
+            );
+            options.report(problem, option, position);
+        } else {
+            queues.push(name.to_owned());
+        }
+    }
+    queues
+}
