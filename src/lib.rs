@@ -12,6 +12,7 @@
 //!
 //! Intake and dispatch meet only in the journal: intake never waits for a script, and a script never
 //! holds a message. `ARCHITECTURE.md` says what must stay true.
+pub mod actions;
 pub mod clock;
 pub mod config;
 pub mod event;
@@ -21,3 +22,4 @@ pub mod printable;
 pub mod retry;
 pub mod rules;
 pub mod run;
+pub mod stop;

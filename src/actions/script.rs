@@ -1,0 +1,186 @@
+//! Runs a script: argv, standard input, environment, process group, time limit, output tail.
+//!
+//! Nothing goes through a shell. A script gets the words of `script`, then one argument for each of
+//! `script_params`, bytes for bytes; the event as JSON on its standard input; and `ESI_RULE`,
+//! `ESI_EVENT_TYPE`, `ESI_EVENT_ID`, `ESI_RUN_ID`, `ESI_ATTEMPT` in its environment. Its folder is
+//! the configuration file's.
+//!
+//! A script is a process group of its own. An attempt is over when its leader, the process started
+//! here, has ended. What it leaves in the background then is left alone, but not listened to for
+//! longer than [`OUTPUT_GRACE`]: a background process must redirect its output, or it is ended by
+//! SIGPIPE when it next writes. When the time limit has passed or the service stops, the whole
+//! group is ended and the attempt is over when none of it lives; likewise if the future is dropped.
+
+mod call;
+mod group;
+mod locate;
+
+pub use locate::{Unfit, locate};
+
+use std::future::pending;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::ChildStdin;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::output::Output;
+use super::process::identify;
+use super::{Action, Order, Performed};
+use crate::journal::ProcessIdentity;
+use crate::run::Outcome;
+use call::Call;
+use group::Group;
+
+/// How long output is still read after the script has ended, for those who hold its pipes: long
+/// enough for a `tee` to write its last lines, short enough not to wait for a daemon.
+pub const OUTPUT_GRACE: Duration = Duration::from_millis(250);
+
+/// Performs attempts by running the rule's script.
+#[derive(Clone, Debug)]
+pub struct ScriptAction {
+    folder: PathBuf,
+    journal_name: String,
+}
+
+impl ScriptAction {
+    /// Scripts are looked for, and run, in `folder`, which is the configuration file's; their
+    /// processes are marked with `journal_name`, so that
+    /// [`end_leftovers`](super::process::end_leftovers) knows them.
+    #[must_use]
+    pub fn new(folder: PathBuf, journal_name: String) -> Self {
+        Self {
+            folder,
+            journal_name,
+        }
+    }
+
+    async fn run(
+        &self,
+        order: &Order,
+        output: &mut Output<'_>,
+        started: oneshot::Sender<ProcessIdentity>,
+        stop: &CancellationToken,
+    ) -> Result<Outcome, String> {
+        let call = Call::new(&self.folder, &self.journal_name, order)?;
+        let mut group = call.start(&self.folder).await?;
+        match identify(group.id()) {
+            // Nobody waits for it if dispatch has given this attempt up.
+            Ok(identity) => drop(started.send(identity)),
+            Err(error) => {
+                tracing::warn!(
+                    run = order.run,
+                    "failed to identify the script's process: {error}"
+                );
+            }
+        }
+        let (stdin, stdout, stderr) = group.pipes()?;
+        let exchange = async {
+            tokio::join!(feed(stdin, order), output.collect(stdout, stderr));
+        };
+        let (mut exchange, mut end) = (pin!(exchange), pin!(end(&mut group, order, stop)));
+        tokio::select! {
+            biased;
+            outcome = &mut end => {
+                // Running out of time here means that somebody in the background holds the pipes.
+                let _ = timeout(OUTPUT_GRACE, exchange).await;
+                Ok(outcome)
+            }
+            () = &mut exchange => Ok(end.await),
+        }
+    }
+}
+
+impl Action for ScriptAction {
+    async fn perform(
+        &self,
+        order: Order,
+        started: oneshot::Sender<ProcessIdentity>,
+        stop: CancellationToken,
+    ) -> Performed {
+        let begin = Instant::now();
+        let mut output = Output::new(&order);
+        let outcome = if stop.is_cancelled() {
+            stopped()
+        } else {
+            self.run(&order, &mut output, started, &stop)
+                .await
+                .unwrap_or_else(Outcome::NotStarted)
+        };
+        let (output, output_dropped) = output.finish();
+        Performed {
+            outcome,
+            duration: begin.elapsed(),
+            output,
+            output_dropped,
+        }
+    }
+}
+
+fn stopped() -> Outcome {
+    Outcome::Interrupted("the service stopped".into())
+}
+
+/// Writes the event to the script and closes the pipe.
+async fn feed(mut stdin: ChildStdin, order: &Order) {
+    let written = stdin.write_all(order.event.to_json().as_bytes()).await;
+    // A script need not read its input.
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        tracing::warn!(
+            run = order.run,
+            "failed to write the event to the script: {error}"
+        );
+    }
+}
+
+/// Waits for the end of the script, and brings it about when it must not go on.
+async fn end(group: &mut Group, order: &Order, stop: &CancellationToken) -> Outcome {
+    let asked = tokio::select! {
+        biased;
+        status = group.leader.wait() => return outcome_of(status),
+        () = stop.cancelled() => stopped(),
+        limit = passed(order.rule.timeout) => Outcome::TimedOut(limit),
+    };
+    // It may have ended by itself in this very moment.
+    if let Some(status) = group.leader.try_wait().transpose() {
+        return outcome_of(status);
+    }
+    group.end(order.rule.kill_grace).await;
+    asked
+}
+
+/// Comes back when the time limit has passed; never, if there is none.
+async fn passed(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => {
+            sleep(limit).await;
+            limit
+        }
+        None => pending().await,
+    }
+}
+
+fn outcome_of(status: std::io::Result<ExitStatus>) -> Outcome {
+    match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => Outcome::Exited(code),
+            (None, signal) => Outcome::Signalled(signal.unwrap_or_default()),
+        },
+        // Not `Interrupted`, which would repeat it at once and for ever.
+        Err(error) => Outcome::NotStarted(format!(
+            "how the script ended could not be observed ({error}): start the service without \
+             ignoring SIGCHLD"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! What a script is called with, and why it cannot be called.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use tokio::process::Command;
+use tokio::time::sleep;
+
+use super::group::Group;
+use super::locate;
+use crate::actions::Order;
+use crate::actions::process::{JOURNAL_VARIABLE, RUN_VARIABLE};
+use crate::printable::printable;
+
+/// How often, and how far apart, a file that is just being written is tried again.
+const BUSY_ROUNDS: u32 = 50;
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+/// A program with all it is given.
+pub(super) struct Call<'a> {
+    order: &'a Order,
+    program: PathBuf,
+    /// The fixed ones, then one for each of `script_params`.
+    arguments: Vec<String>,
+    variables: [(&'static str, String); 6],
+}
+
+impl<'a> Call<'a> {
+    /// The call that `order` asks for, or why there can be none.
+    pub(super) fn new(folder: &Path, journal_name: &str, order: &'a Order) -> Result<Self, String> {
+        let (rule, event) = (&order.rule, &order.event);
+        let mut words = rule.script.words.iter();
+        let program = locate(folder, words.next().map_or("", String::as_str))
+            .map_err(|unfit| unfit.to_string())?;
+        let mut arguments: Vec<String> = words.cloned().collect();
+        arguments.extend(rule.arguments(event));
+        let call = Self {
+            order,
+            program,
+            arguments,
+            variables: [
+                ("ESI_RULE", rule.name.clone()),
+                ("ESI_EVENT_TYPE", event.event_type.clone()),
+                ("ESI_EVENT_ID", event.id.clone()),
+                (RUN_VARIABLE, order.run.to_string()),
+                ("ESI_ATTEMPT", order.attempt.to_string()),
+                (JOURNAL_VARIABLE, journal_name.to_owned()),
+            ],
+        };
+        if let Some((place, _)) = call.texts().find(|(_, text)| text.contains('\0')) {
+            return Err(format!(
+                "{} holds a NUL character, which no process can take: {}",
+                call.name(place),
+                remedy(place)
+            ));
+        }
+        Ok(call)
+    }
+
+    /// Starts the program as the leader of a new process group.
+    pub(super) async fn start(&self, folder: &Path) -> Result<Group, String> {
+        let mut command = Command::new(&self.program);
+        // Nothing here may leave the posix_spawn path: no pre_exec, no uid, no gid.
+        command
+            .args(&self.arguments)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        for (name, _) in env::vars_os().filter(|(name, _)| is_ours_alone(name)) {
+            command.env_remove(name);
+        }
+        for (name, value) in &self.variables {
+            command.env(name, value);
+        }
+        let mut busy = 0;
+        loop {
+            match command.spawn() {
+                Ok(leader) => return Group::of(leader),
+                // Whoever writes it soon closes it; so does a process that is just being started,
+                // elsewhere in this program, while a file is being written.
+                Err(error) if is(&error, Errno::TXTBSY) && busy < BUSY_ROUNDS => busy += 1,
+                Err(error) => return Err(self.refusal(&error, folder)),
+            }
+            sleep(BUSY_PAUSE).await;
+        }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = (Place, &str)> {
+        let arguments = self.arguments.iter().enumerate();
+        let fixed = self.order.rule.script.words.len().saturating_sub(1);
+        let arguments = arguments.map(move |(index, text)| match index.checked_sub(fixed) {
+            None => (Place::Fixed(index), text.as_str()),
+            Some(index) => (Place::Param(index), text.as_str()),
+        });
+        let variables = self.variables.iter();
+        arguments.chain(variables.map(|(name, text)| (Place::Variable(name), text.as_str())))
+    }
+
+    fn name(&self, place: Place) -> String {
+        match place {
+            Place::Fixed(index) => format!("argument {} of `script`", index + 1),
+            Place::Param(index) => match self.order.rule.script.params.get(index) {
+                Some(path) => format!("the parameter `{path}`"),
+                None => format!("parameter {}", index + 1),
+            },
+            Place::Variable(name) => format!("the variable {name}"),
+        }
+    }
+
+    /// Why the program did not start.
+    fn refusal(&self, error: &io::Error, folder: &Path) -> String {
+        let program = self.program.display();
+        if is(error, Errno::TOOBIG)
+            && let Some((place, text)) = self.texts().max_by_key(|(_, text)| text.len())
+        {
+            return format!(
+                "the arguments are longer than a process can take (on Linux 128 KiB for one, about \
+                 2 MiB for all with the environment); the longest is {} with {} bytes: {}",
+                self.name(place),
+                text.len(),
+                remedy(place)
+            );
+        }
+        if is(error, Errno::NOEXEC) {
+            return format!(
+                "{program} does not say what runs it: begin it with `#!/bin/sh` (or is it a \
+                 program for another kind of machine?)"
+            );
+        }
+        if is(error, Errno::TXTBSY) {
+            return format!(
+                "{program} is being written to: close it, or put the new version beside it and \
+                 move it into place"
+            );
+        }
+        if is(error, Errno::NOENT) || is(error, Errno::ACCESS) {
+            if !folder.is_dir() {
+                return format!("the folder {} is gone", folder.display());
+            }
+            if let Some(interpreter) = interpreter(&self.program) {
+                let remedy = if interpreter.ends_with("\\r") {
+                    "save the file with Unix line ends"
+                } else {
+                    "correct its first line, or install what it names"
+                };
+                return format!(
+                    "{program} begins with `#!{interpreter}`, which cannot be run: {remedy}"
+                );
+            }
+        }
+        format!("failed to start {program}: {error}")
+    }
+}
+
+/// Where a text that a script is given comes from.
+#[derive(Clone, Copy)]
+enum Place {
+    Fixed(usize),
+    Param(usize),
+    Variable(&'static str),
+}
+
+fn remedy(place: Place) -> &'static str {
+    match place {
+        Place::Fixed(_) => "correct `script`",
+        Place::Param(_) => {
+            "leave it out of `script_params`, and let the script read it from its standard input"
+        }
+        Place::Variable(_) => "no script can be run for such an event",
+    }
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    Errno::from_io_error(error) == Some(errno)
+}
+
+/// What the first line names after `#!`, made printable.
+fn interpreter(program: &Path) -> Option<String> {
+    let mut head = Vec::new();
+    File::open(program)
+        .and_then(|file| file.take(256).read_to_end(&mut head))
+        .ok()?;
+    let line = head
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?;
+    Some(printable(line.trim_ascii_start()))
+}
+
+/// Whether a variable of the service is none of a script's business: what leads to the service's
+/// secrets, and what systemd means for this process alone.
+fn is_ours_alone(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    matches!(name, b"CREDENTIALS_DIRECTORY" | b"NOTIFY_SOCKET")
+        || name.starts_with(b"WATCHDOG_")
+        || name.starts_with(b"LISTEN_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_systemd_gave_to_the_service_alone_is_withheld() {
+        let cases = [
+            ("CREDENTIALS_DIRECTORY", true),
+            ("NOTIFY_SOCKET", true),
+            ("WATCHDOG_USEC", true),
+            ("WATCHDOG_PID", true),
+            ("LISTEN_FDS", true),
+            ("LISTEN_PIDFDID", true),
+            ("PATH", false),
+            ("HOME", false),
+            ("STATE_DIRECTORY", false),
+            ("LISTENER", false),
+            ("OS_CLOUD", false),
+        ];
+        for (name, withheld) in cases {
+            assert_eq!(is_ours_alone(OsStr::new(name)), withheld, "{name}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Real scripts, really run.
+
+mod calls;
+mod endings;
+mod resources;
