@@ -15,10 +15,12 @@
 pub mod actions;
 pub mod clock;
 pub mod config;
+pub mod dispatch;
 pub mod event;
 pub mod journal;
 pub mod notification;
 pub mod printable;
+pub mod recover;
 pub mod retry;
 pub mod rules;
 pub mod run;

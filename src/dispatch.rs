@@ -1,0 +1,270 @@
+//! Claims due runs, keeps the machine from overload, performs, records.
+//!
+//! The second half of the journey. The journal decides what may run now (per key in order, one at
+//! a time); dispatch decides how many run at once. The end of an attempt is recorded before its
+//! place is free again, however long the journal takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::actions::{Action, Order, Performed};
+use crate::clock::Clock;
+use crate::event::Event;
+use crate::journal::{AttemptEnd, ClaimedRun, Journal, JournalError, insist};
+use crate::retry::step_after;
+use crate::rules::RuleSet;
+use crate::run::{Outcome, Step};
+use crate::stop::Stop;
+
+/// How often the journal is looked at without being told to: the commands `runs retry` and
+/// `quarantine retry` write to it from another process.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Performs the runs of a journal.
+#[derive(Debug)]
+pub struct Dispatch<J, A> {
+    /// Where runs wait.
+    pub journal: J,
+    /// What performs them.
+    pub action: A,
+    /// The rules in force.
+    pub rules: Arc<RuleSet>,
+    /// How many attempts run at once.
+    pub max_parallel: usize,
+    /// Told when there may be something to do.
+    pub work: Arc<Notify>,
+}
+
+/// Why dispatch cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DispatchError {
+    /// The journal cannot be used, now or later.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// An attempt's task panicked: a defect of this program.
+    #[error("an attempt was not carried to its end: {0}")]
+    Defect(#[from] JoinError),
+}
+
+/// What dispatch did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Runs that succeeded.
+    pub succeeded: u64,
+    /// Attempts that failed and are made again.
+    pub failed: u64,
+    /// Runs given up after their last attempt, or because their rule is gone.
+    pub given_up: u64,
+    /// Attempts that a stop interrupted.
+    pub interrupted: u64,
+}
+
+impl Tally {
+    fn count(&mut self, step: Step) {
+        match step {
+            Step::Succeed => self.succeeded += 1,
+            Step::Fail => self.failed += 1,
+            Step::Discard | Step::Cancel => self.given_up += 1,
+            Step::Interrupt => self.interrupted += 1,
+            Step::Claim | Step::Wake | Step::Retry => {}
+        }
+    }
+}
+
+impl<J: Journal, A: Action> Dispatch<J, A> {
+    /// Performs runs until `stop.intake` is cancelled and those that run have ended; or, once
+    /// `drained` is cancelled, until every run is in a final state.
+    ///
+    /// # Errors
+    /// [`DispatchError`] when the journal is beyond waiting, or an attempt panicked.
+    pub async fn run(
+        self,
+        stop: &Stop,
+        drained: &CancellationToken,
+    ) -> Result<Tally, DispatchError> {
+        let this = Arc::new(self);
+        let mut attempts: JoinSet<Result<Step, JournalError>> = JoinSet::new();
+        let mut tally = Tally::default();
+        let mut clock = Clock::start();
+        loop {
+            let mut wait = LOOK_AGAIN;
+            if stop.intake.is_cancelled() {
+                if attempts.is_empty() {
+                    return Ok(tally);
+                }
+            } else {
+                if clock.stepped() {
+                    tracing::warn!(
+                        "the clock was set: no retry waits longer than its own delay from now"
+                    );
+                    this.journal
+                        .clock_stepped(Timestamp::now())
+                        .await
+                        .or_else(pass_temporary)?;
+                }
+                wait = this.start_due(&mut attempts, stop).await?.min(LOOK_AGAIN);
+                if attempts.is_empty()
+                    && drained.is_cancelled()
+                    && this.journal.census().await?.unfinished() == 0
+                {
+                    return Ok(tally);
+                }
+            }
+            tokio::select! {
+                Some(ended) = attempts.join_next() => tally.count(ended??),
+                () = this.work.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+                () = stop.intake.cancelled(), if !stop.intake.is_cancelled() => {}
+            }
+        }
+    }
+
+    /// Starts what is due and has a place; answers how long to wait for the next.
+    async fn start_due(
+        self: &Arc<Self>,
+        attempts: &mut JoinSet<Result<Step, JournalError>>,
+        stop: &Stop,
+    ) -> Result<Duration, JournalError> {
+        let places = self.max_parallel - attempts.len();
+        if places == 0 {
+            return Ok(LOOK_AGAIN);
+        }
+        let now = Timestamp::now();
+        let claimed = match self.journal.claim(places, now).await {
+            Ok(claimed) => claimed,
+            Err(error) if error.is_temporary() => {
+                tracing::error!("{error}; starting nothing until this is mended");
+                return Ok(LOOK_AGAIN);
+            }
+            Err(error) => return Err(error),
+        };
+        for run in claimed.runs {
+            attempts.spawn(self.clone().attempt(run, stop.work.clone()));
+        }
+        let wait = |due: Timestamp| Duration::try_from(now.duration_until(due)).unwrap_or_default();
+        Ok(claimed.next_due.map_or(LOOK_AGAIN, wait))
+    }
+
+    /// Makes one attempt and records its end.
+    async fn attempt(
+        self: Arc<Self>,
+        run: ClaimedRun,
+        stop: CancellationToken,
+    ) -> Result<Step, JournalError> {
+        let (performed, step, retry_in) = match self.order(&run) {
+            Ok(order) => {
+                let policy = order.rule.retry;
+                let performed = self.perform(order, stop.clone()).await;
+                let (step, retry_in) =
+                    step_after(&performed.outcome, run.failures, policy, fastrand::f64());
+                (performed, step, retry_in)
+            }
+            Err((step, why)) => {
+                let outcome = Outcome::NotStarted(why);
+                let performed = Performed {
+                    outcome,
+                    duration: Duration::ZERO,
+                    output: Vec::new(),
+                    output_dropped: 0,
+                };
+                (performed, step, None)
+            }
+        };
+        tell(&run, &performed, step, retry_in);
+        let end = AttemptEnd {
+            run: run.id,
+            attempt: run.attempt,
+            outcome: performed.outcome,
+            ended_at: Timestamp::now(),
+            duration: performed.duration,
+            output: performed.output,
+            output_dropped: performed.output_dropped,
+            step,
+            retry_in,
+        };
+        // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
+        insist(&stop, || self.journal.record(end.clone())).await?;
+        Ok(step)
+    }
+
+    /// What is to be done for a claimed run, or why nothing can be.
+    fn order(&self, run: &ClaimedRun) -> Result<Order, (Step, String)> {
+        let Some(rule) = self.rules.in_force(&run.rule) else {
+            let why = format!("no rule [{}] is in force any more", run.rule);
+            return Err((Step::Cancel, why));
+        };
+        let event: Event = serde_json::from_str(&run.event).map_err(|error| {
+            (
+                Step::Discard,
+                format!("the journal's copy of the event is no event: {error}"),
+            )
+        })?;
+        Ok(Order {
+            run: run.id,
+            attempt: run.attempt,
+            rule: rule.clone(),
+            event: Arc::new(event),
+        })
+    }
+
+    /// Performs an attempt and meanwhile records which process does it.
+    async fn perform(&self, order: Order, stop: CancellationToken) -> Performed {
+        let (run, attempt) = (order.run, order.attempt);
+        let (started, process) = oneshot::channel();
+        let noting = async {
+            let Ok(process) = process.await else { return };
+            if let Err(error) = self.journal.started(run, attempt, process).await {
+                // Recovery finds the process by its environment all the same.
+                tracing::warn!(
+                    run,
+                    attempt,
+                    "failed to record which process performs it: {error}"
+                );
+            }
+        };
+        tokio::join!(self.action.perform(order, started, stop), noting).0
+    }
+}
+
+fn pass_temporary(error: JournalError) -> Result<(), JournalError> {
+    if error.is_temporary() {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
+fn tell(run: &ClaimedRun, performed: &Performed, step: Step, retry_in: Option<Duration>) {
+    let Performed {
+        outcome, duration, ..
+    } = performed;
+    let (id, rule, attempt) = (run.id, run.rule.as_str(), run.attempt);
+    match (step, retry_in) {
+        (Step::Succeed, _) => {
+            tracing::info!(run = id, rule, attempt, "succeeded in {duration:.1?}");
+        }
+        (Step::Interrupt, _) => {
+            tracing::warn!(run = id, rule, attempt, "{outcome}; the run stays due");
+        }
+        (Step::Cancel, _) => tracing::warn!(run = id, rule, attempt, "cancelled: {outcome}"),
+        (_, Some(delay)) => {
+            tracing::warn!(
+                run = id,
+                rule,
+                attempt,
+                "failed: {outcome}; trying again in {delay:.1?}"
+            );
+        }
+        (_, None) => tracing::error!(
+            run = id,
+            rule,
+            attempt,
+            "failed: {outcome}; given up, `esi-event-actions runs retry {id}` tries again"
+        ),
+    }
+}
