@@ -12,18 +12,28 @@
 //!
 //! Intake and dispatch meet only in the journal: intake never waits for a script, and a script never
 //! holds a message. `ARCHITECTURE.md` says what must stay true.
+
+// The rim: what people and systems touch.
+pub mod cli;
+pub mod daemon;
+pub mod report;
+pub mod stop;
+pub mod telemetry;
+
+// The journey.
 pub mod actions;
-pub mod clock;
-pub mod config;
 pub mod dispatch;
-pub mod event;
 pub mod intake;
 pub mod journal;
+pub mod recover;
+pub mod sources;
+
+// The pure floor: no tokio, no files, no network; time is an argument.
+pub mod clock;
+pub mod config;
+pub mod event;
 pub mod notification;
 pub mod printable;
-pub mod recover;
 pub mod retry;
 pub mod rules;
 pub mod run;
-pub mod sources;
-pub mod stop;

@@ -1,0 +1,129 @@
+//! The subcommands and their flags.
+//!
+//! Each subcommand is a file; this one says which there are and leads to them.
+
+mod check;
+mod explain;
+mod inputs;
+mod listen;
+mod output;
+mod quarantine;
+mod runs;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::report::{Exit, Failure};
+use crate::telemetry::LogFormat;
+pub use output::Format;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0   done
+  1   something failed, or a run was given up
+  2   the command line is not understood
+  75  the broker cannot be reached, or another service serves this journal
+  78  the configuration has to be mended: `esi-event-actions check` tells how";
+
+/// Runs your scripts when ESI Leap fulfils, expires or deletes a lease.
+#[derive(Debug, Parser)]
+#[command(name = "esi-event-actions", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    places: Places,
+}
+
+/// Where the configuration and the journal are.
+#[derive(Debug, clap::Args)]
+pub struct Places {
+    /// The configuration file [default: ./esi-event-action-listener.conf if there is one, else
+    /// /etc/esi-event-actions/esi-event-action-listener.conf]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The folder of the journal [default: `state_dir` of the configuration; else
+    /// `$STATE_DIRECTORY`; else /var/lib/esi-event-actions for root and the XDG state directory for
+    /// others]
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Consume ESI Leap's notification queues and run scripts, until stopped
+    Listen(listen::Args),
+    /// Report every problem of the configuration, with its place and how to mend it
+    Check,
+    /// Tell what would run for an event, and why not
+    Explain(explain::Args),
+    /// List, show and retry runs
+    #[command(subcommand)]
+    Runs(runs::Command),
+    /// List, show and retry deliveries that could not be decoded
+    #[command(subcommand)]
+    Quarantine(quarantine::Command),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write those of all subcommands
+    Man {
+        /// Write the pages into this folder
+        folder: Option<PathBuf>,
+    },
+}
+
+/// How log lines look, for the commands that stay.
+#[derive(Debug, clap::Args)]
+struct Logging {
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: LogFormat,
+
+    /// Log what concerns no rule as well
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// Carries out the command line, and tells the exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Listen(args) => listen::run(&cli.places, &args),
+        Command::Check => check::run(&cli.places),
+        Command::Explain(args) => explain::run(&cli.places, &args),
+        Command::Runs(command) => runs::run(&cli.places, command),
+        Command::Quarantine(command) => quarantine::run(&cli.places, command),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "esi-event-actions", &mut script);
+            output::print(&script)
+        }
+        Command::Man { folder } => man(folder),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.print(),
+    }
+}
+
+/// The manual page; into a folder, that of each subcommand too.
+fn man(folder: Option<PathBuf>) -> Result<Exit, Failure> {
+    let command = Cli::command();
+    if let Some(folder) = folder {
+        clap_mangen::generate_to(command, folder).map_err(|error| output::failure(&error))?;
+        return Ok(Exit::Success);
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command)
+        .render(&mut page)
+        .map_err(|error| output::failure(&error))?;
+    output::print(&page)
+}

@@ -1,0 +1,159 @@
+//! What the subcommands need before they begin: the configuration, the state folder, a runtime.
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Places;
+use crate::config::{self, Config, Reading};
+use crate::journal::JournalError;
+use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::report::{Exit, Failure};
+
+const FILE_NAME: &str = "esi-event-action-listener.conf";
+const SYSTEM_FOLDER: &str = "/etc/esi-event-actions";
+const SYSTEM_STATE: &str = "/var/lib/esi-event-actions";
+
+impl Places {
+    /// The configuration file that is meant.
+    pub(super) fn config_file(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| {
+            let here = PathBuf::from(FILE_NAME);
+            if here.exists() {
+                here
+            } else {
+                Path::new(SYSTEM_FOLDER).join(FILE_NAME)
+            }
+        })
+    }
+
+    /// What came of reading the configuration.
+    pub(super) fn read(&self) -> Result<Reading, Failure> {
+        let file = self.config_file();
+        let text = read(&file)?;
+        // Scripts run in its folder, wherever this was started.
+        let path = std::path::absolute(&file).unwrap_or(file);
+        Ok(config::read(&text, &path))
+    }
+
+    /// The configuration out of a reading, if it has no errors.
+    pub(super) fn accepted<'a>(&self, reading: &'a Reading) -> Result<&'a Config, Failure> {
+        reading.config.as_ref().ok_or_else(|| {
+            let file = self.config_file().display().to_string();
+            Failure::problems(reading.problems.report(&file).to_string())
+        })
+    }
+
+    /// The configuration, if it has no errors.
+    pub(super) fn load(&self) -> Result<Config, Failure> {
+        self.accepted(&self.read()?).cloned()
+    }
+
+    /// The folder of the journal.
+    pub(super) fn state_dir(&self, config: &Config) -> Result<PathBuf, Failure> {
+        let named = self.state_dir.clone().or_else(|| config.state_dir.clone());
+        named.or_else(customary_state_dir).ok_or_else(|| {
+            Failure::new(
+                Exit::Configuration,
+                "there is no folder to keep the journal in: neither `state_dir` nor \
+                 $STATE_DIRECTORY nor $HOME is set",
+                "set `state_dir` in [DEFAULT], or name one with --state-dir",
+            )
+        })
+    }
+
+    /// The journal, beside the service that may be using it.
+    pub(super) fn journal(&self) -> Result<SqliteJournal, Failure> {
+        let folder = match &self.state_dir {
+            // A configuration in need of mending is no reason not to look at the journal.
+            Some(folder) => folder.clone(),
+            None => self.state_dir(&self.load()?)?,
+        };
+        Ok(SqliteJournal::open(&folder, Access::Beside)?)
+    }
+}
+
+fn customary_state_dir() -> Option<PathBuf> {
+    let folder = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    if let Some(folders) = env::var("STATE_DIRECTORY")
+        .ok()
+        .filter(|folders| !folders.is_empty())
+    {
+        // systemd lists all that the unit names; ours is the first.
+        return folders.split(':').next().map(PathBuf::from);
+    }
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from(SYSTEM_STATE));
+    }
+    folder("XDG_STATE_HOME")
+        .or_else(|| folder("HOME").map(|home| home.join(".local/state")))
+        .map(|base| base.join("esi-event-actions"))
+}
+
+/// A failure to read a file that the command line or a default names.
+pub(super) fn failed_to_read(
+    what: &str,
+    file: &str,
+    error: &io::Error,
+    if_missing: &str,
+) -> Failure {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => if_missing,
+        io::ErrorKind::PermissionDenied => "let the user that runs this read the file",
+        _ => "look at the file",
+    };
+    Failure::new(
+        Exit::Failed,
+        &format!("failed to read {what} from {file}: {error}"),
+        hint,
+    )
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let bytes = std::fs::read(file).map_err(|error| {
+        let failure = failed_to_read(
+            "the configuration",
+            &file.display().to_string(),
+            &error,
+            "name the file with --config",
+        );
+        failure.with_exit(Exit::Configuration)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .split(|byte| *byte == b'\n')
+            .count();
+        let message = format!(
+            "expected UTF-8 text in {}, but line {line} holds something else",
+            file.display()
+        );
+        Failure::new(Exit::Configuration, &message, "save the file as UTF-8")
+    })
+}
+
+/// Runs a future to its end on this thread: the work is in scripts, the broker and the disk.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| {
+        let message = format!("failed to set up timers and sockets: {error}");
+        Failure::new(
+            Exit::Failed,
+            &message,
+            "look at the limit of open files (`ulimit -n`)",
+        )
+    })?;
+    Ok(runtime.block_on(future))
+}
+
+/// Answers of a journal, as a command wants them.
+pub(super) fn ask<T>(
+    question: impl Future<Output = Result<T, JournalError>>,
+) -> Result<T, Failure> {
+    Ok(block_on(question)??)
+}

@@ -1,0 +1,146 @@
+//! `quarantine`: list, show and retry deliveries that could not be decoded or decided.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Places;
+use super::inputs::ask;
+use super::output::{Format, cell, moment, print, print_json, print_line, table};
+use crate::config::Config;
+use crate::intake::decide_event;
+use crate::journal::sqlite::SqliteJournal;
+use crate::journal::{Accepted, Journal, QuarantineId, Quarantined};
+use crate::printable::printable;
+use crate::report::{Exit, Failure};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List quarantined deliveries, the newest last
+    List {
+        /// The newest so many
+        #[arg(long, default_value_t = 50, value_name = "NUMBER")]
+        limit: usize,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show a delivery with the reason
+    Show {
+        /// The delivery's number
+        id: QuarantineId,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Decode deliveries again, with the configuration as it is now
+    Retry {
+        /// The deliveries' numbers
+        #[arg(required = true)]
+        ids: Vec<QuarantineId>,
+    },
+}
+
+pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::List { limit, format } => {
+            let mut all = ask(places.journal()?.quarantined(limit))?;
+            all.reverse();
+            list(&all, format)
+        }
+        Command::Show { id, format } => show(&ask(places.journal()?.quarantined_one(id))?, format),
+        Command::Retry { ids } => {
+            let config = places.load()?;
+            let journal = places.journal()?;
+            let mut exit = Exit::Success;
+            for id in ids {
+                match retry(&config, &journal, id)? {
+                    Ok(done) => print_line(&format!("delivery {id}: {done}"))?,
+                    Err(why) => {
+                        exit = Exit::Failed;
+                        print_line(&format!("delivery {id} stays in quarantine: {why}"))?
+                    }
+                };
+            }
+            Ok(exit)
+        }
+    }
+}
+
+/// Decodes a delivery again: what came of it, or why it stays where it is.
+fn retry(
+    config: &Config,
+    journal: &SqliteJournal,
+    id: QuarantineId,
+) -> Result<Result<String, String>, Failure> {
+    let delivery = ask(journal.quarantined_one(id))?.delivery;
+    let kept = delivery.body.len() as u64;
+    // Blanking may have changed the length of a small one, but never brings a large one near this.
+    if delivery.size > crate::intake::KEPT_IN_QUARANTINE as u64 {
+        return Ok(Err(format!(
+            "only {kept} of its {} bytes are kept",
+            delivery.size
+        )));
+    }
+    let acceptance = match decide_event(&config.rules, &delivery.source, &delivery.body) {
+        Err(undecodable) => return Ok(Err(undecodable.to_string())),
+        Ok(None) => return Ok(Err("no rule is for its type of event".into())),
+        Ok(Some((_, Some(undecidable)))) => return Ok(Err(undecidable)),
+        Ok(Some((acceptance, None))) => acceptance,
+    };
+    let accepted = ask(journal.release(id, acceptance, Timestamp::now()))?;
+    Ok(Ok(match accepted {
+        Accepted::Runs(runs) if runs.is_empty() => "accepted; it matches no rule".into(),
+        Accepted::Runs(runs) => {
+            let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+            format!("accepted; runs {}", runs.join(", "))
+        }
+        Accepted::Known | Accepted::Quarantined(_) => "its event is known already".into(),
+    }))
+}
+
+fn list(all: &[Quarantined], format: Format) -> Result<Exit, Failure> {
+    if format == Format::Json {
+        return print_json(&all.iter().map(as_json).collect());
+    }
+    let mut table = table(&["delivery", "arrived", "queue", "bytes", "reason"]);
+    for one in all {
+        table.add_row([
+            cell(&one.id.to_string()),
+            cell(&moment(one.arrived_at)),
+            cell(&one.delivery.origin),
+            cell(&one.delivery.size.to_string()),
+            cell(&one.delivery.reason),
+        ]);
+    }
+    print_line(&table.to_string())
+}
+
+fn show(one: &Quarantined, format: Format) -> Result<Exit, Failure> {
+    let body = &one.delivery.body;
+    if format == Format::Json {
+        let mut shown = as_json(one);
+        shown["body"] = String::from_utf8_lossy(body).into();
+        return print_json(&shown);
+    }
+    let text = format!(
+        "delivery {} from {}, {} bytes, arrived {}\nreason: {}\n{}\n",
+        one.id,
+        printable(one.delivery.origin.as_bytes()),
+        one.delivery.size,
+        moment(one.arrived_at),
+        printable(one.delivery.reason.as_bytes()),
+        printable(body)
+    );
+    print(text.as_bytes())
+}
+
+fn as_json(one: &Quarantined) -> Value {
+    json!({
+        "id": one.id,
+        "arrived_at": one.arrived_at.to_string(),
+        "source": one.delivery.source,
+        "queue": one.delivery.origin,
+        "size": one.delivery.size,
+        "reason": one.delivery.reason,
+    })
+}

@@ -1,0 +1,213 @@
+//! `runs`: list, show and retry, beside the service or without one.
+
+use serde_json::{Value, json};
+
+use super::Places;
+use super::inputs::ask;
+use super::output::{Format, cell, moment, print_json, print_line, state_cell, table};
+use crate::journal::{AttemptRecord, Journal, RunDetail, RunFilter, RunId, RunSummary};
+use crate::printable::printable;
+use crate::report::{Exit, Failure};
+use crate::run::State;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List runs, the newest last
+    List {
+        /// Only runs in this state; may be given several times
+        #[arg(long, value_parser = state)]
+        state: Vec<State>,
+        /// Only runs of this rule
+        #[arg(long)]
+        rule: Option<String>,
+        /// Only runs with this key, which is the node unless the rule says otherwise
+        #[arg(long)]
+        key: Option<String>,
+        /// The newest so many
+        #[arg(long, default_value_t = 50, value_name = "NUMBER")]
+        limit: usize,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show a run with its attempts, its output and its event
+    Show {
+        /// The run's number
+        id: RunId,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Make runs due again, in their place before later runs of their key
+    Retry {
+        /// The runs' numbers
+        #[arg(required = true)]
+        ids: Vec<RunId>,
+    },
+}
+
+fn state(word: &str) -> Result<State, String> {
+    State::from_word(word).ok_or_else(|| {
+        let words: Vec<&str> = State::ALL.into_iter().map(State::as_str).collect();
+        format!("expected one of {}", words.join(", "))
+    })
+}
+
+pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
+    let journal = places.journal()?;
+    match command {
+        Command::List {
+            state,
+            rule,
+            key,
+            limit,
+            format,
+        } => {
+            let filter = RunFilter {
+                states: state,
+                rule,
+                key,
+                limit,
+            };
+            let mut runs = ask(journal.runs(filter))?;
+            runs.reverse();
+            list(&runs, format)
+        }
+        Command::Show { id, format } => show(&ask(journal.run(id))?, format),
+        Command::Retry { ids } => {
+            let count = ids.len();
+            ask(journal.retry(ids))?;
+            print_line(&match count {
+                1 => "1 run is due again; a service performs it within two seconds".to_owned(),
+                _ => format!(
+                    "{count} runs are due again; a service performs them within two seconds"
+                ),
+            })
+        }
+    }
+}
+
+fn list(runs: &[RunSummary], format: Format) -> Result<Exit, Failure> {
+    if format == Format::Json {
+        return print_json(&runs.iter().map(summary_json).collect());
+    }
+    let mut table = table(&[
+        "run",
+        "state",
+        "rule",
+        "event",
+        "key",
+        "attempts",
+        "accepted",
+        "last attempt",
+    ]);
+    for run in runs {
+        table.add_row([
+            cell(&run.id.to_string()),
+            state_cell(run.state),
+            cell(&run.rule),
+            cell(&run.event_type),
+            cell(&run.key),
+            cell(&run.attempts.to_string()),
+            cell(&moment(run.accepted_at)),
+            cell(run.reason.as_deref().unwrap_or_default()),
+        ]);
+    }
+    print_line(&table.to_string())
+}
+
+fn show(run: &RunDetail, format: Format) -> Result<Exit, Failure> {
+    if format == Format::Json {
+        return print_json(&detail_json(run));
+    }
+    let summary = &run.summary;
+    let mut lines = vec![format!("run {} is {}", summary.id, summary.state)];
+    let mut line = |name: &str, value: &str| {
+        lines.push(format!("  {name:<9} {}", printable(value.as_bytes())));
+    };
+    line("rule", &summary.rule);
+    line("key", &summary.key);
+    line(
+        "event",
+        &format!(
+            "{} {} from {}",
+            summary.event_type, summary.event_id, run.source
+        ),
+    );
+    line("accepted", &moment(summary.accepted_at));
+    if let Some(due) = summary.due_at {
+        line("due", &moment(due));
+    }
+    if let Some(finished) = summary.finished_at {
+        line("finished", &moment(finished));
+    }
+    lines.extend(run.attempts.iter().flat_map(attempt_lines));
+    lines.push(format!("event:\n  {}", printable(run.event.as_bytes())));
+    print_line(&lines.join("\n"))
+}
+
+fn attempt_lines(attempt: &AttemptRecord) -> Vec<String> {
+    let head = format!(
+        "attempt {} at {}",
+        attempt.number,
+        moment(attempt.started_at)
+    );
+    let mut lines = vec![match (&attempt.outcome, attempt.duration) {
+        (Some(outcome), Some(duration)) => {
+            let outcome = printable(outcome.to_string().as_bytes());
+            format!("{head}: {outcome} after {:.3} s", duration.as_secs_f64())
+        }
+        _ => format!("{head}: running"),
+    }];
+    if attempt.output_dropped > 0 {
+        lines.push(format!(
+            "  ({} bytes before this are not kept)",
+            attempt.output_dropped
+        ));
+    }
+    let output = attempt
+        .output
+        .strip_suffix(b"\n")
+        .unwrap_or(&attempt.output);
+    if !output.is_empty() {
+        let shown = output.split(|byte| *byte == b'\n').map(printable);
+        lines.extend(shown.map(|line| format!("  | {line}")));
+    }
+    lines
+}
+
+fn summary_json(run: &RunSummary) -> Value {
+    json!({
+        "id": run.id,
+        "state": run.state.as_str(),
+        "rule": run.rule,
+        "key": run.key,
+        "event_type": run.event_type,
+        "event_id": run.event_id,
+        "attempts": run.attempts,
+        "accepted_at": run.accepted_at.to_string(),
+        "due_at": run.due_at.map(|at| at.to_string()),
+        "finished_at": run.finished_at.map(|at| at.to_string()),
+        "reason": run.reason,
+    })
+}
+
+fn detail_json(run: &RunDetail) -> Value {
+    let attempts = run.attempts.iter().map(|attempt| {
+        json!({
+            "number": attempt.number,
+            "started_at": attempt.started_at.to_string(),
+            "ended_at": attempt.ended_at.map(|at| at.to_string()),
+            "seconds": attempt.duration.map(|duration| duration.as_secs_f64()),
+            "outcome": attempt.outcome.as_ref().map(ToString::to_string),
+            "output": String::from_utf8_lossy(&attempt.output),
+            "output_dropped": attempt.output_dropped,
+        })
+    });
+    let mut shown = summary_json(&run.summary);
+    shown["source"] = run.source.as_str().into();
+    shown["attempt_records"] = attempts.collect();
+    // The journal wrote it as JSON; if somebody has changed that, it is shown as it is.
+    shown["event"] = serde_json::from_str(&run.event).unwrap_or_else(|_| run.event.as_str().into());
+    shown
+}

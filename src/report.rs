@@ -1,0 +1,139 @@
+//! Prints a failure with its hint; the only place that picks an exit code.
+
+use std::process::ExitCode;
+
+use crate::daemon::DaemonError;
+use crate::journal::JournalError;
+use crate::printable::printable;
+
+/// What the exit status says; the numbers are those of `sysexits.h` where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done.
+    Success = 0,
+    /// 1: something failed, or a run was given up.
+    Failed = 1,
+    /// 2: the command line is not understood.
+    Usage = 2,
+    /// 75: the broker or another service is in the way; try again later.
+    Temporary = 75,
+    /// 78: the configuration has to be mended first; the systemd unit does not restart on it.
+    Configuration = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command failed, ready to be printed.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    report: Report,
+}
+
+#[derive(Debug)]
+enum Report {
+    /// One error, and what to do about it.
+    Error { message: String, hint: String },
+    /// Several problems, complete as they are.
+    Problems(String),
+}
+
+impl Failure {
+    /// A failure with what to do about it. The message may quote a sender's text.
+    #[must_use]
+    pub fn new(exit: Exit, message: &str, hint: &str) -> Self {
+        let (message, hint) = (message.to_owned(), hint.to_owned());
+        Self {
+            exit,
+            report: Report::Error { message, hint },
+        }
+    }
+
+    /// A report of the configuration's problems.
+    #[must_use]
+    pub fn problems(report: String) -> Self {
+        Self {
+            exit: Exit::Configuration,
+            report: Report::Problems(report),
+        }
+    }
+
+    /// The same, met while doing `what`.
+    #[must_use]
+    pub fn during(mut self, what: &str) -> Self {
+        if let Report::Error { message, .. } = &mut self.report {
+            *message = format!("{what}: {message}");
+        }
+        self
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub fn with_exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// Prints it on standard error, and tells the exit code.
+    #[must_use]
+    pub fn print(&self) -> ExitCode {
+        match &self.report {
+            Report::Error { message, hint } => {
+                eprintln!("error: {}\nhint: {hint}", printable(message.as_bytes()));
+            }
+            Report::Problems(report) => eprintln!("{report}"),
+        }
+        self.exit.into()
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        let message = error.to_string();
+        match error {
+            JournalError::Unusable { remedy, .. } => Self::new(Exit::Failed, &message, &remedy),
+            JournalError::InUse { .. } => Self::new(
+                Exit::Temporary,
+                &message,
+                "one service serves a journal: stop the other one, or give this one its own `state_dir`",
+            ),
+            JournalError::Unavailable { .. } => Self::new(
+                Exit::Temporary,
+                &message,
+                "look at the space and the permissions of the state folder, then try again",
+            ),
+            JournalError::Absent { .. } => {
+                Self::new(Exit::Failed, &message, "`list` shows the numbers there are")
+            }
+            JournalError::Illegal { .. } => Self::new(
+                Exit::Failed,
+                &message,
+                "`esi-event-actions runs show` tells where the run stands",
+            ),
+        }
+    }
+}
+
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Self {
+        let message = error.to_string();
+        match error {
+            DaemonError::Journal(error) => error.into(),
+            DaemonError::Unreachable(_) => Self::new(
+                Exit::Temporary,
+                &message,
+                "without --until-idle the service would go on trying",
+            ),
+            DaemonError::Signals(_) | DaemonError::Leftovers(_) | DaemonError::Defect(_) => {
+                Self::new(
+                    Exit::Failed,
+                    &message,
+                    "nothing accepted is lost: start the service again, and report this with its log",
+                )
+            }
+        }
+    }
+}
