@@ -1,0 +1,117 @@
+//! What the broker and the way to it can do to the service, and that it says what it waits for.
+
+use std::path::{Path, PathBuf};
+use std::sync::{OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::support::broker::{Broker, Reaper};
+use crate::support::scene::{FULFILL, Scene};
+
+mod hosts;
+mod pressure;
+mod queues;
+mod restart;
+mod systemd;
+mod tls;
+
+/// The exit status that says: try again later.
+const TEMPORARY: Option<i32> = Some(75);
+
+/// A virtual host of our broker, where its first user has all rights.
+const VHOST: &str = "faults";
+
+/// There has all rights too: a user and a password that a URL has to write in another way.
+const ODD: (&str, &str) = ("esi/leap", "p@ss:/,%?#word");
+
+/// There has no right: a user and a password.
+const NOBODY: (&str, &str) = ("nobody", "password");
+
+/// A broker of these scenarios' own, with TLS: they stop it, freeze it and rule it.
+struct Ours {
+    broker: Broker,
+    folder: PathBuf,
+    _reaper: Reaper,
+}
+
+static IN_USE: RwLock<()> = RwLock::new(());
+
+const LEFT_BROKEN: &str =
+    "the scenario that failed had the broker alone, and may have left it stopped";
+
+fn ours() -> &'static Ours {
+    static OURS: OnceLock<Ours> = OnceLock::new();
+    OURS.get_or_init(|| {
+        let folder = std::env::temp_dir().join(format!("broker-faults-{}", std::process::id()));
+        let reaper = Reaper::arm("rm -rf \"$1\"", &[&folder.to_string_lossy()]);
+        let broker = Broker::private_with_tls(&tls::make_certificates(&folder).server());
+        // In one call: each one starts an Erlang machine.
+        let permit = |user, all| {
+            format!(
+                "ok = rabbit_auth_backend_internal:set_permissions(<<\"{user}\">>, \
+                 <<\"{VHOST}\">>, <<\"{all}\">>, <<\"{all}\">>, <<\"{all}\">>, <<\"tests\">>)"
+            )
+        };
+        let add = |(user, password)| {
+            format!(
+                "ok = rabbit_auth_backend_internal:add_user(<<\"{user}\">>, <<\"{password}\">>, \
+                 <<\"tests\">>)"
+            )
+        };
+        let steps = [
+            format!("ok = rabbit_vhost:add(<<\"{VHOST}\">>, <<\"tests\">>)"),
+            permit(broker.user(), ".*"),
+            add(ODD),
+            permit(ODD.0, ".*"),
+            add(NOBODY),
+            permit(NOBODY.0, ""),
+        ];
+        broker.rabbitmqctl(&["eval", &(steps.join(", ") + ".")]);
+        Ours {
+            broker,
+            folder,
+            _reaper: reaper,
+        }
+    })
+}
+
+/// Our broker, which stays up meanwhile.
+fn running() -> (&'static Ours, RwLockReadGuard<'static, ()>) {
+    let turn = IN_USE.read().expect(LEFT_BROKEN);
+    (ours(), turn)
+}
+
+/// Our broker, for one scenario alone.
+fn alone() -> (&'static Ours, RwLockWriteGuard<'static, ()>) {
+    let turn = IN_USE.write().expect(LEFT_BROKEN);
+    (ours(), turn)
+}
+
+/// A rule that writes these fields of the lease to the log.
+fn record(scene: &mut Scene, fields: &str) {
+    let options = format!("events = {FULFILL}\nscript = record.sh\nscript_params = {fields}");
+    scene.rule("record", &options);
+}
+
+/// What `listen --until-idle` says when it gives up on the broker.
+fn given_up(scene: &Scene) -> String {
+    let output = scene.run(&["listen", "--until-idle"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), TEMPORARY, "{said}");
+    said
+}
+
+/// The line of the log that has this in it.
+fn line_with<'a>(log: &'a str, part: &str) -> &'a str {
+    log.lines()
+        .find(|line| line.contains(part))
+        .unwrap_or_else(|| panic!("no line with `{part}` in\n{log}"))
+}
+
+impl Ours {
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}

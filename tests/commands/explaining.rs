@@ -1,0 +1,113 @@
+//! `explain`: what would run for an event, and why not.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::{CONFIG, assert_refused, call, call_with_input, folder, text};
+use crate::support::captured::{self, Driver};
+use crate::support::scene::{DELETE, FULFILL, Scene, notification};
+
+#[test]
+fn explain_tells_of_both_forms_of_a_notification_what_would_run_and_why_not() {
+    let folder = folder(CONFIG);
+    let file = folder.path().join("notification.json");
+    let path = file.to_str().expect("text");
+    for driver in Driver::ALL {
+        let message = captured::first(driver, FULFILL).with("purpose", "it's $(this)");
+        fs::write(&file, &message.body).expect("a file");
+        let output = call(folder.path(), &["explain", path]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let told = text(&output.stdout);
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines.len(), 6, "{told}");
+        assert!(
+            lines[0].starts_with(&format!(
+                "event {} of type {FULFILL}, sent 2026-11-2",
+                message.message_id
+            )),
+            "{told}"
+        );
+        let node = message.data()["node_uuid"]
+            .as_str()
+            .expect("a node")
+            .to_owned();
+        for (line, parts) in lines[1..].iter().zip([
+            ["rule", "runs", "why"],
+            ["fulfil", "yes", &format!("/bin/echo 'two words' MOC-R4PAC08U33-S1A \"it's \"'$(this)', one at a time for {node}")],
+            ["delete", "no", "it is for esi_leap.lease.delete.*"],
+            ["refused", "no", "node_properties.vendor should be text matching \"bar\" or null or nothing, but is the text \"foo\""],
+            ["off", "no", "the rule is switched off by `enabled`"],
+        ]) {
+            assert!(parts.iter().all(|part| line.contains(part)), "{parts:?}: {told}");
+        }
+        // The same on standard input, and in the form for machines.
+        let output = call_with_input(
+            folder.path(),
+            &["explain", "-", "--format", "json"],
+            message.body.as_bytes(),
+        );
+        let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(shown["id"], message.message_id);
+        assert_eq!(shown["type"], FULFILL);
+        let verdicts: Vec<&Value> = shown["rules"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|rule| &rule["verdict"])
+            .collect();
+        assert_eq!(verdicts, ["run", "other_type", "refused", "disabled"]);
+        assert_eq!(
+            shown["rules"][0]["command"],
+            json!([
+                "/bin/echo",
+                "two words",
+                "MOC-R4PAC08U33-S1A",
+                "it's $(this)"
+            ])
+        );
+        assert_eq!(shown["rules"][0]["key"], node);
+        assert!(shown["rules"][1].get("command").is_none());
+    }
+}
+
+#[test]
+fn explain_takes_events_of_the_journal_and_as_scripts_read_them() {
+    let mut scene = Scene::new("explain");
+    scene.script("keep.sh", "cat >event.json");
+    scene.rule("r", &format!("events = {FULFILL}\nscript = keep.sh"));
+    let message = notification(FULFILL);
+    scene.publish(&message.body);
+    scene.drain();
+    let by_id = scene.run(&["explain", &message.message_id, "--format", "json"]);
+    let by_id: Value = serde_json::from_slice(&by_id.stdout).expect("JSON");
+    assert_eq!(by_id["rules"][0]["verdict"], "run");
+    assert_eq!(by_id["id"], message.message_id);
+    let event = scene.path("event.json");
+    let by_file = scene.run(&["explain", event.to_str().expect("text"), "--format", "json"]);
+    let by_file: Value = serde_json::from_slice(&by_file.stdout).expect("JSON");
+    assert_eq!(by_file, by_id);
+
+    let other = notification(DELETE).message_id;
+    assert_refused(
+        &scene.run(&["explain", &other]),
+        1,
+        &[
+            &format!("neither a file `{other}` nor an event of that id"),
+            "hint: ",
+        ],
+    );
+    fs::write(scene.path("broken.json"), "{\"oslo").expect("a file");
+    let broken = scene.path("broken.json");
+    let broken = broken.to_str().expect("text");
+    assert_refused(
+        &scene.run(&["explain", broken]),
+        1,
+        &[
+            "failed to read an event from",
+            broken,
+            "expected a JSON object",
+            "hint: give a notification",
+        ],
+    );
+}

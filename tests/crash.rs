@@ -1,0 +1,293 @@
+//! kill -9 of the service: nothing lost, every repeat on record, nothing beside its own repeat.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use super::support::captured::{self, Driver};
+use super::support::scene::{FULFILL, Scene, Service, lives, notification, wait_until};
+
+const NODES: usize = 10;
+const MESSAGES: usize = 200;
+
+/// Tells of its beginning and its end. The lock is given back by the kernel when the last process
+/// of the script is gone, however it ends: who finds it taken overlaps.
+const TIMED: &str = r#"exec 9>>"lock-$1"
+flock --nonblock 9 || echo "overlap $(date +%s%N) $1 $2 $ESI_RUN_ID $ESI_ATTEMPT" >>"$LOG"
+echo "start $(date +%s%N) $1 $2 $ESI_RUN_ID $ESI_ATTEMPT" >>"$LOG"
+sleep 0.03
+echo "end $(date +%s%N) $1 $2 $ESI_RUN_ID $ESI_ATTEMPT" >>"$LOG""#;
+
+/// A line of [`TIMED`].
+#[derive(Debug)]
+struct Line {
+    word: String,
+    at: u64,
+    node: String,
+    message: usize,
+    run: u64,
+    attempt: u64,
+}
+
+impl Line {
+    fn read(line: &str) -> Self {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [word, at, node, message, run, attempt] = words[..] else {
+            panic!("no line of the script: {line}");
+        };
+        Self {
+            word: word.to_owned(),
+            at: at.parse().expect("nanoseconds"),
+            node: node.to_owned(),
+            message: message.parse().expect("the number of the message"),
+            run: run.parse().expect("the number of the run"),
+            attempt: attempt.parse().expect("the number of the attempt"),
+        }
+    }
+}
+
+fn starts(scene: &Scene) -> usize {
+    let log = scene.log();
+    log.iter().filter(|line| line.starts_with("start")).count()
+}
+
+#[test]
+fn five_kills_amid_two_hundred_messages_lose_nothing_and_explain_every_repeat() {
+    let mut scene = Scene::new("five-kills");
+    // Intake goes on for a while: few deliveries are under way at a time.
+    scene.default("prefetch = 20");
+    scene.script("timed.sh", TIMED);
+    scene.rule(
+        "timed",
+        &format!("events = {FULFILL}\nscript = timed.sh\nscript_params = node_uuid,purpose"),
+    );
+    let first = notification(FULFILL);
+    let bodies: Vec<String> = (0..MESSAGES)
+        .map(|number| {
+            let node = format!("node-{}", number % NODES);
+            let message = first.with("node_uuid", node);
+            message.with("purpose", number.to_string()).fresh().body
+        })
+        .collect();
+    let (before, during) = bodies.split_at(MESSAGES / 2);
+    scene.publish_all(before);
+    let mut killed = Vec::new();
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            for body in during {
+                scene.publish(body);
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        for enough in [1, 30, 60, 90, 120] {
+            let service = scene.listen();
+            wait_until("some scripts to start", || starts(&scene) >= enough);
+            killed.push(service.kill());
+        }
+    });
+    scene.drain();
+    assert_eq!(scene.waiting(), Some(0));
+    let recovered = |log: &&String| log.contains("they will run again");
+    assert!(killed.iter().filter(recovered).count() >= 2, "{killed:?}");
+    assert_nothing_is_lost(&scene);
+    assert_order(&scene);
+}
+
+fn assert_nothing_is_lost(scene: &Scene) {
+    let lines: Vec<Line> = scene.log().iter().map(|line| Line::read(line)).collect();
+    let mut started = HashSet::new();
+    for line in lines.iter().filter(|line| line.word == "start") {
+        let once = started.insert((line.run, line.attempt));
+        assert!(once, "an attempt was made twice: {line:?}");
+    }
+    let ended: HashSet<(u64, u64)> = lines
+        .iter()
+        .filter(|line| line.word == "end")
+        .map(|line| (line.run, line.attempt))
+        .collect();
+
+    let runs = scene.runs();
+    assert_eq!(runs.len(), MESSAGES);
+    let mut attempts_on_record = HashSet::new();
+    for run in &runs {
+        let id = run["id"].as_u64().expect("a number");
+        let attempts = run["attempts"].as_u64().expect("a number");
+        assert_eq!(run["state"], "succeeded", "{run}");
+        assert!(ended.contains(&(id, attempts)), "{run}");
+        attempts_on_record.extend((1..=attempts).map(|attempt| (id, attempt)));
+        if attempts > 1 {
+            let detail = scene.run_detail(id);
+            let (last, repeated) = detail["attempt_records"]
+                .as_array()
+                .and_then(|records| records.split_last())
+                .expect("attempts");
+            assert_eq!(last["outcome"], "exit status 0", "{detail}");
+            for record in repeated {
+                let outcome = record["outcome"].as_str().expect("an outcome");
+                assert!(outcome.starts_with("interrupted"), "{detail}");
+            }
+        }
+    }
+    assert!(
+        attempts_on_record.len() > MESSAGES,
+        "no kill met a script: nothing was shown"
+    );
+    assert!(started.is_subset(&attempts_on_record));
+    let messages: HashSet<usize> = lines.iter().map(|line| line.message).collect();
+    assert_eq!(messages.len(), MESSAGES);
+}
+
+fn assert_order(scene: &Scene) {
+    let mut nodes: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+    for line in scene.log() {
+        let line = Line::read(&line);
+        nodes.entry(line.node.clone()).or_default().push(line);
+    }
+    assert_eq!(nodes.len(), NODES);
+    for lines in nodes.values_mut() {
+        lines.sort_by_key(|line| line.at);
+        for pair in lines.windows(2) {
+            let [before, after] = pair else { continue };
+            let place = |line: &Line| (line.message, line.attempt);
+            assert!(place(before) <= place(after), "{before:?}, {after:?}");
+            // Between a start and its end there is nothing.
+            let same = (before.run, before.attempt) == (after.run, after.attempt);
+            assert_eq!(after.word == "end", same, "{before:?}, {after:?}");
+            assert_ne!(after.word, "overlap", "{before:?}, {after:?}");
+        }
+        assert_eq!(lines[0].word, "start");
+    }
+}
+
+/// Ends a process that a test has left running on purpose.
+struct Stray(String);
+
+impl Drop for Stray {
+    fn drop(&mut self) {
+        drop(Command::new("kill").args(["-s", "KILL", &self.0]).status());
+    }
+}
+
+#[test]
+fn what_a_killed_service_left_running_is_ended_before_the_repeat() {
+    let mut scene = Scene::new("leftovers");
+    scene.script(
+        "daemon.sh",
+        r#"sleep 1000 >/dev/null 2>&1 & echo "daemon $!" >>"$LOG""#,
+    );
+    // The children: in the group; out of it, twice removed; deaf to all that can be ignored.
+    scene.script(
+        "stubborn.sh",
+        r#"for pid in $(cut -d' ' -f2 left 2>/dev/null); do
+  case $(sed -n 's/^State:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null) in
+    ''|Z*|X*) ;;
+    *) echo "beside $pid" >>"$LOG" ;;
+  esac
+done
+if [ "$ESI_ATTEMPT" -gt 1 ]; then echo "again $ESI_ATTEMPT" >>"$LOG"; exit; fi
+trap '' HUP
+sleep 1001 & echo "child $!" >>left
+(setsid sh -c 'sleep 1002 & echo "grandchild $!" >>left; echo "session $$" >>left; wait' >/dev/null 2>&1 &)
+(trap '' HUP INT TERM; echo "deaf $(exec sh -c 'echo $PPID')" >>left; while :; do sleep 1; done) &
+echo "leader $$" >>left
+while [ "$(wc -l <left)" -lt 5 ]; do sleep 0.01; done
+echo "stuck" >>"$LOG"
+wait"#,
+    );
+    scene.rule(
+        "daemon",
+        &format!(
+            "events = {FULFILL}\nscript = daemon.sh\nfilter_params = {{\"purpose\": \"daemon\"}}"
+        ),
+    );
+    scene.rule("stubborn", &format!("events = {FULFILL}\nscript = stubborn.sh\nfilter_params = {{\"purpose\": \"stubborn\"}}"));
+    let service = scene.listen();
+    scene.publish(notification(FULFILL).with("purpose", "daemon").body);
+    let log = scene.wait_for_log(1);
+    let daemon = Stray(log[0].split(' ').nth(1).expect("a pid").to_owned());
+    wait_until("the first run to end", || scene.states() == ["succeeded"]);
+    scene.publish(notification(FULFILL).with("purpose", "stubborn").body);
+    scene.wait_for_log(2);
+    service.kill();
+
+    let left = fs::read_to_string(scene.path("left")).expect("what the script left");
+    let left: Vec<&str> = left
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .collect();
+    assert_eq!(left.len(), 5);
+    assert!(left.iter().all(|pid| lives(pid)), "{left:?}");
+
+    let output = scene.drain();
+    assert_eq!(scene.log()[1..], ["stuck", "again 2"]);
+    assert!(!left.iter().any(|pid| lives(pid)), "{left:?}");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("killed a process that was left of it"),
+        "{told}"
+    );
+    // Whoever belongs to an attempt that is over is nobody's business.
+    assert!(lives(&daemon.0));
+    assert_eq!(scene.states(), ["succeeded", "succeeded"]);
+    let detail = scene.run_detail(2);
+    let outcome = detail["attempt_records"][0]["outcome"].as_str();
+    assert!(
+        outcome.is_some_and(|outcome| outcome.starts_with("interrupted")),
+        "{detail}"
+    );
+}
+
+#[test]
+fn a_message_that_comes_again_makes_no_second_run() {
+    let mut scene = Scene::new("again");
+    scene.rule(
+        "r",
+        &format!("events = {FULFILL}\nscript = record.sh\nscript_params = purpose"),
+    );
+    let message = notification(FULFILL).with("purpose", "one");
+    // The same news in the form without an envelope.
+    let bare = serde_json::to_string(&message.notification()).expect("JSON");
+    scene.publish_all([&message.body, &message.body, &bare]);
+    let service = scene.listen();
+    service.wait_for("is known already");
+    scene.publish(&message.body);
+    // Killed before that is on record, it would be run again.
+    wait_until("the run to end", || scene.states() == ["succeeded"]);
+    service.kill();
+    scene.publish_all([&bare, &message.body]);
+    let other = captured::first(Driver::Messaging, FULFILL)
+        .with("purpose", "two")
+        .fresh();
+    scene.publish(&other.body);
+    scene.drain();
+    assert_eq!(scene.log(), ["one|", "two|"]);
+    let runs = scene.runs();
+    assert_eq!(runs.len(), 2);
+    assert_eq!(runs[0]["event_id"], message.message_id);
+    assert_eq!(runs[1]["event_id"], other.message_id);
+    assert_eq!(scene.waiting(), Some(0));
+}
+
+#[test]
+fn a_second_service_on_the_same_journal_is_told_who_has_it() {
+    let mut scene = Scene::new("second");
+    scene.rule(
+        "r",
+        &format!("events = {FULFILL}\nscript = record.sh\nscript_params = purpose"),
+    );
+    let first = scene.listen();
+    for arguments in [&[][..], &["--until-idle"]] {
+        let (status, log) = scene.start(arguments).wait();
+        assert_eq!(status.code(), Some(75), "{log}");
+        assert!(log.contains(&format!("process {}", first.pid())), "{log}");
+        assert!(log.contains("hint: "), "{log}");
+    }
+    scene.publish(notification(FULFILL).with("purpose", "served").body);
+    assert_eq!(scene.wait_for_log(1), ["served|"]);
+    // A killed service holds nothing.
+    first.kill();
+    let successor: Service = scene.listen();
+    successor.stop();
+}

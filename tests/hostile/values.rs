@@ -1,0 +1,201 @@
+//! Values as arguments: bytes for bytes, or a recorded failure.
+
+use std::fs;
+
+use serde_json::{Map, Value};
+
+use crate::support::captured::Captured;
+use crate::support::scene::{FULFILL, Scene, notification};
+
+/// Writes each argument into a file of its own, by its number from 1.
+const KEEP: &str = r#"mkdir -p "args-$ESI_RUN_ID"; cat >"stdin-$ESI_RUN_ID"
+number=0
+for argument in "$@"; do
+  number=$((number + 1))
+  printf %s "$argument" >"args-$ESI_RUN_ID/$number"
+done
+echo "$#" >>"$LOG""#;
+
+fn with_properties(values: &[String]) -> Captured {
+    let named = values.iter().enumerate();
+    let properties: Map<String, Value> = named
+        .map(|(number, value)| (format!("v{number}"), value.as_str().into()))
+        .collect();
+    notification(FULFILL).with("properties", properties)
+}
+
+fn params(count: usize) -> String {
+    let names: Vec<String> = (0..count)
+        .map(|number| format!("properties.v{number}"))
+        .collect();
+    names.join(",")
+}
+
+#[test]
+fn every_value_is_one_argument_byte_for_byte() {
+    let mut values: Vec<String> = [
+        "$(touch pwned)",
+        "`touch pwned`",
+        "; touch pwned #",
+        "x && touch pwned || touch pwned",
+        "| touch pwned > pwned",
+        "'; touch pwned; '",
+        "\"; touch pwned; \"",
+        "it's \"quoted\" \\ back\\\\slashed \\n",
+        "two\nlines\n",
+        "\r\n\t \u{b} ",
+        "-rf",
+        "--help",
+        "--",
+        "-",
+        "",
+        " ",
+        "*",
+        "~/?[a-z]",
+        "$HOME ${PATH} %s %n %(name)s",
+        "a,b,c",
+        "Grüße, שלום, 日本語, e\u{301}, 👩‍🔧",
+        "\u{202e}gpj.exe\u{feff}\u{2028}",
+        "\u{1b}[2J\u{7}\u{7f}\u{9b}31m",
+        "\u{1}\u{1f}",
+        "=cmd|' /C calc'!A0",
+    ]
+    .map(str::to_owned)
+    .into();
+    // The most that Linux takes as one argument is 128 KiB with its end.
+    values.push("x".repeat(100 * 1024));
+    values.push("ü".repeat(50 * 1024));
+    values.push("z".repeat(128 * 1024 - 1));
+
+    let mut scene = Scene::new("values");
+    scene.script("keep.sh", KEEP);
+    scene.rule(
+        "keep",
+        &format!(
+            "events = {FULFILL}\nscript = keep.sh '$(touch pwned)' 'a  b' ''\nscript_params = {}",
+            params(values.len())
+        ),
+    );
+    // What runs are ordered by, and the name of the event, are a sender's text as well.
+    let message = with_properties(&values)
+        .with("node_uuid", "$(touch pwned)\n'; touch pwned #")
+        .edited(|notification| {
+            notification.insert("message_id".into(), "$(touch pwned)\n../../pwned".into());
+        });
+    scene.publish(&message.body);
+    scene.drain();
+
+    assert_eq!(scene.log(), [(values.len() + 3).to_string()]);
+    let fixed = ["$(touch pwned)", "a  b", ""].map(str::to_owned);
+    for (number, value) in fixed.iter().chain(&values).enumerate() {
+        let argument = scene.path(&format!("args-1/{}", number + 1));
+        let argument = fs::read(argument).expect("an argument");
+        assert!(
+            argument == value.as_bytes(),
+            "argument {}: {value:.60}",
+            number + 1
+        );
+    }
+    let stdin = fs::read(scene.path("stdin-1")).expect("the event");
+    let event: Value = serde_json::from_slice(&stdin).expect("JSON");
+    assert_eq!(event["payload"], message.notification()["payload"]);
+    assert_eq!(event["id"], message.message_id);
+    assert!(!scene.path("pwned").exists());
+    assert_eq!(scene.states(), ["succeeded"]);
+}
+
+#[test]
+fn what_no_process_can_take_is_a_recorded_failure_that_names_the_parameter() {
+    let mut scene = Scene::new("impossible");
+    scene.script("keep.sh", KEEP);
+    scene.rule(
+        "keep",
+        &format!(
+            "events = {FULFILL}\nscript = keep.sh\nscript_params = {}",
+            params(3)
+        ),
+    );
+    let values = |odd: &str| with_properties(&["a".into(), odd.into(), "c".into()]);
+    let many = "m".repeat(120 * 1024);
+    scene.publish(values("nul \0 inside").body);
+    scene.publish(values(&"l".repeat(200 * 1024)).body);
+    scene.publish(values("as ever").body);
+    scene.publish(
+        values("no node")
+            .edited(|notification| {
+                notification.insert("message_id".into(), "an id with \0".into());
+            })
+            .body,
+    );
+    let output = scene.run(&["listen", "--until-idle"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+
+    assert_eq!(
+        scene.states(),
+        ["discarded", "discarded", "succeeded", "discarded"]
+    );
+    let parts: [&[&str]; 4] = [
+        &["not started", "NUL", "`properties.v1`", "standard input"],
+        &[
+            "not started",
+            "`properties.v1` with 204800 bytes",
+            "standard input",
+        ],
+        &["exit status 0"],
+        &["not started", "NUL", "ESI_EVENT_ID"],
+    ];
+    for (run, parts) in scene.runs().iter().zip(parts) {
+        let reason = run["reason"].as_str().expect("a reason");
+        for part in parts {
+            assert!(reason.contains(part), "no `{part}` in {reason}");
+        }
+    }
+    // Its own standard input takes what its arguments cannot.
+    assert_eq!(scene.log(), ["3"]);
+
+    // Each would do; all together are more than the system takes.
+    scene.no_rules().rule(
+        "all",
+        &format!(
+            "events = {FULFILL}\nscript = keep.sh\nscript_params = {}",
+            ["properties.v1"; 40].join(",")
+        ),
+    );
+    scene.publish(values(&many).body);
+    let output = scene.run(&["listen", "--until-idle"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let runs = scene.runs();
+    let reason = runs[4]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("2 MiB for all"), "{reason}");
+}
+
+#[test]
+fn values_of_any_type_have_one_form_as_an_argument() {
+    let mut scene = Scene::new("forms");
+    let message = notification(FULFILL).edited(|notification| {
+        notification["payload"]["esi_leap_object.data"] = serde_json::from_str(
+            r#"{"text": "t", "int": 12345678901234567890123, "float": 1.50, "yes": true,
+                "null": null, "list": [1, "a b", null], "object": {"b": 1, "a": {"c": "d"}},
+                "dotted.key": "dotted", "node_uuid": 7,
+                "odd": {"$serde_json::private::Number": "5"},
+                "raw": {"$serde_json::private::RawValue": "[1]"}}"#,
+        )
+        .expect("JSON");
+    });
+    scene.rule(
+        "forms",
+        &format!(
+            "events = {FULFILL}\nscript = record.sh\n\
+             script_params = text,int,float,yes,null,missing,list,list.1,list.9,object,object.a.c,dotted.key,text.deeper"
+        ),
+    );
+    scene.publish(&message.body);
+    scene.drain();
+    assert_eq!(
+        scene.log(),
+        [
+            "t|12345678901234567890123|1.50|true|||[1,\"a b\",null]|a b||{\"b\":1,\"a\":{\"c\":\"d\"}}|d|dotted||"
+        ]
+    );
+    assert_eq!(scene.runs()[0]["key"], "7");
+}

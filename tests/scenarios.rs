@@ -1,0 +1,16 @@
+//! The scenarios: one file a concern.
+
+mod broker;
+mod broker_faults;
+mod captured;
+mod commands;
+mod configparser;
+mod crash;
+mod dispatching;
+mod golden;
+mod hostile;
+mod original_gap;
+mod python_patterns;
+mod stopping;
+mod support;
+mod thin_thread;

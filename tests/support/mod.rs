@@ -1,0 +1,9 @@
+//! What the scenarios share: a real broker, its publishers, and the captured notifications.
+//!
+//! Nothing here needs a test harness, so an example may take these modules in by `#[path]`.
+
+pub(crate) mod amqp;
+pub(crate) mod broker;
+pub(crate) mod captured;
+pub(crate) mod scene;
+pub(crate) mod service;
