@@ -32,6 +32,7 @@ pub mod sources;
 pub mod clock;
 pub mod config;
 pub mod event;
+pub mod history;
 pub mod notification;
 pub mod printable;
 pub mod retry;

@@ -4,6 +4,7 @@
 //! the decisions on disk, and only then settles.
 
 pub mod amqp;
+pub mod history;
 
 use std::future::Future;
 

@@ -72,6 +72,12 @@ impl PayloadPath {
         path(None)
     }
 
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Looks the path up in an event.
     #[must_use]
     pub fn find<'a>(&self, event: &'a Event) -> Found<'a> {
