@@ -58,7 +58,7 @@ enum Command {
     /// Consume ESI Leap's notification queues and run scripts, until stopped
     Listen(listen::Args),
     /// Report every problem of the configuration, with its place and how to mend it
-    Check,
+    Check(check::Args),
     /// Tell what would run for an event, and why not
     Explain(explain::Args),
     /// List, show and retry runs
@@ -97,7 +97,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Listen(args) => listen::run(&cli.places, &args),
-        Command::Check => check::run(&cli.places),
+        Command::Check(args) => check::run(&cli.places, &args),
         Command::Explain(args) => explain::run(&cli.places, &args),
         Command::Runs(command) => runs::run(&cli.places, command),
         Command::Quarantine(command) => quarantine::run(&cli.places, command),

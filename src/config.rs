@@ -9,8 +9,10 @@
 //! that the operator sees them in one report. Pure: nothing here opens a file.
 
 mod amqp;
+mod command;
 mod dialect;
 mod filter_params;
+mod history;
 mod interpolation;
 pub mod merged;
 mod options;
@@ -25,7 +27,10 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use problem::{Problem, Problems};
-pub use settings::{Amqp, Config, DeclareQueues, Endpoint, Password, Reading, ScriptPlace, Tls};
+pub use settings::{
+    Amqp, Config, DeclareQueues, Endpoint, History, HistoryClient, Password, Reading, ScriptPlace,
+    Tls,
+};
 
 use crate::journal::Retention;
 use crate::rules::RuleSet;
@@ -33,13 +38,35 @@ use merged::{DEFAULT, Merged};
 use options::{Options, report_unknown};
 use problem::nearest;
 
-/// Reads the text of the configuration file at `path`. Never fails: whatever is wrong is among the
-/// problems, all of it at once.
+/// Reads the text of the configuration file at `path`, but nothing of how to reach a feed: for
+/// commands that have to do with none. Never fails: whatever is wrong is among the problems, all of
+/// it at once.
 #[must_use]
 pub fn read(text: &str, path: &Path) -> Reading {
+    read_with(text, path, |_, _| Some(()))
+}
+
+/// The same for `listen`, with what it takes to reach the bus.
+#[must_use]
+pub fn read_for_bus(text: &str, path: &Path) -> Reading<Amqp> {
+    read_with(text, path, amqp::amqp)
+}
+
+/// The same for `poll`, with what it takes to read the event history. Of the bus nothing is
+/// expected, since tenants cannot reach it.
+#[must_use]
+pub fn read_for_history(text: &str, path: &Path) -> Reading<History> {
+    read_with(text, path, |options, _| Some(history::history(options)))
+}
+
+fn read_with<F>(
+    text: &str,
+    path: &Path,
+    feed: fn(&mut Options<'_>, &Path) -> Option<F>,
+) -> Reading<F> {
     let (merged, mut problems) = merged::read(text);
     if let Some((corrected, problem)) = misnamed_default(text, &merged) {
-        let mut reading = read(&corrected, path);
+        let mut reading = read_with(&corrected, path, feed);
         reading.problems.push(problem);
         reading.config = None;
         return reading;
@@ -63,7 +90,7 @@ pub fn read(text: &str, path: &Path) -> Reading {
     }
 
     let options = &mut Options::new(&merged.defaults, &mut problems);
-    let amqp = amqp::amqp(options, folder);
+    let feed = feed(options, folder);
     let keep_for = options
         .duration("keep_for")
         .unwrap_or(Duration::from_secs(30 * 86_400));
@@ -75,9 +102,9 @@ pub fn read(text: &str, path: &Path) -> Reading {
         .duration("stop_timeout")
         .unwrap_or(Duration::from_secs(30));
     let state_dir = options.path("state_dir", folder);
-    let config = amqp.filter(|_| !problems.has_errors()).map(|amqp| Config {
+    let config = feed.filter(|_| !problems.has_errors()).map(|feed| Config {
         path: path.to_owned(),
-        amqp,
+        feed,
         state_dir,
         max_parallel: usize::try_from(max_parallel).unwrap_or(usize::MAX),
         stop_timeout,

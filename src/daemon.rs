@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::script::ScriptAction;
-use crate::config::Config;
+use crate::config::{Amqp, Config};
 use crate::dispatch::{Dispatch, DispatchError, Tally};
 use crate::intake::{Intake, IntakeError};
 use crate::journal::sqlite::{Access, SqliteJournal};
@@ -63,7 +63,7 @@ enum Ended {
 /// # Errors
 /// [`DaemonError`] with the first cause, after everything that ran has been stopped in order.
 pub async fn listen(
-    config: &Config,
+    config: &Config<Amqp>,
     state_dir: &Path,
     until_idle: bool,
 ) -> Result<Tally, DaemonError> {
@@ -75,7 +75,7 @@ pub async fn listen(
     let rules = Arc::new(config.rules.clone());
     let work = Arc::new(Notify::new());
     let drained = CancellationToken::new();
-    let source = AmqpSource::new(config.amqp.clone(), until_idle);
+    let source = AmqpSource::new(config.feed.clone(), until_idle);
     let condition = source.condition();
     let intake = Intake {
         source,

@@ -112,6 +112,14 @@ impl Rule {
     /// What this rule says of an event.
     #[must_use]
     pub fn verdict(&self, event: &Event) -> Verdict {
+        self.verdict_by(event, |_| true)
+    }
+
+    /// What this rule says of an event of which only what is at `known` paths is there yet. A
+    /// [`Verdict::Run`] is then final only if everything that the rule asks for is known, and its
+    /// key is the node where `order_by` is not.
+    #[must_use]
+    pub fn verdict_by(&self, event: &Event, known: impl Fn(&PayloadPath) -> bool) -> Verdict {
         if !self.enabled {
             return Verdict::Disabled;
         }
@@ -122,7 +130,7 @@ impl Rule {
         {
             return Verdict::OtherType;
         }
-        for filter in &self.filters {
+        for filter in self.filters.iter().filter(|filter| known(filter.path())) {
             match filter.mismatch(event) {
                 Ok(None) => {}
                 Ok(Some(mismatch)) => return Verdict::Refused(mismatch),
@@ -130,10 +138,20 @@ impl Rule {
             }
         }
         let key = match &self.order_by {
-            Some(path) => path.find(event).to_text(),
-            None => event.node(),
+            Some(path) if known(path) => path.find(event).to_text(),
+            _ => event.node(),
         };
         Verdict::Run { key }
+    }
+
+    /// Everything the rule looks up in an event, with the option that asks for it.
+    pub fn paths(&self) -> impl Iterator<Item = (&'static str, &PayloadPath)> {
+        let filters = self.filters.iter().map(Filter::path);
+        let filters = filters.map(|path| ("filter_params", path));
+        let params = self.script.params.iter();
+        let params = params.map(|path| ("script_params", path));
+        let order_by = self.order_by.iter().map(|path| ("order_by", path));
+        filters.chain(params).chain(order_by)
     }
 
     /// The arguments that follow the script's fixed ones, in order.

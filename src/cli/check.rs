@@ -3,29 +3,74 @@
 use std::fs::File;
 use std::path::Path;
 
+use clap::ValueEnum;
+
 use super::Places;
+use super::inputs::Reader;
 use super::output::print_line;
 use crate::actions::script;
 use crate::config::merged::DEFAULT;
-use crate::config::{Config, Password, Problem, Problems, ScriptPlace};
+use crate::config::{
+    self, Amqp, Config, History, HistoryClient, Password, Problem, Problems, ScriptPlace,
+};
 use crate::report::{Exit, Failure};
 use crate::sources::amqp::password_file;
 
-pub(super) fn run(places: &Places) -> Result<Exit, Failure> {
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The feed that the configuration is for
+    #[arg(long, value_enum, default_value_t)]
+    feed: Feed,
+}
+
+/// Where deliveries come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Feed {
+    /// The queues, for `listen`
+    #[default]
+    Bus,
+    /// The event history, for `poll`
+    History,
+}
+
+pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
+    match args.feed {
+        Feed::Bus => check(places, config::read_for_bus, bus_problems, bus_summary),
+        Feed::History => check(
+            places,
+            config::read_for_history,
+            history_problems,
+            history_summary,
+        ),
+    }
+}
+
+fn check<F>(
+    places: &Places,
+    reader: Reader<F>,
+    feed_problems: fn(&Config<F>) -> Problems,
+    summary: fn(&F) -> String,
+) -> Result<Exit, Failure> {
     let file = places.config_file();
-    let mut reading = places.read()?;
+    let mut reading = places.read(reader)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     reading
         .problems
         .append(script_problems(folder, &reading.scripts));
     if let Some(config) = &reading.config {
-        reading.problems.append(file_problems(config));
+        reading.problems.append(feed_problems(config));
     }
     let name = file.display().to_string();
     let report = reading.problems.report(&name).to_string();
     match reading.config {
         Some(config) if reading.problems.is_empty() => {
-            print_line(&format!("{name}: no problems; {}", summary(&config)))
+            let rules = config.rules.all();
+            let enabled = rules.iter().filter(|rule| rule.enabled).count();
+            print_line(&format!(
+                "{name}: no problems; {enabled} of {} rules in force, {}",
+                rules.len(),
+                summary(&config.feed)
+            ))
         }
         Some(_) if !reading.problems.has_errors() => print_line(&report),
         _ => Err(Failure::problems(report)),
@@ -50,8 +95,8 @@ pub(super) fn script_problems(folder: &Path, scripts: &[ScriptPlace]) -> Problem
 
 /// The files that connecting needs and that cannot be read from here. Warnings: the service may see
 /// what this user does not.
-fn file_problems(config: &Config) -> Problems {
-    let amqp = &config.amqp;
+fn bus_problems(config: &Config<Amqp>) -> Problems {
+    let amqp = &config.feed;
     let passwords = amqp
         .endpoints
         .iter()
@@ -86,19 +131,60 @@ fn file_problems(config: &Config) -> Problems {
     problems
 }
 
-fn summary(config: &Config) -> String {
-    let rules = config.rules.all();
-    let enabled = rules.iter().filter(|rule| rule.enabled).count();
-    let hosts: Vec<String> = config
-        .amqp
+fn bus_summary(amqp: &Amqp) -> String {
+    let hosts: Vec<String> = amqp
         .endpoints
         .iter()
         .map(|end| format!("{}:{}", end.host, end.port))
         .collect();
-    format!(
-        "{enabled} of {} rules in force, {} queues at {}",
-        rules.len(),
-        config.amqp.queues.len(),
-        hosts.join(" or ")
-    )
+    format!("{} queues at {}", amqp.queues.len(), hosts.join(" or "))
+}
+
+/// The rules that ask for what the history never tells, and a client that is not there. Warnings:
+/// what is missing is an empty argument, and the service may have another `PATH`.
+fn history_problems(config: &Config<History>) -> Problems {
+    let mut problems = Problems::default();
+    for rule in config.rules.all().iter().filter(|rule| rule.enabled) {
+        for (option, path) in rule.paths() {
+            let Some(field) = crate::history::bus_field(path) else {
+                continue;
+            };
+            let remedy = match field {
+                "id" => "use `uuid`, or `event_id`, which only the history has".to_owned(),
+                _ => format!("leave `{path}` out, or let the operator run this rule on the bus"),
+            };
+            problems.push(
+                Problem::warning(
+                    format!(
+                        "`{option}` asks for `{path}`, which the bus alone tells: in the event \
+                         history it is always missing"
+                    ),
+                    remedy,
+                )
+                .within(&rule.name),
+            );
+        }
+    }
+    if let HistoryClient::Openstack(words) = &config.feed.client
+        && let Err(unfit) = script::locate(&config.folder(), &words[0])
+    {
+        problems.push(
+            Problem::warning(
+                format!("`openstack_command`: {}", unfit.what),
+                "install it (`pip install python-openstackclient python-esileapclient`), name it \
+                 with `openstack_command`, or set `client = native`",
+            )
+            .within(DEFAULT),
+        );
+    }
+    problems
+}
+
+fn history_summary(history: &History) -> String {
+    match &history.client {
+        HistoryClient::Openstack(words) => {
+            format!("the event history by `{}`", words.join(" "))
+        }
+        HistoryClient::Native => "the event history by the client within".to_owned(),
+    }
 }

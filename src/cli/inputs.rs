@@ -14,6 +14,9 @@ const FILE_NAME: &str = "esi-event-action-listener.conf";
 const SYSTEM_FOLDER: &str = "/etc/esi-event-actions";
 const SYSTEM_STATE: &str = "/var/lib/esi-event-actions";
 
+/// Reads the text of a configuration for one feed, or for none.
+pub(super) type Reader<F> = fn(&str, &Path) -> Reading<F>;
+
 impl Places {
     /// The configuration file that is meant.
     pub(super) fn config_file(&self) -> PathBuf {
@@ -28,29 +31,32 @@ impl Places {
     }
 
     /// What came of reading the configuration.
-    pub(super) fn read(&self) -> Result<Reading, Failure> {
+    pub(super) fn read<F>(&self, reader: Reader<F>) -> Result<Reading<F>, Failure> {
         let file = self.config_file();
         let text = read(&file)?;
         // Scripts run in its folder, wherever this was started.
         let path = std::path::absolute(&file).unwrap_or(file);
-        Ok(config::read(&text, &path))
+        Ok(reader(&text, &path))
     }
 
     /// The configuration out of a reading, if it has no errors.
-    pub(super) fn accepted<'a>(&self, reading: &'a Reading) -> Result<&'a Config, Failure> {
+    pub(super) fn accepted<'a, F>(
+        &self,
+        reading: &'a Reading<F>,
+    ) -> Result<&'a Config<F>, Failure> {
         reading.config.as_ref().ok_or_else(|| {
             let file = self.config_file().display().to_string();
             Failure::problems(reading.problems.report(&file).to_string())
         })
     }
 
-    /// The configuration, if it has no errors.
+    /// The configuration, if it has no errors, for a command that needs no feed.
     pub(super) fn load(&self) -> Result<Config, Failure> {
-        self.accepted(&self.read()?).cloned()
+        self.accepted(&self.read(config::read)?).cloned()
     }
 
     /// The folder of the journal.
-    pub(super) fn state_dir(&self, config: &Config) -> Result<PathBuf, Failure> {
+    pub(super) fn state_dir<F>(&self, config: &Config<F>) -> Result<PathBuf, Failure> {
         let named = self.state_dir.clone().or_else(|| config.state_dir.clone());
         named.or_else(customary_state_dir).ok_or_else(|| {
             Failure::new(

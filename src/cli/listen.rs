@@ -3,7 +3,7 @@
 use super::inputs::block_on;
 use super::{Logging, Places};
 use crate::report::{Exit, Failure};
-use crate::{daemon, telemetry};
+use crate::{config, daemon, telemetry};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -16,7 +16,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
-    let reading = places.read()?;
+    let reading = places.read(config::read_for_bus)?;
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     telemetry::log_to_stderr(args.logging.log_format, args.logging.verbose);

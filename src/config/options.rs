@@ -11,14 +11,20 @@ use super::problem::{Problem, Problems, nearest};
 use super::text::Position;
 
 /// Options of `[DEFAULT]` alone.
-const SERVICE_OPTIONS: [&str; 21] = [
+const SERVICE_OPTIONS: [&str; 27] = [
+    "client",
+    "client_timeout",
     "declare_queues",
     "exchange",
     "heartbeat",
+    "history_overlap",
     "host",
     "keep_events",
     "keep_for",
+    "lease_retries",
+    "lease_retry_delay",
     "max_parallel",
+    "openstack_command",
     "password",
     "password_file",
     "port",

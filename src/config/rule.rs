@@ -6,6 +6,7 @@ use crate::event::PayloadPath;
 use crate::retry::RetryPolicy;
 use crate::rules::{EventPattern, Filter, Rule, Script};
 
+use super::command::command;
 use super::filter_params::filter_params;
 use super::merged::{MergedOption, Section};
 use super::options::{Options, duration};
@@ -184,44 +185,5 @@ fn script(options: &mut Options<'_>) -> Option<(Vec<String>, Position)> {
             "name the program to run, like `script = fulfill.sh`",
         );
     }
-    let option = options.get("script")?;
-    let position = option.value.position();
-    let Some(words) = shlex::split(option.value.as_str()) else {
-        let problem = Problem::error(
-            "expected a program and its arguments in `script`, but found a quotation mark or a \
-             backslash without its end",
-            "close the quotation; what follows ` #` or ` ;` is a comment",
-        );
-        options.report(problem, option, position);
-        return None;
-    };
-    if words.first().is_none_or(String::is_empty) {
-        let problem = Problem::error(
-            "expected a program in `script`, but found an empty word",
-            "name the program to run, like `script = fulfill.sh`",
-        );
-        options.report(problem, option, position);
-        return None;
-    }
-    if let Some(word) = words.iter().find(|word| wants_a_shell(word)) {
-        let problem = Problem::warning(
-            format!("no shell reads `script`: `{word}` is passed to the program as it is"),
-            "put what needs a shell into a script of its own, and name that",
-        );
-        options.report(problem, option, position);
-    }
-    Some((words, position))
-}
-
-/// Whether a shell would do something with this word, unless it was quoted.
-fn wants_a_shell(word: &str) -> bool {
-    let redirection = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
-    let variable =
-        |(at, _)| word[at + 1..].starts_with(|c: char| c.is_alphabetic() || "_{(".contains(c));
-    matches!(word, "|" | "||" | "&" | "&&" | "~")
-        || redirection.starts_with(['<', '>'])
-        || word.ends_with(';')
-        || word.starts_with("~/")
-        || word.contains('`')
-        || word.match_indices('$').any(variable)
+    command(options, "script", "fulfill.sh")
 }

@@ -8,16 +8,17 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::journal::Retention;
+use crate::retry::RetryPolicy;
 use crate::rules::RuleSet;
 
 use super::problem::Problems;
 use super::text::Position;
 
-/// What came of reading a configuration file.
+/// What came of reading a configuration file; `F` says how to reach the feed it was read for.
 #[derive(Debug)]
-pub struct Reading {
+pub struct Reading<F = ()> {
     /// The configuration, unless there is an error among the problems.
-    pub config: Option<Config>,
+    pub config: Option<Config<F>>,
     /// The programs that the rules name, for whoever looks whether they are there.
     pub scripts: Vec<ScriptPlace>,
     /// All that is wrong, or worth saying.
@@ -37,13 +38,13 @@ pub struct ScriptPlace {
     pub enabled: bool,
 }
 
-/// A whole configuration.
+/// A whole configuration; `F` says how to reach the feed it was read for.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct Config<F = ()> {
     /// The file it was read from.
     pub path: PathBuf,
-    /// The bus.
-    pub amqp: Amqp,
+    /// The bus, the event history, or nothing.
+    pub feed: F,
     /// Where the journal lies, if the file says so.
     pub state_dir: Option<PathBuf>,
     /// How many scripts run at once, over all keys.
@@ -56,12 +57,34 @@ pub struct Config {
     pub rules: RuleSet,
 }
 
-impl Config {
+impl<F> Config<F> {
     /// The folder of the file: scripts are looked up and run there.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.path.parent().map(PathBuf::from).unwrap_or_default()
     }
+}
+
+/// How to read ESI Leap's event history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Who asks ESI Leap.
+    pub client: HistoryClient,
+    /// The limit of one question.
+    pub client_timeout: Duration,
+    /// How many ids before the cursor are asked for again each time.
+    pub overlap: i64,
+    /// What follows when a lease cannot be shown.
+    pub lease_retry: RetryPolicy,
+}
+
+/// Who asks ESI Leap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HistoryClient {
+    /// The `openstack` program: its words, of which there is at least one.
+    Openstack(Vec<String>),
+    /// Our own.
+    Native,
 }
 
 /// How to reach RabbitMQ, and what to consume there.

@@ -10,14 +10,14 @@ const QUEUES: &str = "queues = q\n";
 const RULE: &str = "events = e\nscript = s\n";
 
 /// The configuration that a file in `/etc/esi` of this text gives.
-fn config(text: &str) -> Config {
-    let reading = read(text, Path::new("/etc/esi/listener.conf"));
+fn config(text: &str) -> Config<Amqp> {
+    let reading = read_for_bus(text, Path::new("/etc/esi/listener.conf"));
     let report = reading.problems.report("listener.conf").to_string();
     reading.config.unwrap_or_else(|| panic!("{text}\n{report}"))
 }
 
-fn hosts(config: &Config) -> String {
-    let shown = config.amqp.endpoints.iter().map(|end| {
+fn hosts(config: &Config<Amqp>) -> String {
+    let shown = config.feed.endpoints.iter().map(|end| {
         let password = match &end.password {
             Password::Text(text) => text.expose_secret().to_owned(),
             Password::File { name, folder } => {
@@ -29,11 +29,11 @@ fn hosts(config: &Config) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-fn tls(config: &Config) -> String {
-    format!("{:?}", config.amqp.tls)
+fn tls(config: &Config<Amqp>) -> String {
+    format!("{:?}", config.feed.tls)
 }
 
-type Shown = fn(&Config) -> String;
+type Shown = fn(&Config<Amqp>) -> String;
 
 /// Lines of a rule, what to look at, and what should be there.
 type RuleCase = (&'static str, fn(&Rule) -> String, &'static str);
@@ -68,26 +68,26 @@ fn options_of_the_bus_become_settings() {
             hosts,
             "h1:5672 a b, h2:5672 u /pw in /etc/esi",
         ),
-        (BUS, |config| config.amqp.vhost.clone(), "/"),
+        (BUS, |config| config.feed.vhost.clone(), "/"),
         (
             "transport_url = rabbit://u:p@h/v%2F1\n",
-            |config| config.amqp.vhost.clone(),
+            |config| config.feed.vhost.clone(),
             "v/1",
         ),
         (
             "transport_url = rabbit://u:p@h/v\nvhost = other\n",
-            |config| config.amqp.vhost.clone(),
+            |config| config.feed.vhost.clone(),
             "other",
         ),
-        (BUS, |config| format!("{:?}", config.amqp.heartbeat), "60s"),
+        (BUS, |config| format!("{:?}", config.feed.heartbeat), "60s"),
         (
             "transport_url = rabbit://u:p@h/\nheartbeat = 1m\n",
-            |config| format!("{:?}", config.amqp.heartbeat),
+            |config| format!("{:?}", config.feed.heartbeat),
             "60s",
         ),
         (
             "transport_url = rabbit://u:p@h/\nheartbeat = 5\n",
-            |config| format!("{:?}", config.amqp.heartbeat),
+            |config| format!("{:?}", config.feed.heartbeat),
             "5s",
         ),
         (BUS, tls, "None"),
@@ -108,26 +108,26 @@ fn options_of_the_bus_become_settings() {
             "Some(Tls { ca_file: Some(\"/etc/esi/ca.pem\"), \
              identity: Some((\"/c.pem\", \"/etc/esi/../k.pem\")) })",
         ),
-        (BUS, |config| config.amqp.exchange.clone(), "openstack"),
+        (BUS, |config| config.feed.exchange.clone(), "openstack"),
         (
             "transport_url = rabbit://u:p@h/\nexchange = esi\n",
-            |config| config.amqp.exchange.clone(),
+            |config| config.feed.exchange.clone(),
             "esi",
         ),
-        (BUS, |config| config.amqp.prefetch.to_string(), "200"),
+        (BUS, |config| config.feed.prefetch.to_string(), "200"),
         (
             "transport_url = rabbit://u:p@h/\nprefetch = 65535\n",
-            |config| config.amqp.prefetch.to_string(),
+            |config| config.feed.prefetch.to_string(),
             "65535",
         ),
         (
             BUS,
-            |config| format!("{:?}", config.amqp.declare_queues),
+            |config| format!("{:?}", config.feed.declare_queues),
             "No",
         ),
         (
             "transport_url = rabbit://u:p@h/\ndeclare_queues = Quorum\n",
-            |config| format!("{:?}", config.amqp.declare_queues),
+            |config| format!("{:?}", config.feed.declare_queues),
             "Quorum",
         ),
     ];
@@ -142,7 +142,7 @@ fn options_of_the_service_become_settings() {
     let cases: &[(&str, Shown, &str)] = &[
         (
             "queues = a, b,,\n  c,a\n",
-            |config| config.amqp.queues.join("|"),
+            |config| config.feed.queues.join("|"),
             "a|b|c",
         ),
         ("", |config| format!("{:?}", config.state_dir), "None"),
@@ -337,5 +337,56 @@ fn debug_shows_no_password() {
     ] {
         let config = config(&format!("[DEFAULT]\n{bus}{QUEUES}[r]\n{RULE}"));
         assert!(!format!("{config:?}").contains("hidden"), "{config:?}");
+    }
+}
+
+#[test]
+fn options_of_the_history_become_settings_and_those_of_the_bus_are_not_looked_at() {
+    let history = |text: &str| {
+        let text = format!("[DEFAULT]\nuser = <user>\n{text}[r]\n{RULE}");
+        read_for_history(&text, Path::new("f"))
+            .config
+            .map(|config| config.feed)
+    };
+    let default = History {
+        client: HistoryClient::Openstack(vec!["openstack".into()]),
+        client_timeout: Duration::from_secs(60),
+        overlap: 200,
+        lease_retry: crate::retry::RetryPolicy {
+            retries: 8,
+            first_delay: Duration::from_secs(60),
+        },
+    };
+    assert_eq!(history(""), Some(default.clone()));
+    let command = HistoryClient::Openstack(vec!["a b".into(), "--insecure".into()]);
+    let cases = [
+        (
+            "openstack_command = 'a b' --insecure\n",
+            Some(command.clone()),
+        ),
+        (
+            "client = openstack\nopenstack_command = \"a b\" --insecure\n",
+            Some(command),
+        ),
+        ("client = native\n", Some(HistoryClient::Native)),
+        ("client = other\n", None),
+        ("openstack_command = 'a\n", None),
+    ];
+    for (text, client) in cases {
+        assert_eq!(
+            history(text).map(|history| history.client),
+            client,
+            "{text}"
+        );
+    }
+    let text =
+        "client_timeout = 5m\nhistory_overlap = 0\nlease_retries = 0\nlease_retry_delay = 1s\n";
+    let told = history(text).unwrap();
+    assert_eq!(told.client_timeout, Duration::from_secs(300));
+    assert_eq!(told.overlap, 0);
+    assert_eq!(told.lease_retry.retries, 0);
+    assert_eq!(told.lease_retry.first_delay, Duration::from_secs(1));
+    for text in ["client_timeout = 0\n", "history_overlap = -1\n"] {
+        assert_eq!(history(text), None, "{text}");
     }
 }
