@@ -3,8 +3,10 @@
 //! A process id alone says little: it is given to somebody else soon after its process has gone.
 //! With the time of start and the boot it is unique, so that recovery never ends a stranger.
 
+mod group;
 mod leftovers;
 
+pub(crate) use group::Group;
 pub use leftovers::{Ending, Leftover, end_leftovers};
 
 use std::fs;

@@ -12,12 +12,12 @@
 //! group is ended and the attempt is over when none of it lives; likewise if the future is dropped.
 
 mod call;
-mod group;
 mod locate;
 
 pub use locate::{Unfit, locate};
 
 use std::future::pending;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -31,12 +31,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::output::Output;
-use super::process::identify;
+use super::process::{Group, identify};
 use super::{Action, Order, Performed};
 use crate::journal::ProcessIdentity;
 use crate::run::Outcome;
 use call::Call;
-use group::Group;
 
 /// How long output is still read after the script has ended, for those who hold its pipes: long
 /// enough for a `tee` to write its last lines, short enough not to wait for a daemon.
@@ -80,7 +79,9 @@ impl ScriptAction {
                 );
             }
         }
-        let (stdin, stdout, stderr) = group.pipes()?;
+        let unheard = |error: io::Error| error.to_string();
+        let stdin = group.stdin().map_err(unheard)?;
+        let (stdout, stderr) = group.outputs().map_err(unheard)?;
         let exchange = async {
             tokio::join!(feed(stdin, order), output.collect(stdout, stderr));
         };
@@ -132,7 +133,7 @@ async fn feed(mut stdin: ChildStdin, order: &Order) {
     let written = stdin.write_all(order.event.to_json().as_bytes()).await;
     // A script need not read its input.
     if let Err(error) = written
-        && error.kind() != std::io::ErrorKind::BrokenPipe
+        && error.kind() != io::ErrorKind::BrokenPipe
     {
         tracing::warn!(
             run = order.run,
@@ -168,7 +169,7 @@ async fn passed(limit: Option<Duration>) -> Duration {
     }
 }
 
-fn outcome_of(status: std::io::Result<ExitStatus>) -> Outcome {
+fn outcome_of(status: io::Result<ExitStatus>) -> Outcome {
     match status {
         Ok(status) => match (status.code(), status.signal()) {
             (Some(code), _) => Outcome::Exited(code),

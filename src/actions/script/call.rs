@@ -1,26 +1,17 @@
 //! What a script is called with, and why it cannot be called.
 
-use std::env;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use rustix::io::Errno;
 use tokio::process::Command;
-use tokio::time::sleep;
 
-use super::group::Group;
 use super::locate;
 use crate::actions::Order;
-use crate::actions::process::{JOURNAL_VARIABLE, RUN_VARIABLE};
+use crate::actions::process::{Group, JOURNAL_VARIABLE, RUN_VARIABLE};
 use crate::printable::printable;
-
-/// How often, and how far apart, a file that is just being written is tried again.
-const BUSY_ROUNDS: u32 = 50;
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// A program with all it is given.
 pub(super) struct Call<'a> {
@@ -66,32 +57,15 @@ impl<'a> Call<'a> {
     /// Starts the program as the leader of a new process group.
     pub(super) async fn start(&self, folder: &Path) -> Result<Group, String> {
         let mut command = Command::new(&self.program);
-        // Nothing here may leave the posix_spawn path: no pre_exec, no uid, no gid.
         command
             .args(&self.arguments)
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        for (name, _) in env::vars_os().filter(|(name, _)| is_ours_alone(name)) {
-            command.env_remove(name);
-        }
-        for (name, value) in &self.variables {
-            command.env(name, value);
-        }
-        let mut busy = 0;
-        loop {
-            match command.spawn() {
-                Ok(leader) => return Group::of(leader),
-                // Whoever writes it soon closes it; so does a process that is just being started,
-                // elsewhere in this program, while a file is being written.
-                Err(error) if is(&error, Errno::TXTBSY) && busy < BUSY_ROUNDS => busy += 1,
-                Err(error) => return Err(self.refusal(&error, folder)),
-            }
-            sleep(BUSY_PAUSE).await;
-        }
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let started = Group::start(&mut command).await;
+        started.map_err(|error| self.refusal(&error, folder))
     }
 
     fn texts(&self) -> impl Iterator<Item = (Place, &str)> {
@@ -194,38 +168,4 @@ fn interpreter(program: &Path) -> Option<String> {
         .split(|byte| *byte == b'\n')
         .next()?;
     Some(printable(line.trim_ascii_start()))
-}
-
-/// Whether a variable of the service is none of a script's business: what leads to the service's
-/// secrets, and what systemd means for this process alone.
-fn is_ours_alone(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    matches!(name, b"CREDENTIALS_DIRECTORY" | b"NOTIFY_SOCKET")
-        || name.starts_with(b"WATCHDOG_")
-        || name.starts_with(b"LISTEN_")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_systemd_gave_to_the_service_alone_is_withheld() {
-        let cases = [
-            ("CREDENTIALS_DIRECTORY", true),
-            ("NOTIFY_SOCKET", true),
-            ("WATCHDOG_USEC", true),
-            ("WATCHDOG_PID", true),
-            ("LISTEN_FDS", true),
-            ("LISTEN_PIDFDID", true),
-            ("PATH", false),
-            ("HOME", false),
-            ("STATE_DIRECTORY", false),
-            ("LISTENER", false),
-            ("OS_CLOUD", false),
-        ];
-        for (name, withheld) in cases {
-            assert_eq!(is_ours_alone(OsStr::new(name)), withheld, "{name}");
-        }
-    }
 }

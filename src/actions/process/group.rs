@@ -1,0 +1,181 @@
+//! The process group of a running program: ended as a whole, never left behind.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{FORCE_LIMIT, group_lives, pauses};
+
+/// How often, and how far apart, a file that is just being written is tried again.
+const BUSY_ROUNDS: u32 = 50;
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+/// A program's process, and the group it leads. Dropped before the leader was waited for, the whole
+/// group is killed.
+///
+/// The group is signalled only while the leader has not been waited for: until then, even as a
+/// zombie, it keeps the group's number from being given to a stranger.
+pub(crate) struct Group {
+    pub(crate) leader: Child,
+    id: Pid,
+}
+
+impl Group {
+    /// Starts a program as the leader of a new group. In its environment it finds nothing that is
+    /// the service's alone.
+    pub(crate) async fn start(command: &mut Command) -> io::Result<Self> {
+        // Nothing here may leave the posix_spawn path: no pre_exec, no uid, no gid.
+        command.process_group(0).kill_on_drop(true);
+        for (name, _) in env::vars_os().filter(|(name, _)| is_ours_alone(name)) {
+            command.env_remove(name);
+        }
+        let mut busy = 0;
+        loop {
+            match command.spawn() {
+                Ok(leader) => return Self::of(leader),
+                // Whoever writes it soon closes it; so does a process that is just being started,
+                // elsewhere in this program, while a file is being written.
+                Err(error)
+                    if Errno::from_io_error(&error) == Some(Errno::TXTBSY)
+                        && busy < BUSY_ROUNDS =>
+                {
+                    busy += 1;
+                }
+                Err(error) => return Err(error),
+            }
+            sleep(BUSY_PAUSE).await;
+        }
+    }
+
+    fn of(leader: Child) -> io::Result<Self> {
+        let id = leader.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let id = id.ok_or_else(|| io::Error::other("its process has no id"))?;
+        Ok(Self { leader, id })
+    }
+
+    /// The number of the group, which is the leader's process id.
+    pub(crate) fn id(&self) -> i32 {
+        self.id.as_raw_pid()
+    }
+
+    /// The pipe to the program's standard input.
+    pub(crate) fn stdin(&mut self) -> io::Result<ChildStdin> {
+        self.leader.stdin.take().ok_or_else(no_pipe)
+    }
+
+    /// The pipes from the program's standard output and standard error.
+    pub(crate) fn outputs(&mut self) -> io::Result<(ChildStdout, ChildStderr)> {
+        let leader = &mut self.leader;
+        leader
+            .stdout
+            .take()
+            .zip(leader.stderr.take())
+            .ok_or_else(no_pipe)
+    }
+
+    /// Ends the whole group: asks, waits up to `grace`, forces. Comes back when none of it lives; at
+    /// once, if the leader was waited for.
+    pub(crate) async fn end(&mut self, grace: Duration) {
+        if self.leader.id().is_none() {
+            return;
+        }
+        self.signal(Signal::TERM);
+        // One that was halted could not do as it is asked.
+        self.signal(Signal::CONT);
+        if !self.gone_within(grace).await {
+            self.signal(Signal::KILL);
+            if !self.gone_within(FORCE_LIMIT).await {
+                let group = self.id();
+                tracing::warn!(
+                    group,
+                    "a process of this group cannot be killed, and is left"
+                );
+            }
+        }
+        let ended = timeout(FORCE_LIMIT, self.leader.wait()).await;
+        if let Err(error) = ended.unwrap_or_else(|late| Err(late.into())) {
+            let group = self.id();
+            tracing::warn!(
+                group,
+                "failed to wait for the end of the group's leader: {error}"
+            );
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if self.leader.id().is_none() {
+            return;
+        }
+        if let Err(error) = kill_process_group(self.id, signal)
+            && error != Errno::SRCH
+        {
+            tracing::warn!(
+                group = self.id(),
+                "failed to signal a process group: {error}"
+            );
+        }
+    }
+
+    async fn gone_within(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut pauses = pauses();
+        while group_lives(self.id()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            sleep(left.min(pauses.next().unwrap_or_default())).await;
+        }
+        true
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+fn no_pipe() -> io::Error {
+    io::Error::other("its process has no pipes")
+}
+
+/// Whether a variable of the service is none of a program's business: what leads to the service's
+/// secrets, and what systemd means for this process alone.
+fn is_ours_alone(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    matches!(name, b"CREDENTIALS_DIRECTORY" | b"NOTIFY_SOCKET")
+        || name.starts_with(b"WATCHDOG_")
+        || name.starts_with(b"LISTEN_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_systemd_gave_to_the_service_alone_is_withheld() {
+        let cases = [
+            ("CREDENTIALS_DIRECTORY", true),
+            ("NOTIFY_SOCKET", true),
+            ("WATCHDOG_USEC", true),
+            ("WATCHDOG_PID", true),
+            ("LISTEN_FDS", true),
+            ("LISTEN_PIDFDID", true),
+            ("PATH", false),
+            ("HOME", false),
+            ("STATE_DIRECTORY", false),
+            ("LISTENER", false),
+            ("OS_CLOUD", false),
+        ];
+        for (name, withheld) in cases {
+            assert_eq!(is_ours_alone(OsStr::new(name)), withheld, "{name}");
+        }
+    }
+}
