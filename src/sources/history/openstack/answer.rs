@@ -1,0 +1,169 @@
+//! What a call that has ended has to say: the rows, the lease, or why there is no answer. Pure.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::history::{Lease, Row};
+use crate::printable::printable;
+use crate::sources::history::ClientError;
+
+const ROWS: &str = "a JSON array of rows with \"ID\", \"Event Type\", \"Event Time\", \"Object \
+                    Type\", \"Object UUID\"";
+const LEASE: &str = "a JSON object with the lease's \"uuid\"";
+
+/// How the program begins a refusal to show a lease, whatever the reason.
+const NO_LEASE: &str = "No Lease found for ";
+
+/// So many bytes are shown before and after the place where an answer stops being one.
+const AROUND: usize = 40;
+
+/// So many characters of the reason for it are shown: it may repeat a part of the answer.
+const LONGEST_REASON: usize = 200;
+
+/// A call that has ended by itself.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The call as one could type it, on one line.
+    pub(super) call: String,
+    pub(super) status: ExitStatus,
+    pub(super) stdout: Vec<u8>,
+    /// The end of it.
+    pub(super) stderr: Vec<u8>,
+}
+
+impl Answer {
+    /// The rows, in the order in which they came.
+    pub(super) fn rows(&self) -> Result<Vec<Row>, ClientError> {
+        self.succeeded()?;
+        let rows: Vec<Row> = self.json().map_err(|error| self.unreadable(ROWS, &error))?;
+        match rows.iter().find(|row| row.id < 1) {
+            None => Ok(rows),
+            Some(row) => {
+                let found = format!("a row has the ID {}, which is no positive number", row.id);
+                Err(self.unexpected(ROWS, &found))
+            }
+        }
+    }
+
+    /// The lease, which has to be the one that was asked for.
+    pub(super) fn lease(&self, uuid: &str) -> Result<Lease, ClientError> {
+        if !self.status.success()
+            && let Some(reason) = self.not_shown()
+        {
+            return Err(ClientError::NotShown(reason));
+        }
+        self.succeeded()?;
+        let lease: Lease = match self.json() {
+            Ok(lease) => lease,
+            // Its properties are somebody's own, and Python writes more than JSON allows: halves of
+            // a character, NaN. That is this lease's fault, not the client's.
+            Err(error) if self.is_whole_object() && !error.is_data() => {
+                let error = bounded(&error.to_string());
+                let reason = format!("the lease {uuid} is no JSON that can be read: {error}");
+                return Err(ClientError::NotShown(printable(reason.as_bytes())));
+            }
+            Err(error) => return Err(self.unreadable(LEASE, &error)),
+        };
+        let found = match lease.get("uuid") {
+            Some(Value::String(found)) if found.eq_ignore_ascii_case(uuid) => return Ok(lease),
+            Some(found) => format!("its \"uuid\" is {}", bounded(&found.to_string())),
+            None => "there is no \"uuid\" in it".into(),
+        };
+        Err(self.unexpected(LEASE, &found))
+    }
+
+    /// Whether there is a first and a last line of an object, as the program prints one.
+    fn is_whole_object(&self) -> bool {
+        let text = self.stdout.trim_ascii();
+        text.starts_with(b"{\n") && text.ends_with(b"\n}")
+    }
+
+    /// What was said of a lease that is not shown. Warnings may come before it.
+    fn not_shown(&self) -> Option<String> {
+        let lines = self.stderr.split(|byte| *byte == b'\n');
+        let mut refusals = lines.filter(|line| line.starts_with(NO_LEASE.as_bytes()));
+        refusals.next().map(|line| printable(line.trim_ascii()))
+    }
+
+    fn succeeded(&self) -> Result<(), ClientError> {
+        let Self { call, stderr, .. } = self;
+        if self.status.success() {
+            if !stderr.is_empty() {
+                let stderr = printable(stderr.trim_ascii());
+                tracing::debug!(call, stderr, "the client has warned");
+            }
+            return Ok(());
+        }
+        let ended = match (self.status.code(), self.status.signal()) {
+            (Some(code), _) => format!("ended with exit status {code}"),
+            (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
+        };
+        let told = told(stderr);
+        let remedy = if told.contains("is not an openstack command") {
+            ": install python-esileapclient beside python-openstackclient"
+        } else {
+            ""
+        };
+        Err(ClientError::Failed(format!(
+            "`{call}` {ended}; {told}{remedy}"
+        )))
+    }
+
+    fn json<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_slice(&self.stdout)
+    }
+
+    fn unreadable(&self, expected: &str, error: &serde_json::Error) -> ClientError {
+        if self.stdout.trim_ascii().is_empty() {
+            return self.unexpected(expected, "it is empty");
+        }
+        let place = offset(&self.stdout, error.line(), error.column());
+        let end = self.stdout.len().min(place + AROUND);
+        let around = &self.stdout[place.saturating_sub(AROUND)..end];
+        let found = format!(
+            "{}, near `{}`",
+            bounded(&error.to_string()),
+            printable(around.trim_ascii())
+        );
+        self.unexpected(expected, &found)
+    }
+
+    fn unexpected(&self, expected: &str, found: &str) -> ClientError {
+        ClientError::Failed(format!(
+            "expected {expected} on the standard output of `{}`, but {found}; {}: see that neither \
+             a shell nor a wrapper prints anything else on standard output",
+            self.call,
+            told(&self.stderr)
+        ))
+    }
+}
+
+/// What the program said on standard error, on one line.
+pub(super) fn told(stderr: &[u8]) -> String {
+    match stderr.trim_ascii() {
+        [] => "it wrote nothing on standard error".into(),
+        text => format!("it wrote on standard error: {}", printable(text)),
+    }
+}
+
+/// The beginning of a text, on one line.
+fn bounded(text: &str) -> String {
+    let end = text.char_indices().nth(LONGEST_REASON);
+    match end {
+        None => printable(text.as_bytes()),
+        Some((end, _)) => printable(&text.as_bytes()[..end]) + "…",
+    }
+}
+
+/// Where a line and a column are, both counted from 1; a column of 0 is the end of the line before.
+fn offset(text: &[u8], line: usize, column: usize) -> usize {
+    let before = text.split_inclusive(|byte| *byte == b'\n');
+    let begin: usize = before.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+    (begin + column.saturating_sub(1)).min(text.len())
+}
+
+#[cfg(test)]
+mod tests;
