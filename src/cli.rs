@@ -7,8 +7,10 @@ mod explain;
 mod inputs;
 mod listen;
 mod output;
+mod poll;
 mod quarantine;
 mod runs;
+mod service;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,8 +25,8 @@ const AFTER_HELP: &str = "\
 Exit codes:
   0   done
   1   something failed, or a run was given up
-  2   the command line is not understood
-  75  the broker cannot be reached, or another service serves this journal
+  2   the command line is not understood, or does not say where `poll` is to begin
+  75  the broker or the cloud cannot be reached, or another service serves this journal
   78  the configuration has to be mended: `esi-event-actions check` tells how";
 
 /// Runs your scripts when ESI Leap fulfils, expires or deletes a lease.
@@ -57,6 +59,8 @@ pub struct Places {
 enum Command {
     /// Consume ESI Leap's notification queues and run scripts, until stopped
     Listen(listen::Args),
+    /// Read the event history and run scripts, once or staying up
+    Poll(poll::Args),
     /// Report every problem of the configuration, with its place and how to mend it
     Check(check::Args),
     /// Tell what would run for an event, and why not
@@ -97,6 +101,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Listen(args) => listen::run(&cli.places, &args),
+        Command::Poll(args) => poll::run(&cli.places, &args),
         Command::Check(args) => check::run(&cli.places, &args),
         Command::Explain(args) => explain::run(&cli.places, &args),
         Command::Runs(command) => runs::run(&cli.places, command),

@@ -35,6 +35,7 @@ pub use settings::{
 use crate::journal::Retention;
 use crate::rules::RuleSet;
 use merged::{DEFAULT, Merged};
+pub use options::duration;
 use options::{Options, report_unknown};
 use problem::nearest;
 

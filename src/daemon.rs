@@ -3,23 +3,29 @@
 //! A task that fails or panics is a failure of the service: everything else is stopped in order,
 //! and the first cause is what the service ends with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::script::ScriptAction;
-use crate::config::{Amqp, Config};
-use crate::dispatch::{Dispatch, DispatchError, Tally};
-use crate::intake::{Intake, IntakeError};
+use crate::config::{Amqp, Config, History};
+use crate::dispatch::{Dispatch, DispatchError, Tally, Until};
+use crate::history::Row;
+use crate::intake::{Intake, IntakeError, wants_lease};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Journal, JournalError, Retention};
 use crate::recover::{RecoverError, recover};
 use crate::sources::amqp::{AmqpSource, Unreachable};
+use crate::sources::history::window::{Start, Window};
+use crate::sources::history::{
+    Beginning, Client, HistoryError, HistorySource, sample, source_name,
+};
+use crate::sources::{Condition, Leases, NoLeases, Source};
 use crate::stop::{Signals, Stop};
 use crate::telemetry;
 
@@ -38,6 +44,15 @@ pub enum DaemonError {
     /// The broker cannot be reached, and waiting was not asked for.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
+    /// The event history cannot be read, and trying again was not asked for or cannot help.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// It is not clear from where to read the event history.
+    #[error("{what}: where is it to be read from?")]
+    Beginning {
+        /// What is unclear.
+        what: String,
+    },
     /// The system refuses what a service needs.
     #[error("failed to catch signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -57,7 +72,30 @@ enum Ended {
     Telling,
 }
 
-/// Runs the service until it is told to stop, or, with `until_idle`, until the queues are empty and
+/// What a feed brings to the service.
+struct Feed<S, C, L> {
+    source: S,
+    condition: watch::Receiver<C>,
+    leases: L,
+    until: Until,
+}
+
+/// How to read an event history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// Whose history; with an event's id its identity.
+    pub cloud: String,
+    /// How far apart passes are; `None` for a single one.
+    pub every: Option<Duration>,
+    /// Where to begin, if that is asked for.
+    pub start: Option<Start>,
+    /// Begin where it is asked for though there is a cursor.
+    pub force: bool,
+    /// The file of ESI's documented sample, to begin with if there is no cursor.
+    pub sample_file: Option<PathBuf>,
+}
+
+/// Consumes the queues until it is told to stop, or, with `until_idle`, until they are empty and
 /// every run is in a final state.
 ///
 /// # Errors
@@ -69,16 +107,124 @@ pub async fn listen(
 ) -> Result<Tally, DaemonError> {
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
     let journal = SqliteJournal::open(state_dir, Access::Service)?;
+    let source = AmqpSource::new(config.feed.clone(), until_idle);
+    let feed = Feed {
+        condition: source.condition(),
+        source,
+        leases: NoLeases,
+        until: Until::EveryRunIsFinal,
+    };
+    serve(config, journal, signals, feed).await
+}
+
+/// Reads the event history until it is told to stop or, if it is to be read only once, until that is
+/// done and no run can be started now.
+///
+/// # Errors
+/// As [`listen`]; and [`DaemonError::Beginning`] if it is not clear where to begin.
+pub async fn poll<C: Client>(
+    config: &Config<History>,
+    state_dir: &Path,
+    client: C,
+    poll: Poll,
+) -> Result<Tally, DaemonError> {
+    let signals = Signals::catch().map_err(DaemonError::Signals)?;
+    let journal = SqliteJournal::open(state_dir, Access::Poller)?;
+    let beginning = beginning(&journal, &poll).await?;
+    let rules = config.rules.clone();
+    let wants = Box::new(move |row: &Row| wants_lease(&rules, row));
+    let Poll { cloud, every, .. } = &poll;
+    let source = HistorySource::new(client, &config.feed, wants, cloud, beginning, *every);
+    let feed = Feed {
+        condition: source.condition(),
+        leases: source.leases(),
+        source,
+        until: Until::NoRunIsDue,
+    };
+    serve(config, journal, signals, feed).await
+}
+
+/// Where to begin: where the journal says, unless something else is asked for.
+async fn beginning(journal: &SqliteJournal, poll: &Poll) -> Result<Beginning, DaemonError> {
+    let name = source_name(&poll.cloud);
+    let sources = journal.sources().await?;
+    let cursor = sources
+        .into_iter()
+        .find(|record| record.source == name)
+        .and_then(|record| record.cursor);
+    let former = cursor.as_ref().map(Window::of).transpose();
+    let former = former.map_err(|error| DaemonError::Beginning {
+        what: format!(
+            "the journal's memory of {} cannot be read: {error}",
+            poll.cloud
+        ),
+    })?;
+    match (poll.start, former) {
+        (Some(start), former) => Ok(Beginning::Anew {
+            start,
+            former,
+            force: poll.force,
+        }),
+        (None, Some(window)) => {
+            if let Some(file) = &poll.sample_file {
+                retire(file);
+            }
+            Ok(Beginning::Cursor(window))
+        }
+        (None, None) => Ok(Beginning::Anew {
+            start: taken_over(poll)?,
+            former: None,
+            force: false,
+        }),
+    }
+}
+
+/// Where ESI's documented sample has come to.
+fn taken_over(poll: &Poll) -> Result<Start, DaemonError> {
+    let beginning = |what| DaemonError::Beginning { what };
+    let Some(file) = &poll.sample_file else {
+        return Err(beginning(format!(
+            "the event history of {} has not been read before, or the journal is gone",
+            poll.cloud
+        )));
+    };
+    let id = sample::read(file).map_err(beginning)?;
+    tracing::info!("beginning where {} has come to", file.display());
+    Ok(Start::Id(id))
+}
+
+fn retire(file: &Path) {
+    match sample::retire(file) {
+        Ok(retired) => tracing::info!(
+            "{} has been taken over, and is {} now",
+            file.display(),
+            retired.display()
+        ),
+        Err(error) => tracing::warn!(
+            "failed to rename {}, which has been taken over: {error}; remove it",
+            file.display()
+        ),
+    }
+}
+
+/// Takes what a feed has to give, performs what is due, and stops both in order.
+async fn serve<F, S: Source + 'static, C: Condition, L: Leases>(
+    config: &Config<F>,
+    journal: SqliteJournal,
+    signals: Signals,
+    feed: Feed<S, C, L>,
+) -> Result<Tally, DaemonError>
+where
+    DaemonError: From<IntakeError<S::Error>>,
+{
     let stop = Stop::default();
     let signals = tokio::spawn(signals.into_tokens(stop.clone(), config.stop_timeout));
 
     let rules = Arc::new(config.rules.clone());
     let work = Arc::new(Notify::new());
     let drained = CancellationToken::new();
-    let source = AmqpSource::new(config.feed.clone(), until_idle);
-    let condition = source.condition();
     let intake = Intake {
-        source,
+        source: feed.source,
         journal: journal.clone(),
         rules: rules.clone(),
         work: work.clone(),
@@ -86,9 +232,11 @@ pub async fn listen(
     let dispatch = Dispatch {
         action: ScriptAction::new(config.folder(), journal.name().to_owned()),
         journal: journal.clone(),
+        leases: feed.leases,
         rules,
         max_parallel: config.max_parallel,
         work: work.clone(),
+        until: feed.until,
     };
 
     let mut tasks: JoinSet<Result<Ended, DaemonError>> = JoinSet::new();
@@ -123,7 +271,7 @@ pub async fn listen(
     tasks.spawn({
         let (stop, over) = (stop.intake.clone(), over.clone());
         async move {
-            over.run_until_cancelled(telemetry::tell_systemd(condition, stop))
+            over.run_until_cancelled(telemetry::tell_systemd(feed.condition, stop))
                 .await;
             Ok(Ended::Telling)
         }
@@ -132,15 +280,15 @@ pub async fn listen(
     let mut tally = Tally::default();
     let mut failure = None;
     while let Some(ended) = tasks.join_next().await {
-        match ended.map_err(DaemonError::from).flatten() {
+        match ended.map_err(DaemonError::Defect).flatten() {
             Ok(Ended::Dispatch(done)) => {
                 tally = done;
                 stop.intake.cancel();
             }
             Ok(Ended::Intake | Ended::Pruning | Ended::Telling) => {}
-            // What is due already has nothing to do with the broker.
-            Err(unreachable @ DaemonError::Unreachable(_)) => {
-                failure = failure.or(Some(unreachable));
+            // What is due already has nothing to do with the feed.
+            Err(of_feed @ (DaemonError::Unreachable(_) | DaemonError::History(_))) => {
+                failure = failure.or(Some(of_feed));
             }
             Err(error) => {
                 if failure.is_some() {
@@ -176,10 +324,13 @@ async fn prune(journal: &SqliteJournal, retention: Retention) -> Result<(), Jour
     }
 }
 
-impl From<IntakeError<Unreachable>> for DaemonError {
-    fn from(error: IntakeError<Unreachable>) -> Self {
+impl<E> From<IntakeError<E>> for DaemonError
+where
+    Self: From<E>,
+{
+    fn from(error: IntakeError<E>) -> Self {
         match error {
-            IntakeError::Source(unreachable) => Self::Unreachable(unreachable),
+            IntakeError::Source(error) => error.into(),
             IntakeError::Journal(error) => Self::Journal(error),
         }
     }

@@ -4,6 +4,8 @@
 //! a time); dispatch decides how many run at once. The end of an attempt is recorded before its
 //! place is free again, however long the journal takes.
 
+mod order;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actions::{Action, Order, Performed};
 use crate::clock::Clock;
-use crate::event::Event;
 use crate::journal::{AttemptEnd, ClaimedRun, Journal, JournalError, insist};
 use crate::retry::step_after;
 use crate::rules::RuleSet;
-use crate::run::{Outcome, Step};
+use crate::run::Step;
+use crate::sources::Leases;
 use crate::stop::Stop;
+use order::NoOrder;
 
 /// How often the journal is looked at without being told to: the commands `runs retry` and
 /// `quarantine retry` write to it from another process.
@@ -27,17 +30,30 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Performs the runs of a journal.
 #[derive(Debug)]
-pub struct Dispatch<J, A> {
+pub struct Dispatch<J, A, L> {
     /// Where runs wait.
     pub journal: J,
     /// What performs them.
     pub action: A,
+    /// Who shows leases that could not be shown when their events were accepted.
+    pub leases: L,
     /// The rules in force.
     pub rules: Arc<RuleSet>,
     /// How many attempts run at once.
     pub max_parallel: usize,
     /// Told when there may be something to do.
     pub work: Arc<Notify>,
+    /// When there is nothing left to wait for, once no more runs come.
+    pub until: Until,
+}
+
+/// What has to be over, once no more runs come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Every run is in a final state: retries are waited for.
+    EveryRunIsFinal,
+    /// No run can be started now: retries are left to whoever comes next.
+    NoRunIsDue,
 }
 
 /// Why dispatch cannot go on.
@@ -71,14 +87,14 @@ impl Tally {
             Step::Fail => self.failed += 1,
             Step::Discard | Step::Cancel => self.given_up += 1,
             Step::Interrupt => self.interrupted += 1,
-            Step::Claim | Step::Wake | Step::Retry => {}
+            Step::Claim | Step::Wake | Step::Retry | Step::Refuse => {}
         }
     }
 }
 
-impl<J: Journal, A: Action> Dispatch<J, A> {
+impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     /// Performs runs until `stop.intake` is cancelled and those that run have ended; or, once
-    /// `drained` is cancelled, until every run is in a final state.
+    /// `drained` is cancelled, for as long as [`Dispatch::until`] says.
     ///
     /// # Errors
     /// [`DispatchError`] when the journal is beyond waiting, or an attempt panicked.
@@ -107,13 +123,13 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
                         .await
                         .or_else(pass_temporary)?;
                 }
-                wait = this.start_due(&mut attempts, stop).await?.min(LOOK_AGAIN);
-                if attempts.is_empty()
-                    && drained.is_cancelled()
-                    && this.journal.census().await?.unfinished() == 0
-                {
+                // Before the claim: what was accepted until then is seen by it.
+                let last = drained.is_cancelled();
+                let next = this.start_due(&mut attempts, stop).await?;
+                if last && attempts.is_empty() && next.is_some() && this.is_over().await? {
                     return Ok(tally);
                 }
+                wait = next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
             }
             tokio::select! {
                 Some(ended) = attempts.join_next() => tally.count(ended??),
@@ -124,22 +140,31 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
         }
     }
 
-    /// Starts what is due and has a place; answers how long to wait for the next.
+    /// Whether there is nothing to wait for, though nothing runs and nothing can be started now.
+    async fn is_over(&self) -> Result<bool, JournalError> {
+        match self.until {
+            Until::NoRunIsDue => Ok(true),
+            Until::EveryRunIsFinal => Ok(self.journal.census().await?.unfinished() == 0),
+        }
+    }
+
+    /// Starts what is due and has a place; answers how long to wait for the next, unless the journal
+    /// could not be asked.
     async fn start_due(
         self: &Arc<Self>,
         attempts: &mut JoinSet<Result<Step, JournalError>>,
         stop: &Stop,
-    ) -> Result<Duration, JournalError> {
+    ) -> Result<Option<Duration>, JournalError> {
         let places = self.max_parallel - attempts.len();
         if places == 0 {
-            return Ok(LOOK_AGAIN);
+            return Ok(Some(LOOK_AGAIN));
         }
         let now = Timestamp::now();
         let claimed = match self.journal.claim(places, now).await {
             Ok(claimed) => claimed,
             Err(error) if error.is_temporary() => {
                 tracing::error!("{error}; starting nothing until this is mended");
-                return Ok(LOOK_AGAIN);
+                return Ok(None);
             }
             Err(error) => return Err(error),
         };
@@ -147,7 +172,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
             attempts.spawn(self.clone().attempt(run, stop.work.clone()));
         }
         let wait = |due: Timestamp| Duration::try_from(now.duration_until(due)).unwrap_or_default();
-        Ok(claimed.next_due.map_or(LOOK_AGAIN, wait))
+        Ok(Some(claimed.next_due.map_or(LOOK_AGAIN, wait)))
     }
 
     /// Makes one attempt and records its end.
@@ -156,23 +181,27 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
         run: ClaimedRun,
         stop: CancellationToken,
     ) -> Result<Step, JournalError> {
-        let (performed, step, retry_in) = match self.order(&run) {
+        let (performed, step, retry_in, lease_missing) = match self.order(&run, &stop).await {
             Ok(order) => {
                 let policy = order.rule.retry;
                 let performed = self.perform(order, stop.clone()).await;
                 let (step, retry_in) =
                     step_after(&performed.outcome, run.failures, policy, fastrand::f64());
-                (performed, step, retry_in)
+                (performed, step, retry_in, false)
             }
-            Err((step, why)) => {
-                let outcome = Outcome::NotStarted(why);
+            Err(NoOrder {
+                outcome,
+                step,
+                retry_in,
+                lease_missing,
+            }) => {
                 let performed = Performed {
                     outcome,
                     duration: Duration::ZERO,
                     output: Vec::new(),
                     output_dropped: 0,
                 };
-                (performed, step, None)
+                (performed, step, retry_in, lease_missing)
             }
         };
         tell(&run, &performed, step, retry_in);
@@ -186,30 +215,11 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
             output_dropped: performed.output_dropped,
             step,
             retry_in,
+            lease_missing,
         };
         // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
         insist(&stop, || self.journal.record(end.clone())).await?;
         Ok(step)
-    }
-
-    /// What is to be done for a claimed run, or why nothing can be.
-    fn order(&self, run: &ClaimedRun) -> Result<Order, (Step, String)> {
-        let Some(rule) = self.rules.in_force(&run.rule) else {
-            let why = format!("no rule [{}] is in force any more", run.rule);
-            return Err((Step::Cancel, why));
-        };
-        let event: Event = serde_json::from_str(&run.event).map_err(|error| {
-            (
-                Step::Discard,
-                format!("the journal's copy of the event is no event: {error}"),
-            )
-        })?;
-        Ok(Order {
-            run: run.id,
-            attempt: run.attempt,
-            rule: rule.clone(),
-            event: Arc::new(event),
-        })
     }
 
     /// Performs an attempt and meanwhile records which process does it.
@@ -252,6 +262,7 @@ fn tell(run: &ClaimedRun, performed: &Performed, step: Step, retry_in: Option<Du
             tracing::warn!(run = id, rule, attempt, "{outcome}; the run stays due");
         }
         (Step::Cancel, _) => tracing::warn!(run = id, rule, attempt, "cancelled: {outcome}"),
+        (Step::Refuse, _) => tracing::info!(run = id, rule, attempt, "cancelled: {outcome}"),
         (_, Some(delay)) => {
             tracing::warn!(
                 run = id,

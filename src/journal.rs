@@ -14,9 +14,9 @@
 //!   the order in which they were accepted: a run that waits for its retry holds the later ones.
 
 mod error;
+mod records;
 pub mod sqlite;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,10 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::JournalError;
-use crate::run::{Outcome, State, Step};
+pub use self::records::{
+    AttemptRecord, Census, Quarantined, RunDetail, RunFilter, RunSummary, SourceRecord,
+};
+use crate::run::{Outcome, Step};
 
 /// The number of a run: given by the journal, rising in the order of acceptance.
 pub type RunId = i64;
@@ -56,6 +59,9 @@ pub struct PlannedRun {
     pub rule: String,
     /// What the run is ordered by: runs with the same key never overlap.
     pub key: String,
+    /// Whether the rule can be decided, and its action performed, only with the lease that the event
+    /// is about, which could not be shown yet.
+    pub awaits_lease: bool,
 }
 
 /// A delivery that could not be decoded, or not be decided.
@@ -80,6 +86,37 @@ pub enum Entry {
     Event(Acceptance),
     /// Kept whole, with the reason.
     Quarantine(Undecided),
+    /// How far a source has been read by now.
+    Progress(Progress),
+}
+
+/// What there is to note about the reading of a source that keeps a cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The source.
+    pub source: String,
+    /// What came of reading it.
+    pub step: ProgressStep,
+}
+
+/// What came of reading a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProgressStep {
+    /// All up to the cursor has been accepted.
+    Read(Cursor),
+    /// The same, and nothing is left to read now: a pass is complete.
+    Passed(Cursor),
+    /// It could not be read, in words.
+    Failed(String),
+}
+
+/// How far a source has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last event id.
+    pub position: i64,
+    /// What else the source has to remember, as JSON text of its own form.
+    pub memory: String,
 }
 
 /// What came of one [`Entry`].
@@ -91,6 +128,8 @@ pub enum Accepted {
     Known,
     /// Quarantined under this number.
     Quarantined(QuarantineId),
+    /// Progress has been noted.
+    Noted,
 }
 
 /// A run whose next attempt dispatch is to perform now.
@@ -108,6 +147,10 @@ pub struct ClaimedRun {
     pub key: String,
     /// The event as JSON text.
     pub event: String,
+    /// Whether the event's lease has to be shown first. Then the rule is yet to be decided.
+    pub awaits_lease: bool,
+    /// How often the event's lease could not be shown.
+    pub lease_failures: u32,
 }
 
 /// The answer to a claim.
@@ -147,8 +190,11 @@ pub struct AttemptEnd {
     pub output: Vec<u8>,
     /// How many bytes were written before that and are not kept.
     pub output_dropped: u64,
-    /// Succeed, Fail, Discard, Interrupt or Cancel.
+    /// Succeed, Fail, Discard, Interrupt, Cancel or Refuse.
     pub step: Step,
+    /// Whether it failed because the event's lease could not be shown: then it counts against the
+    /// lease, not against the run.
+    pub lease_missing: bool,
     /// How long after `ended_at` the next attempt is due, for a failed one.
     pub retry_in: Option<Duration>,
 }
@@ -168,89 +214,6 @@ pub struct OpenAttempt {
     pub process: Option<ProcessIdentity>,
 }
 
-/// Which runs to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunFilter {
-    /// Only runs in one of these states; all if empty.
-    pub states: Vec<State>,
-    /// Only runs of this rule.
-    pub rule: Option<String>,
-    /// Only runs with this key.
-    pub key: Option<String>,
-    /// The newest so many.
-    pub limit: usize,
-}
-
-/// One line of the table of runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunSummary {
-    /// The run.
-    pub id: RunId,
-    /// Where it stands.
-    pub state: State,
-    /// The name of its rule.
-    pub rule: String,
-    /// What it is ordered by.
-    pub key: String,
-    /// The type of its event.
-    pub event_type: String,
-    /// The id of its event.
-    pub event_id: String,
-    /// How many attempts were started.
-    pub attempts: u32,
-    /// When it was accepted.
-    pub accepted_at: Timestamp,
-    /// When the next attempt is due, if it is `retryable`.
-    pub due_at: Option<Timestamp>,
-    /// When it came to its final state.
-    pub finished_at: Option<Timestamp>,
-    /// Why it stands there, in words: the outcome of the last attempt.
-    pub reason: Option<String>,
-}
-
-/// A run with all its attempts and its event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunDetail {
-    /// The line of the table.
-    pub summary: RunSummary,
-    /// The event as JSON text.
-    pub event: String,
-    /// Where the event came from.
-    pub source: String,
-    /// In order.
-    pub attempts: Vec<AttemptRecord>,
-}
-
-/// One attempt as recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttemptRecord {
-    /// Counted from 1.
-    pub number: u32,
-    /// When it was claimed.
-    pub started_at: Timestamp,
-    /// When it ended; `None` while it runs.
-    pub ended_at: Option<Timestamp>,
-    /// How long it took.
-    pub duration: Option<Duration>,
-    /// How it ended; `None` while it runs.
-    pub outcome: Option<Outcome>,
-    /// The last of what the script wrote.
-    pub output: Vec<u8>,
-    /// How many bytes before that are not kept.
-    pub output_dropped: u64,
-}
-
-/// A quarantined delivery as recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantined {
-    /// Its number.
-    pub id: QuarantineId,
-    /// When it arrived.
-    pub arrived_at: Timestamp,
-    /// The delivery and the reason.
-    pub delivery: Undecided,
-}
-
 /// How long finished things are kept. Unfinished runs and their events stay in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Retention {
@@ -259,28 +222,6 @@ pub struct Retention {
     pub age: Duration,
     /// Of finished events the newest so many stay; of quarantined deliveries too.
     pub number: u64,
-}
-
-/// How many runs stand in each state, and how many deliveries in quarantine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Census {
-    /// Runs by state; a state without runs is absent.
-    pub runs: BTreeMap<&'static str, u64>,
-    /// Deliveries in quarantine.
-    pub quarantined: u64,
-}
-
-impl Census {
-    /// How many runs are not in a final state.
-    #[must_use]
-    pub fn unfinished(&self) -> u64 {
-        let count = |state: State| self.runs.get(state.as_str()).copied().unwrap_or(0);
-        State::ALL
-            .into_iter()
-            .filter(|state| !state.is_final())
-            .map(count)
-            .sum()
-    }
 }
 
 type Answer<T> = Result<T, JournalError>;
@@ -306,6 +247,9 @@ pub trait Journal: Clone + Send + Sync + 'static {
         attempt: u32,
         process: ProcessIdentity,
     ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// Writes the event of a run anew, now that its lease is known; the run awaits it no longer.
+    fn complete(&self, run: RunId, event: String) -> impl Future<Output = Answer<()>> + Send;
 
     /// Records the end of an attempt and moves its run on.
     fn record(&self, end: AttemptEnd) -> impl Future<Output = Answer<()>> + Send;
@@ -346,6 +290,9 @@ pub trait Journal: Clone + Send + Sync + 'static {
 
     /// An event as JSON text by its id, of whatever source.
     fn event(&self, id: String) -> impl Future<Output = Answer<Option<String>>> + Send;
+
+    /// What is known of the reading of each source that keeps a cursor.
+    fn sources(&self) -> impl Future<Output = Answer<Vec<SourceRecord>>> + Send;
 
     /// Lists the newest quarantined deliveries, newest first.
     fn quarantined(&self, limit: usize) -> impl Future<Output = Answer<Vec<Quarantined>>> + Send;

@@ -91,6 +91,7 @@ fn interrupted(attempt: &OpenAttempt, now: Timestamp) -> AttemptEnd {
         output: Vec::new(),
         output_dropped: 0,
         step: Step::Interrupt,
+        lease_missing: false,
         retry_in: None,
     }
 }

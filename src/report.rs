@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::daemon::DaemonError;
 use crate::journal::JournalError;
 use crate::printable::printable;
+use crate::sources::history::HistoryError;
 
 /// What the exit status says; the numbers are those of `sysexits.h` where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub enum Exit {
     Success = 0,
     /// 1: something failed, or a run was given up.
     Failed = 1,
-    /// 2: the command line is not understood.
+    /// 2: the command line is not understood, or lacks something.
     Usage = 2,
     /// 75: the broker or another service is in the way; try again later.
     Temporary = 75,
@@ -126,6 +127,29 @@ impl From<DaemonError> for Failure {
                 Exit::Temporary,
                 &message,
                 "without --until-idle the service would go on trying",
+            ),
+            DaemonError::History(HistoryError::Client(_)) => Self::new(
+                Exit::Temporary,
+                &message,
+                "nothing is lost: the next pass begins where this one did; `esi-event-actions poll \
+                 --status` shows what has been read",
+            ),
+            DaemonError::History(HistoryError::Other { .. }) => Self::new(
+                Exit::Failed,
+                &message,
+                "look whose credentials these are; if they are right, say where to begin with the new \
+                 history: `poll --from-start`, `poll --from-id ID` or `poll --from-now`, once",
+            ),
+            DaemonError::History(HistoryError::Begun { .. }) => Self::new(
+                Exit::Usage,
+                &message,
+                "leave the `--from-…` out to go on from there, or add `--force` to begin anew",
+            ),
+            DaemonError::Beginning { .. } => Self::new(
+                Exit::Usage,
+                &message,
+                "say so once: `poll --from-now` for what happens from now on, `poll --from-id ID`, or \
+                 `poll --from-start` for everything there is",
             ),
             DaemonError::Signals(_) | DaemonError::Leftovers(_) | DaemonError::Defect(_) => {
                 Self::new(

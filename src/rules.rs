@@ -1,4 +1,4 @@
-//! `RuleSet::plan(&Event)`: the runs to make for an event, or why not.
+//! `Rule::verdict(&Event)`: whether a rule makes a run of an event, or why not.
 //!
 //! Rules come validated from [`config`](crate::config), are asked by intake for every event and by
 //! `explain` for one, and go along with a run to the action. Pure.
@@ -222,15 +222,6 @@ impl RuleSet {
         places.sort_unstable();
         places.dedup();
         places.into_iter().map(|place| &self.rules[place]).collect()
-    }
-
-    /// What the rules for this type of event say of an event.
-    #[must_use]
-    pub fn plan(&self, event: &Event) -> Vec<(&Arc<Rule>, Verdict)> {
-        self.concerned(&event.event_type)
-            .into_iter()
-            .map(|rule| (rule, rule.verdict(event)))
-            .collect()
     }
 }
 

@@ -8,7 +8,7 @@
 //!  ▲ ▲              ├─────fail──────▶ retryable ──wake──▶ due
 //!  │ └──interrupt───┤
 //!  │                ├─────discard───▶ discarded
-//!  │                └─────cancel────▶ cancelled
+//!  │                └─cancel, refuse▶ cancelled
 //!  └──retry── succeeded, retryable, discarded, cancelled
 //! ```
 
@@ -28,7 +28,8 @@ pub enum State {
     Retryable,
     /// The last attempt failed and no further one is allowed. Final.
     Discarded,
-    /// Given up because its rule is gone or switched off. Final.
+    /// Given up because its rule is gone or switched off, or because a filter refuses the lease, once
+    /// that could be shown. Final.
     Cancelled,
 }
 
@@ -49,6 +50,8 @@ pub enum Step {
     Wake,
     /// Dispatch: no rule of this name is in force any more.
     Cancel,
+    /// Dispatch: the lease could be shown at last, and a filter of the rule refuses it.
+    Refuse,
     /// The operator asks for another round.
     Retry,
 }
@@ -84,7 +87,7 @@ impl State {
             (Self::Running, Step::Succeed) => Ok(Self::Succeeded),
             (Self::Running, Step::Fail) => Ok(Self::Retryable),
             (Self::Running, Step::Discard) => Ok(Self::Discarded),
-            (Self::Running, Step::Cancel) => Ok(Self::Cancelled),
+            (Self::Running, Step::Cancel | Step::Refuse) => Ok(Self::Cancelled),
             (Self::Running, Step::Interrupt)
             | (Self::Retryable, Step::Wake | Step::Retry)
             | (Self::Succeeded | Self::Discarded | Self::Cancelled, Step::Retry) => Ok(Self::Due),
@@ -172,6 +175,7 @@ mod tests {
             (Running, Step::Fail, Retryable),
             (Running, Step::Discard, Discarded),
             (Running, Step::Cancel, Cancelled),
+            (Running, Step::Refuse, Cancelled),
             (Running, Step::Interrupt, Due),
             (Retryable, Step::Wake, Due),
             (Succeeded, Step::Retry, Due),
@@ -187,6 +191,7 @@ mod tests {
             Step::Interrupt,
             Step::Wake,
             Step::Cancel,
+            Step::Refuse,
             Step::Retry,
         ];
         for state in State::ALL {

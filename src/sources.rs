@@ -1,4 +1,4 @@
-//! Where deliveries come from: `trait Source`. The AMQP queues are the one there is.
+//! Where deliveries come from: `trait Source`. There are the AMQP queues and the event history.
 //!
 //! A source knows its transport and nothing of rules or journals. Intake receives from it, puts
 //! the decisions on disk, and only then settles.
@@ -8,12 +8,19 @@ pub mod history;
 
 use std::future::Future;
 
+use crate::event::Event;
+use crate::journal::Progress;
+use crate::retry::RetryPolicy;
+
+/// What the names of sources begin with whose deliveries are rows of the event history.
+pub const HISTORY: &str = "history:";
+
 /// One message as it arrived, with a receipt to settle it by.
 #[derive(Debug)]
 pub struct Delivery<Receipt> {
-    /// The queue it came from.
+    /// The queue it came from; empty where there is none.
     pub origin: String,
-    /// The bytes on the wire.
+    /// The bytes on the wire, or a [`Record`](crate::history::Record).
     pub body: Vec<u8>,
     /// For [`Source::settle`].
     pub receipt: Receipt,
@@ -24,6 +31,8 @@ pub struct Delivery<Receipt> {
 pub enum Received<Receipt> {
     /// At least one delivery.
     Deliveries(Vec<Delivery<Receipt>>),
+    /// From a source that keeps a cursor: deliveries, if any, and what to note in the same commit.
+    Read(Vec<Delivery<Receipt>>, Progress),
     /// Nothing is waiting, and the source was asked to say so rather than wait.
     Drained,
 }
@@ -36,7 +45,8 @@ pub trait Source: Send {
     /// tries again by itself.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// The name that, with an event's id, makes its identity in the journal.
+    /// The name that, with an event's id, makes its identity in the journal. It begins with
+    /// [`HISTORY`] for records of the event history, and with nothing of the kind for notifications.
     fn name(&self) -> &str;
 
     /// Waits for deliveries and takes up to `limit` of those that are there. Dropping the future
@@ -49,10 +59,51 @@ pub trait Source: Send {
         limit: usize,
     ) -> impl Future<Output = Result<Received<Self::Receipt>, Self::Error>> + Send;
 
-    /// Says that these deliveries are on disk and need not come again. They may all the same, and
-    /// the journal's identity makes that harmless; so this cannot fail.
+    /// Says that these deliveries, and what was to be noted with them, are on disk and need not come
+    /// again. They may all the same, and the journal's identity makes that harmless; so this cannot
+    /// fail.
     fn settle(&mut self, receipts: Vec<Self::Receipt>) -> impl Future<Output = ()> + Send;
 
     /// Takes leave. What was not settled comes again.
     fn close(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// What a source is about, for whoever watches the service.
+pub trait Condition: Clone + Send + Sync + 'static {
+    /// Whether deliveries come in.
+    fn is_ready(&self) -> bool;
+
+    /// In words, for `systemctl status`.
+    fn in_words(&self) -> String;
+}
+
+/// Shows the leases that events lack.
+pub trait Leases: Send + Sync + 'static {
+    /// The event with its lease, or why there is none. A `first` try may be answered with what was
+    /// found out when the event was accepted.
+    fn complete(
+        &self,
+        event: Event,
+        first: bool,
+    ) -> impl Future<Output = Result<Event, String>> + Send;
+
+    /// What follows when a lease cannot be shown.
+    fn retry_policy(&self) -> RetryPolicy;
+}
+
+/// Events of the bus lack nothing. This serves a feed that cannot ask for leases.
+#[derive(Clone, Copy, Debug)]
+pub struct NoLeases;
+
+impl Leases for NoLeases {
+    async fn complete(&self, _: Event, _: bool) -> Result<Event, String> {
+        Err("the event lacks its lease, which only `poll` can ask for".to_owned())
+    }
+
+    fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy {
+            retries: 0,
+            first_delay: std::time::Duration::ZERO,
+        }
+    }
 }

@@ -17,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::printable::{printable, printable_json};
-use crate::sources::amqp::Condition;
+use crate::sources::Condition;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -114,10 +114,13 @@ impl Write for Line {
     }
 }
 
-/// Tells systemd how the service is: ready once it consumes, what it does, from the moment that
+/// Tells systemd how the service is: ready once deliveries come in, what it does, from the moment that
 /// `stop` is cancelled that it stops, and all the time that it is alive. Outside systemd it does
 /// nothing. Never returns, but may be dropped any time.
-pub async fn tell_systemd(mut condition: watch::Receiver<Condition>, stop: CancellationToken) {
+pub async fn tell_systemd<C: Condition>(
+    mut condition: watch::Receiver<C>,
+    stop: CancellationToken,
+) {
     let beat = sd_notify::watchdog_enabled().map(|limit| limit / 2);
     let alive = async {
         let Some(beat) = beat else {
@@ -130,16 +133,11 @@ pub async fn tell_systemd(mut condition: watch::Receiver<Condition>, stop: Cance
     };
     let conditions = async {
         loop {
-            let status = match &*condition.borrow_and_update() {
-                Condition::Connecting => "connecting to the broker".to_owned(),
-                Condition::Consuming { queues, missing } => {
-                    if !queues.is_empty() {
-                        tell(&[NotifyState::Ready]);
-                    }
-                    consuming(queues, missing)
-                }
-            };
-            tell(&[NotifyState::Status(&status)]);
+            let now = condition.borrow_and_update().clone();
+            if now.is_ready() {
+                tell(&[NotifyState::Ready]);
+            }
+            tell(&[NotifyState::Status(&now.in_words())]);
             if condition.changed().await.is_err() {
                 tell(&[NotifyState::Status("finishing what was taken")]);
                 return std::future::pending().await;
@@ -151,18 +149,6 @@ pub async fn tell_systemd(mut condition: watch::Receiver<Condition>, stop: Cance
         tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
     };
     tokio::join!(alive, stopping);
-}
-
-/// What the source does, for `systemctl status`.
-fn consuming(queues: &[String], missing: &[String]) -> String {
-    let mut parts = Vec::new();
-    if !queues.is_empty() {
-        parts.push(format!("consuming {}", queues.join(", ")));
-    }
-    if !missing.is_empty() {
-        parts.push(format!("waiting for {}", missing.join(", ")));
-    }
-    parts.join("; ")
 }
 
 fn tell(states: &[NotifyState<'_>]) {

@@ -1,6 +1,7 @@
 //! `listen`: the service for operators.
 
 use super::inputs::block_on;
+use super::service::{install_tls_provider, judge, tell_problems};
 use super::{Logging, Places};
 use crate::report::{Exit, Failure};
 use crate::{config, daemon, telemetry};
@@ -20,27 +21,11 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     telemetry::log_to_stderr(args.logging.log_format, args.logging.verbose);
-    let scripts = super::check::script_problems(&config.folder(), &reading.scripts);
-    for problem in reading.problems.iter().chain(&scripts) {
-        tracing::warn!("{}; {}", problem.message, problem.hint);
-    }
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .map_err(|_| {
-            Failure::new(
-                Exit::Failed,
-                "TLS is set up already",
-                "report this: it cannot happen",
-            )
-        })?;
+    tell_problems(&config.folder(), &reading.problems, &reading.scripts);
+    install_tls_provider()?;
     let tally = block_on(daemon::listen(config, &state_dir, args.until_idle))??;
-    if args.until_idle && tally.given_up > 0 {
-        let message = match tally.given_up {
-            1 => "1 run was given up".to_owned(),
-            number => format!("{number} runs were given up"),
-        };
-        let hint = "`esi-event-actions runs list --state discarded` shows them";
-        return Err(Failure::new(Exit::Failed, &message, hint));
+    if args.until_idle {
+        return judge(tally);
     }
     Ok(Exit::Success)
 }

@@ -94,7 +94,9 @@ fn retry(
             let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
             format!("accepted; runs {}", runs.join(", "))
         }
-        Accepted::Known | Accepted::Quarantined(_) => "its event is known already".into(),
+        Accepted::Known | Accepted::Quarantined(_) | Accepted::Noted => {
+            "its event is known already".into()
+        }
     }))
 }
 

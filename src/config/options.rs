@@ -280,7 +280,8 @@ fn is_quoted(text: &str) -> bool {
 }
 
 /// `500ms`, `30s`, `10m`, `2h`, `7d`; a bare number means seconds.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;

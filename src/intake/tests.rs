@@ -96,6 +96,7 @@ fn decided(rules: &RuleSet, body: &[u8]) -> Vec<String> {
                 assert!(!text.contains("hidden"), "{text}");
                 format!("quarantine: {}", kept.reason)
             }
+            Entry::Progress(progress) => panic!("decided: {progress:?}"),
         });
     shown.collect()
 }

@@ -31,6 +31,8 @@ pub enum JournalError {
         folder: String,
         /// The process id that the other one left, or `unknown`.
         pid: String,
+        /// Whether the other one is a poller.
+        poller: bool,
     },
     /// Nothing has this number.
     #[error("there is no {what} {id} in the journal")]

@@ -31,6 +31,7 @@ use self::writer::{Kind, Writer};
 use super::{
     Acceptance, Accepted, Answer, AttemptEnd, Census, Claimed, Entry, Journal, OpenAttempt,
     ProcessIdentity, QuarantineId, Quarantined, Retention, RunDetail, RunFilter, RunId, RunSummary,
+    SourceRecord,
 };
 
 /// In which part a process opens the journal.
@@ -39,6 +40,9 @@ pub enum Access {
     /// The one that accepts and performs: makes the journal if there is none, brings an older one
     /// up to date, and keeps other services out.
     Service,
+    /// The same for a poller, which others are told of by this name: where one is at work already,
+    /// another one has nothing to do.
+    Poller,
     /// A command that looks at a journal or puts a run back, while a service may be running.
     Beside,
 }
@@ -115,6 +119,13 @@ impl Journal for SqliteJournal {
             .await
     }
 
+    async fn complete(&self, run: RunId, event: String) -> Answer<()> {
+        let work = move |db: &_| steps::complete(db, run, &event);
+        self.writer()
+            .ask("complete an event", Kind::Write, work)
+            .await
+    }
+
     async fn record(&self, end: AttemptEnd) -> Answer<()> {
         self.writer()
             .ask("record an attempt", Kind::Write, move |db| {
@@ -184,6 +195,12 @@ impl Journal for SqliteJournal {
     async fn event(&self, id: String) -> Answer<Option<String>> {
         self.writer()
             .ask("read an event", Kind::Read, move |db| reads::event(db, &id))
+            .await
+    }
+
+    async fn sources(&self) -> Answer<Vec<SourceRecord>> {
+        self.writer()
+            .ask("read cursors", Kind::Read, reads::sources)
             .await
     }
 

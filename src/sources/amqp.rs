@@ -23,7 +23,7 @@ use tokio::time::Instant;
 pub use dial::password_file;
 pub use link::{Link, Unreachable};
 
-use super::{Delivery, Received, Source};
+use super::{self as sources, Delivery, Received, Source};
 use crate::config::Amqp;
 use feed::Feed;
 
@@ -49,6 +49,26 @@ pub enum Condition {
         /// Those that are waited for.
         missing: Vec<String>,
     },
+}
+
+impl sources::Condition for Condition {
+    fn is_ready(&self) -> bool {
+        matches!(self, Self::Consuming { queues, .. } if !queues.is_empty())
+    }
+
+    fn in_words(&self) -> String {
+        let Self::Consuming { queues, missing } = self else {
+            return "connecting to the broker".to_owned();
+        };
+        let mut parts = Vec::new();
+        if !queues.is_empty() {
+            parts.push(format!("consuming {}", queues.join(", ")));
+        }
+        if !missing.is_empty() {
+            parts.push(format!("waiting for {}", missing.join(", ")));
+        }
+        parts.join("; ")
+    }
 }
 
 /// The AMQP queues as a source.

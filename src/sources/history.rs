@@ -1,7 +1,89 @@
 //! The feed for tenants: ESI Leap's event history, read row by row since the last event id.
+//!
+//! A pass asks for the rows since the cursor, puts those that are new in the order of their ids,
+//! has the leases shown that rules may want, and hands them on in batches, each with the cursor that
+//! it leads to: intake writes both in one commit. A failure of the client moves nothing.
 
 mod client;
+mod leases;
 mod openstack;
+pub mod sample;
+mod source;
+pub mod window;
 
 pub use client::{Client, ClientError};
+pub use leases::Leases;
 pub use openstack::OpenstackClient;
+pub use source::{HistorySource, Wants};
+use window::{Start, Window};
+
+use super::HISTORY;
+
+/// Where a reader begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// Where it has come to.
+    Cursor(Window),
+    /// Anew.
+    Anew {
+        /// From where.
+        start: Start,
+        /// What it has read before, if it has: only another history may replace it.
+        former: Option<Window>,
+        /// Even if it is the same history.
+        force: bool,
+    },
+}
+
+/// Why there is nothing more to come.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    /// The client or the cloud failed, and trying again was not asked for.
+    #[error("{0}")]
+    Client(String),
+    /// The history is another one than it was.
+    #[error(
+        "the event history of {cloud} ends at id {newest}, or has other events than before, but was \
+         read up to {position}: ESI Leap's database is a new one, or these credentials are another \
+         project's; nothing is run for it"
+    )]
+    Other {
+        /// The cloud.
+        cloud: String,
+        /// The largest id there is.
+        newest: i64,
+        /// The largest id seen.
+        position: i64,
+    },
+    /// Beginning anew was asked for, but there is a cursor.
+    #[error("the event history of {cloud} has been read up to id {position} already")]
+    Begun {
+        /// The cloud.
+        cloud: String,
+        /// The largest id seen.
+        position: i64,
+    },
+}
+
+/// What the source is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    has_read: bool,
+    words: String,
+}
+
+impl super::Condition for Condition {
+    fn is_ready(&self) -> bool {
+        self.has_read
+    }
+
+    fn in_words(&self) -> String {
+        self.words.clone()
+    }
+}
+
+/// The name of a cloud's history among the sources of a journal.
+#[must_use]
+pub fn source_name(cloud: &str) -> String {
+    format!("{HISTORY}{cloud}")
+}

@@ -6,7 +6,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::rows::Millis;
 use super::steps::give_turn;
-use crate::journal::{Acceptance, Accepted, Entry, QuarantineId, RunId, Undecided};
+use crate::journal::{
+    Acceptance, Accepted, Entry, Progress, ProgressStep, QuarantineId, RunId, Undecided,
+};
 
 /// Writes a batch of deliveries.
 pub(super) fn accept(
@@ -19,8 +21,37 @@ pub(super) fn accept(
         Entry::Quarantine(delivery) => {
             quarantine(connection, delivery, now).map(Accepted::Quarantined)
         }
+        Entry::Progress(progress) => note(connection, progress, now).map(|()| Accepted::Noted),
     };
     entries.iter().map(accept).collect()
+}
+
+/// Notes how far a source has been read, or that it could not be.
+fn note(connection: &Connection, progress: &Progress, now: Timestamp) -> Result<(), Fault> {
+    let (source, now) = (&progress.source, Millis(now));
+    match &progress.step {
+        ProgressStep::Read(cursor) => connection
+            .prepare_cached(
+                "INSERT INTO sources (source, position, memory) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (source) DO UPDATE SET position = ?2, memory = ?3",
+            )?
+            .execute(params![source, cursor.position, cursor.memory])?,
+        ProgressStep::Passed(cursor) => connection
+            .prepare_cached(
+                "INSERT INTO sources (source, position, memory, passed_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (source) DO UPDATE
+                 SET position = ?2, memory = ?3, passed_at = ?4, failures = 0",
+            )?
+            .execute(params![source, cursor.position, cursor.memory, now])?,
+        ProgressStep::Failed(why) => connection
+            .prepare_cached(
+                "INSERT INTO sources (source, failed_at, failure, failures) VALUES (?1, ?2, ?3, 1)
+                 ON CONFLICT (source) DO UPDATE
+                 SET failed_at = ?2, failure = ?3, failures = failures + 1",
+            )?
+            .execute(params![source, now, why])?,
+    };
+    Ok(())
 }
 
 /// Takes a delivery out of quarantine and accepts what it was decoded to.
@@ -66,10 +97,14 @@ fn accept_event(
         let run: Option<RunId> = connection
             .prepare_cached(
                 // Not by conflict: that would use a number up each time.
-                "INSERT INTO runs (event, rule, key, state, accepted_at) SELECT ?1, ?2, ?3, 'due', ?4
+                "INSERT INTO runs (event, rule, key, state, accepted_at, awaits_lease)
+                 SELECT ?1, ?2, ?3, 'due', ?4, ?5
                  WHERE NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND rule = ?2) RETURNING id",
             )?
-            .query_row(params![number, planned.rule, planned.key, now], |row| row.get(0))
+            .query_row(
+                params![number, planned.rule, planned.key, now, planned.awaits_lease],
+                |row| row.get(0),
+            )
             .optional()?;
         if let Some(run) = run {
             give_turn(connection, &planned.key)?;

@@ -18,6 +18,9 @@ use crate::journal::JournalError;
 /// The database's file within the state folder.
 const DATABASE: &str = "journal.sqlite";
 
+/// What a poller adds to its process id in the lock.
+const POLLER: &str = " poll";
+
 /// Locked, and holding the process id, as long as a service has the journal.
 const LOCK: &str = "service.lock";
 
@@ -40,7 +43,7 @@ pub(super) struct Place {
 /// Makes or checks the folder and its files, and takes the lock that `access` asks for.
 pub(super) fn prepare(folder: &Path, access: Access) -> Result<Place, JournalError> {
     let database = folder.join(DATABASE);
-    if access == Access::Service {
+    if access != Access::Beside {
         make_folder(folder)?;
     } else if !database
         .try_exists()
@@ -50,10 +53,11 @@ pub(super) fn prepare(folder: &Path, access: Access) -> Result<Place, JournalErr
     }
     close_to_others(folder)?;
     let lock = match access {
-        Access::Service => Some(lock(folder)?),
+        Access::Service => Some(lock(folder, "")?),
+        Access::Poller => Some(lock(folder, POLLER)?),
         Access::Beside => None,
     };
-    if access == Access::Service {
+    if access != Access::Beside {
         let made = make(&database, folder);
         made.map_err(|error| failed("make the database", &database, error))?;
     }
@@ -152,7 +156,8 @@ fn make(path: &Path, folder: &Path) -> io::Result<()> {
 }
 
 /// Takes the lock for as long as the answer lives. The kernel gives it back however the process ends.
-fn lock(folder: &Path) -> Result<File, JournalError> {
+/// `role` stands behind the process id in it.
+fn lock(folder: &Path, role: &str) -> Result<File, JournalError> {
     let path = folder.join(LOCK);
     let open = || OpenOptions::new().read(true).write(true).open(&path);
     let opened = make(&path, folder).and_then(|()| open());
@@ -162,11 +167,14 @@ fn lock(folder: &Path) -> Result<File, JournalError> {
         match file.try_lock() {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) => {
-                let pid = holder(&mut file);
+                let text = holder(&mut file);
+                let poller = text.as_ref().is_some_and(|text| text.ends_with(POLLER));
+                let pid = text.and_then(|text| Some(text.split(' ').next()?.to_owned()));
                 if Instant::now() >= deadline || pid.as_deref().is_some_and(lives) {
                     return Err(JournalError::InUse {
                         folder: folder.display().to_string(),
                         pid: pid.unwrap_or_else(|| "unknown".to_owned()),
+                        poller,
                     });
                 }
                 std::thread::sleep(PAUSE);
@@ -177,18 +185,18 @@ fn lock(folder: &Path) -> Result<File, JournalError> {
     let written = file
         .set_len(0)
         .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()));
+        .and_then(|()| writeln!(file, "{}{role}", std::process::id()));
     written.map_err(|error| failed("write the lock", &path, error))?;
     Ok(file)
 }
 
-/// The process id that the holder of the lock has left in it.
+/// What the holder of the lock has left in it: its process id, and its role.
 fn holder(file: &mut File) -> Option<String> {
-    let mut pid = String::new();
+    let mut text = String::new();
     file.rewind().ok()?;
-    file.take(32).read_to_string(&mut pid).ok()?;
-    let pid = pid.trim();
-    (!pid.is_empty()).then(|| pid.to_owned())
+    file.take(32).read_to_string(&mut text).ok()?;
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 fn lives(pid: &str) -> bool {
@@ -233,7 +241,7 @@ mod tests {
             file
         };
         let held = hold("1\n");
-        let told = lock(folder.path()).unwrap_err().to_string();
+        let told = lock(folder.path(), "").unwrap_err().to_string();
         assert!(told.ends_with("another service (process 1)"), "{told}");
         drop(held);
 
@@ -242,7 +250,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(300));
             drop(held);
         });
-        let taken = lock(folder.path()).unwrap();
+        let taken = lock(folder.path(), "").unwrap();
         holder.join().unwrap();
         let own = format!("{}\n", std::process::id());
         assert_eq!(fs::read_to_string(&path).unwrap(), own);

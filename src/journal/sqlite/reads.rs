@@ -6,8 +6,8 @@ use super::fault::Fault;
 use super::rows::{duration, optional_time, outcome, time};
 use super::steps::sql_limit;
 use crate::journal::{
-    AttemptRecord, Census, QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary,
-    Undecided,
+    AttemptRecord, Census, Cursor, QuarantineId, Quarantined, RunDetail, RunFilter, RunId,
+    RunSummary, SourceRecord, Undecided,
 };
 use crate::run::State;
 
@@ -57,6 +57,31 @@ pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Ru
         )?
         .collect::<rusqlite::Result<_>>()?;
     Ok(runs)
+}
+
+/// What is known of each source that keeps a cursor.
+pub(super) fn sources(connection: &Connection) -> Result<Vec<SourceRecord>, Fault> {
+    let source = |row: &Row<'_>| {
+        let cursor = match (row.get(1)?, row.get(2)?) {
+            (Some(position), Some(memory)) => Some(Cursor { position, memory }),
+            _ => None,
+        };
+        Ok(SourceRecord {
+            source: row.get(0)?,
+            cursor,
+            passed_at: optional_time(row, 3)?,
+            failure: optional_time(row, 4)?.zip(row.get(5)?),
+            failures: row.get(6)?,
+        })
+    };
+    let sources = connection
+        .prepare_cached(
+            "SELECT source, position, memory, passed_at, failed_at, failure, failures
+             FROM sources ORDER BY source",
+        )?
+        .query_map([], source)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(sources)
 }
 
 /// One run with its event and its attempts.

@@ -23,7 +23,8 @@ pub(super) const TO_WAKE: &str =
 
 /// What can be claimed, in order of acceptance.
 pub(super) const TO_CLAIM: &str =
-    "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key, e.body FROM runs r JOIN events e ON e.id = r.event
+    "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key, e.body, r.awaits_lease, e.lease_failures
+     FROM runs r JOIN events e ON e.id = r.event
      WHERE r.turn = 1 AND r.state = 'due' ORDER BY r.id LIMIT ?1";
 
 /// The first retry that has to wait.
@@ -141,6 +142,8 @@ fn claimed_run(row: &Row<'_>) -> rusqlite::Result<ClaimedRun> {
         rule: row.get(3)?,
         key: row.get(4)?,
         event: row.get(5)?,
+        awaits_lease: row.get(6)?,
+        lease_failures: row.get(7)?,
     })
 }
 
@@ -175,6 +178,18 @@ pub(super) fn started(
     }
 }
 
+/// Writes the event of a run anew, which awaits its lease no longer.
+pub(super) fn complete(connection: &Connection, run: RunId, body: &str) -> Result<(), Fault> {
+    let (event, ..) = standing(connection, run)?;
+    connection
+        .prepare_cached("UPDATE events SET body = ?2 WHERE id = ?1")?
+        .execute(params![event, body])?;
+    connection
+        .prepare_cached("UPDATE runs SET awaits_lease = 0 WHERE id = ?1")?
+        .execute([run])?;
+    Ok(())
+}
+
 /// Closes an attempt and moves its run on.
 pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fault> {
     let run = end.run;
@@ -202,7 +217,12 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
     if closed == 0 {
         return Err(Fault::absent("open attempt of run", run));
     }
-    let failed = matches!(end.step, Step::Fail | Step::Discard);
+    let failed = matches!(end.step, Step::Fail | Step::Discard) && !end.lease_missing;
+    if end.lease_missing {
+        connection
+            .prepare_cached("UPDATE events SET lease_failures = lease_failures + 1 WHERE id = ?1")?
+            .execute([event])?;
+    }
     let retry_in = (state == State::Retryable).then(|| end.retry_in.unwrap_or_default());
     let due_at = retry_in.map(|delay| Millis(after_delay(end.ended_at, delay)));
     let finished_at = state.is_final().then_some(ended_at);

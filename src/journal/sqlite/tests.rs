@@ -37,6 +37,7 @@ fn journal() -> (TempDir, SqliteJournal) {
 /// An event of the bus with runs of these rules and keys.
 fn event(id: &str, runs: &[(&str, &str)]) -> Acceptance {
     let planned = |(rule, key): &(&str, &str)| PlannedRun {
+        awaits_lease: false,
         rule: (*rule).to_owned(),
         key: (*key).to_owned(),
     };
@@ -104,6 +105,7 @@ fn end(run: RunId, attempt: u32, step: Step, seconds: i64) -> AttemptEnd {
         output: b"said\n".to_vec(),
         output_dropped: 7,
         step,
+        lease_missing: false,
         retry_in: (step == Step::Fail).then_some(Duration::from_secs(10)),
     }
 }

@@ -17,6 +17,8 @@ CREATE TABLE events (
     body        TEXT NOT NULL,
     accepted_at INTEGER NOT NULL,
     finished_at INTEGER,
+    -- How often the lease that the event is about could not be shown.
+    lease_failures INTEGER NOT NULL DEFAULT 0,
     UNIQUE (event_id, source)
 ) STRICT;
 
@@ -39,6 +41,8 @@ CREATE TABLE runs (
     failures    INTEGER NOT NULL DEFAULT 0,
     accepted_at INTEGER NOT NULL,
     finished_at INTEGER,
+    -- 1 while the rule cannot be decided, because the event's lease could not be shown yet.
+    awaits_lease INTEGER NOT NULL DEFAULT 0 CHECK (awaits_lease IN (0, 1)),
     UNIQUE (event, rule),
     CHECK (state <> 'running' OR turn = 1),
     CHECK ((state = 'retryable') = (due_at IS NOT NULL AND retry_in IS NOT NULL)),
@@ -71,6 +75,19 @@ CREATE TABLE attempts (
 ) STRICT;
 
 CREATE UNIQUE INDEX attempts_open ON attempts (run) WHERE ended_at IS NULL;
+
+-- How far sources that keep a cursor have been read, and how that went last.
+CREATE TABLE sources (
+    source    TEXT PRIMARY KEY,
+    position  INTEGER,
+    memory    TEXT,
+    passed_at INTEGER,
+    failed_at INTEGER,
+    failure   TEXT,
+    failures  INTEGER NOT NULL DEFAULT 0,
+    CHECK ((position IS NULL) = (memory IS NULL)),
+    CHECK ((failed_at IS NULL) = (failure IS NULL))
+) STRICT, WITHOUT ROWID;
 
 -- `fingerprint` finds what is already here without keeping each body in an index once more.
 CREATE TABLE quarantine (

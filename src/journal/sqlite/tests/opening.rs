@@ -134,7 +134,12 @@ fn a_command_does_not_make_a_journal() {
 fn a_second_service_is_told_who_has_it_and_a_command_is_not_kept_out() {
     let (folder, first) = journal();
     match SqliteJournal::open(folder.path(), Access::Service) {
-        Err(JournalError::InUse { folder: named, pid }) => {
+        Err(JournalError::InUse {
+            folder: named,
+            pid,
+            poller,
+        }) => {
+            assert!(!poller);
             assert_eq!(
                 (named, pid),
                 (

@@ -1,0 +1,140 @@
+//! `poll`: the feed for tenants, once or staying up; and how it stands.
+
+mod status;
+
+use std::env;
+use std::path::Path;
+use std::time::Duration;
+
+use super::inputs::block_on;
+use super::output::Format;
+use super::service::{install_tls_provider, judge, tell_problems};
+use super::{Logging, Places};
+use crate::config::{self, History, HistoryClient, duration};
+use crate::daemon::{self, DaemonError, Poll};
+use crate::journal::JournalError;
+use crate::report::{Exit, Failure};
+use crate::sources::history::window::Start;
+use crate::sources::history::{OpenstackClient, sample};
+use crate::telemetry;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Stay, and read the history so often; without it, read it once and do what is due
+    #[arg(long, value_name = "DURATION", value_parser = every)]
+    every: Option<Duration>,
+
+    #[command(flatten)]
+    begin: Begin,
+
+    /// The cloud of clouds.yaml [default: `$OS_CLOUD`]
+    #[arg(long, value_name = "NAME")]
+    cloud: Option<String>,
+
+    /// Show how far each history has been read, when, and what failed last; reads nothing
+    #[arg(long, conflicts_with_all = ["every", "start"])]
+    status: bool,
+
+    /// How to print the status
+    #[arg(long, value_enum, default_value_t, requires = "status")]
+    format: Format,
+
+    #[command(flatten)]
+    logging: Logging,
+}
+
+/// Where to begin.
+#[derive(Debug, clap::Args)]
+struct Begin {
+    /// Begin behind the newest event there is
+    #[arg(long, group = "start")]
+    from_now: bool,
+
+    /// Begin behind the event with this id
+    #[arg(long, group = "start", value_name = "ID", value_parser = clap::value_parser!(i64).range(0..))]
+    from_id: Option<i64>,
+
+    /// Begin with the first event there is
+    #[arg(long, group = "start")]
+    from_start: bool,
+
+    /// Begin there even if the history has been read before
+    #[arg(long, requires = "start")]
+    force: bool,
+}
+
+impl Begin {
+    fn start(&self) -> Option<Start> {
+        match (self.from_now, self.from_id, self.from_start) {
+            (true, ..) => Some(Start::Now),
+            (_, Some(id), _) => Some(Start::Id(id)),
+            (.., true) => Some(Start::First),
+            _ => None,
+        }
+    }
+}
+
+fn every(text: &str) -> Result<Duration, String> {
+    duration(text)
+        .filter(|every| *every >= Duration::from_secs(1))
+        .ok_or_else(|| "expected a length of time of at least 1s, like `60s` or `5m`".to_owned())
+}
+
+pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
+    if args.status {
+        return status::run(places, args.format);
+    }
+    let reading = places.read(config::read_for_history)?;
+    let config = places.accepted(&reading)?;
+    let state_dir = places.state_dir(config)?;
+    telemetry::log_to_stderr(args.logging.log_format, args.logging.verbose);
+    tell_problems(&config.folder(), &reading.problems, &reading.scripts);
+    let folder = config.folder();
+    let poll = Poll {
+        cloud: cloud_name(args.cloud.as_deref()),
+        every: args.every,
+        start: args.begin.start(),
+        force: args.begin.force,
+        sample_file: sample::find(&[Path::new(""), &folder]),
+    };
+    let History {
+        client,
+        client_timeout,
+        ..
+    } = &config.feed;
+    let done = match client {
+        HistoryClient::Openstack(words) => {
+            let cloud = args.cloud.clone();
+            let client = OpenstackClient::new(&folder, words.clone(), cloud, *client_timeout);
+            block_on(daemon::poll(config, &state_dir, client, poll))?
+        }
+        HistoryClient::Native => {
+            install_tls_provider()?;
+            return Err(Failure::new(Exit::Failed, "no native client yet", "wait"));
+        }
+    };
+    match done {
+        // One is enough: it sees what this one would have seen.
+        Err(DaemonError::Journal(JournalError::InUse {
+            folder,
+            pid,
+            poller: true,
+        })) => {
+            tracing::info!(
+                "process {pid} is polling into {folder} already: leaving it to that one"
+            );
+            Ok(Exit::Success)
+        }
+        done => judge(done?),
+    }
+}
+
+/// What tells this cloud's events from those of another one in the same journal.
+fn cloud_name(named: Option<&str>) -> String {
+    let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    named
+        .map(str::to_owned)
+        .or_else(|| variable("OS_CLOUD"))
+        .or_else(|| variable("OS_AUTH_URL"))
+        .unwrap_or_else(|| "openstack".to_owned())
+}

@@ -1,0 +1,127 @@
+//! A claimed run → what is to be done for it, or how its attempt ended before it began.
+//!
+//! A run may still await its lease: then the lease is asked for here, the rule is decided, and the
+//! event is written anew, before anything is performed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Dispatch;
+use crate::actions::{Action, Order};
+use crate::event::Event;
+use crate::journal::{ClaimedRun, Journal, insist};
+use crate::retry::step_after;
+use crate::rules::{Rule, Verdict};
+use crate::run::{Outcome, Step};
+use crate::sources::Leases;
+
+/// How an attempt ended that performed nothing.
+pub(super) struct NoOrder {
+    pub(super) outcome: Outcome,
+    pub(super) step: Step,
+    pub(super) retry_in: Option<Duration>,
+    pub(super) lease_missing: bool,
+}
+
+impl NoOrder {
+    fn because(step: Step, why: String) -> Self {
+        Self {
+            outcome: Outcome::NotStarted(why),
+            step,
+            retry_in: None,
+            lease_missing: false,
+        }
+    }
+
+    fn interrupted() -> Self {
+        Self {
+            outcome: Outcome::Interrupted("the service stopped".into()),
+            ..Self::because(Step::Interrupt, String::new())
+        }
+    }
+}
+
+impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
+    /// What is to be done for a claimed run.
+    pub(super) async fn order(
+        &self,
+        run: &ClaimedRun,
+        stop: &CancellationToken,
+    ) -> Result<Order, NoOrder> {
+        let Some(rule) = self.rules.in_force(&run.rule) else {
+            let why = format!("no rule [{}] is in force any more", run.rule);
+            return Err(NoOrder::because(Step::Cancel, why));
+        };
+        let event: Event = serde_json::from_str(&run.event).map_err(|error| {
+            let why = format!("the journal's copy of the event is no event: {error}");
+            NoOrder::because(Step::Discard, why)
+        })?;
+        let event = if run.awaits_lease {
+            let completed = stop.run_until_cancelled(self.complete(run, rule, event, stop));
+            completed.await.ok_or_else(NoOrder::interrupted)??
+        } else {
+            event
+        };
+        Ok(Order {
+            run: run.id,
+            attempt: run.attempt,
+            rule: rule.clone(),
+            event: Arc::new(event),
+        })
+    }
+
+    /// The event with its lease, if that can be shown now and the rule does not refuse it.
+    async fn complete(
+        &self,
+        run: &ClaimedRun,
+        rule: &Rule,
+        event: Event,
+        stop: &CancellationToken,
+    ) -> Result<Event, NoOrder> {
+        let event = self
+            .leases
+            .complete(event, run.attempt == 1)
+            .await
+            .map_err(|why| {
+                let outcome = Outcome::NotStarted(why);
+                let policy = self.leases.retry_policy();
+                let (step, retry_in) =
+                    step_after(&outcome, run.lease_failures, policy, fastrand::f64());
+                NoOrder {
+                    outcome,
+                    step,
+                    retry_in,
+                    lease_missing: true,
+                }
+            })?;
+        match rule.verdict(&event) {
+            Verdict::Run { .. } => {}
+            Verdict::Refused(mismatch) => {
+                let why = format!("the lease, now that it is shown, is refused: {mismatch}");
+                return Err(NoOrder::because(Step::Refuse, why));
+            }
+            Verdict::Undecidable(why) => {
+                let why = format!("the rule cannot be decided: {why}");
+                return Err(NoOrder::because(Step::Discard, why));
+            }
+            Verdict::Disabled | Verdict::OtherType => {
+                let why = format!(
+                    "the rule [{}] is not for {} any more",
+                    rule.name, event.event_type
+                );
+                return Err(NoOrder::because(Step::Cancel, why));
+            }
+        }
+        // Only now: an event on record as complete is not decided again.
+        let body = event.to_json();
+        insist(stop, || self.journal.complete(run.id, body.clone()))
+            .await
+            .map_err(|error| NoOrder {
+                outcome: Outcome::Interrupted(error.to_string()),
+                ..NoOrder::interrupted()
+            })?;
+        Ok(event)
+    }
+}

@@ -1,0 +1,128 @@
+//! A delivery → what is written down for it. Pure.
+
+use crate::event::Event;
+use crate::history::{Record, Row, needs_lease};
+use crate::journal::{Acceptance, Entry, PlannedRun, Undecided};
+use crate::notification::{Envelope, Undecodable, without_context};
+use crate::rules::{Rule, RuleSet, Verdict};
+use crate::sources::HISTORY;
+
+/// Of a quarantined delivery so many bytes are kept. ESI Leap's messages are about 2 kB.
+pub const KEPT_IN_QUARANTINE: usize = 64 * 1024;
+
+/// What to write down for one delivery: nothing, if its type concerns no rule; the event with the
+/// runs to make, none if every rule refuses it; the delivery itself, if it cannot be decoded or a
+/// rule cannot be decided.
+#[must_use]
+pub fn decide(rules: &RuleSet, source: &str, origin: &str, body: &[u8]) -> Vec<Entry> {
+    let quarantine = |reason: String| {
+        let kept = &body[..body.len().min(KEPT_IN_QUARANTINE)];
+        Entry::Quarantine(Undecided {
+            source: source.to_owned(),
+            origin: origin.to_owned(),
+            reason,
+            body: without_context(kept),
+            size: body.len() as u64,
+        })
+    };
+    match decide_event(rules, source, body) {
+        Ok(None) => Vec::new(),
+        Ok(Some((acceptance, undecidable))) => {
+            // A rule that cannot be decided holds up no other one. Released from quarantine, the
+            // event makes the runs that are still missing and no other.
+            let mut entries = vec![Entry::Event(acceptance)];
+            entries.extend(undecidable.map(quarantine));
+            entries
+        }
+        Err(undecodable) => vec![quarantine(undecodable.to_string())],
+    }
+}
+
+/// The event that a body holds with the runs to make for it, and which rule could not be decided;
+/// nothing, if its type concerns no rule.
+///
+/// # Errors
+/// [`Undecodable`] if the body holds no event.
+pub fn decide_event(
+    rules: &RuleSet,
+    source: &str,
+    body: &[u8],
+) -> Result<Option<(Acceptance, Option<String>)>, Undecodable> {
+    let (event, is_whole) = if source.starts_with(HISTORY) {
+        let record = Record::decode(body)?;
+        if concerns_nobody(rules, &record.row.event_type, &record.row.id) {
+            return Ok(None);
+        }
+        let is_whole = record.is_whole();
+        (record.into_event(), is_whole)
+    } else {
+        let envelope = Envelope::open(body)?;
+        let notification = envelope.notification()?;
+        if concerns_nobody(rules, &notification.event_type, &notification.message_id) {
+            return Ok(None);
+        }
+        (notification.into_event()?, true)
+    };
+    let (runs, undecidable) = plan(rules, &event, is_whole);
+    let acceptance = Acceptance {
+        source: source.to_owned(),
+        body: event.to_json(),
+        id: event.id,
+        event_type: event.event_type,
+        runs,
+    };
+    Ok(Some((acceptance, undecidable)))
+}
+
+/// Whether a rule may make a run of this row once its lease is shown, or wants it for its script.
+#[must_use]
+pub fn wants_lease(rules: &RuleSet, row: &Row) -> bool {
+    let concerned = rules.concerned(&row.event_type);
+    if concerned.is_empty() {
+        return false;
+    }
+    let lease = None;
+    let event = Record {
+        row: row.clone(),
+        lease,
+    }
+    .into_event();
+    let refused = |rule: &Rule| {
+        let verdict = rule.verdict_by(&event, |path| !needs_lease(path));
+        matches!(verdict, Verdict::Refused(_))
+    };
+    !concerned.into_iter().all(|rule| refused(rule))
+}
+
+fn concerns_nobody(rules: &RuleSet, event_type: &str, id: &dyn std::fmt::Display) -> bool {
+    let nobody = rules.concerned(event_type).is_empty();
+    if nobody {
+        tracing::debug!(event = %id, "no rule is for {event_type}");
+    }
+    nobody
+}
+
+/// The runs to make for an event, and which rule could not be decided. While the event is not whole,
+/// a rule is refused by what is there, or awaits the rest if it asks for any of it.
+fn plan(rules: &RuleSet, event: &Event, is_whole: bool) -> (Vec<PlannedRun>, Option<String>) {
+    let mut runs = Vec::new();
+    let mut undecidable = None;
+    for rule in rules.concerned(&event.event_type) {
+        match rule.verdict_by(event, |path| is_whole || !needs_lease(path)) {
+            Verdict::Run { key } => runs.push(PlannedRun {
+                rule: rule.name.clone(),
+                key,
+                awaits_lease: !is_whole && rule.paths().any(|(_, path)| needs_lease(path)),
+            }),
+            Verdict::Undecidable(why) => {
+                undecidable.get_or_insert(format!("rule [{}] cannot be decided: {why}", rule.name));
+            }
+            Verdict::Refused(mismatch) => tracing::info!(
+                event = %event.id, rule = %rule.name,
+                "refused: {mismatch}"
+            ),
+            Verdict::Disabled | Verdict::OtherType => {}
+        }
+    }
+    (runs, undecidable)
+}

@@ -1,0 +1,129 @@
+//! What people look at in a journal: runs, attempts, the quarantine, sources, and the numbers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Cursor, QuarantineId, RunId, Undecided};
+use crate::run::{Outcome, State};
+
+/// Which runs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only runs in one of these states; all if empty.
+    pub states: Vec<State>,
+    /// Only runs of this rule.
+    pub rule: Option<String>,
+    /// Only runs with this key.
+    pub key: Option<String>,
+    /// The newest so many.
+    pub limit: usize,
+}
+
+/// One line of the table of runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSummary {
+    /// The run.
+    pub id: RunId,
+    /// Where it stands.
+    pub state: State,
+    /// The name of its rule.
+    pub rule: String,
+    /// What it is ordered by.
+    pub key: String,
+    /// The type of its event.
+    pub event_type: String,
+    /// The id of its event.
+    pub event_id: String,
+    /// How many attempts were started.
+    pub attempts: u32,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// When the next attempt is due, if it is `retryable`.
+    pub due_at: Option<Timestamp>,
+    /// When it came to its final state.
+    pub finished_at: Option<Timestamp>,
+    /// Why it stands there, in words: the outcome of the last attempt.
+    pub reason: Option<String>,
+}
+
+/// A run with all its attempts and its event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDetail {
+    /// The line of the table.
+    pub summary: RunSummary,
+    /// The event as JSON text.
+    pub event: String,
+    /// Where the event came from.
+    pub source: String,
+    /// In order.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// One attempt as recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRecord {
+    /// Counted from 1.
+    pub number: u32,
+    /// When it was claimed.
+    pub started_at: Timestamp,
+    /// When it ended; `None` while it runs.
+    pub ended_at: Option<Timestamp>,
+    /// How long it took.
+    pub duration: Option<Duration>,
+    /// How it ended; `None` while it runs.
+    pub outcome: Option<Outcome>,
+    /// The last of what the script wrote.
+    pub output: Vec<u8>,
+    /// How many bytes before that are not kept.
+    pub output_dropped: u64,
+}
+
+/// A quarantined delivery as recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Its number.
+    pub id: QuarantineId,
+    /// When it arrived.
+    pub arrived_at: Timestamp,
+    /// The delivery and the reason.
+    pub delivery: Undecided,
+}
+
+/// What is known of the reading of a source that keeps a cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceRecord {
+    /// The source.
+    pub source: String,
+    /// How far it has been read; `None` if it never could be.
+    pub cursor: Option<Cursor>,
+    /// When it was last read to its end.
+    pub passed_at: Option<Timestamp>,
+    /// When it last could not be read, and why.
+    pub failure: Option<(Timestamp, String)>,
+    /// How often in a row it could not be read.
+    pub failures: u32,
+}
+
+/// How many runs stand in each state, and how many deliveries in quarantine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Runs by state; a state without runs is absent.
+    pub runs: BTreeMap<&'static str, u64>,
+    /// Deliveries in quarantine.
+    pub quarantined: u64,
+}
+
+impl Census {
+    /// How many runs are not in a final state.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        let count = |state: State| self.runs.get(state.as_str()).copied().unwrap_or(0);
+        State::ALL
+            .into_iter()
+            .filter(|state| !state.is_final())
+            .map(count)
+            .sum()
+    }
+}
