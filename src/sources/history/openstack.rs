@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::{Client, ClientError};
 use crate::actions::process::Group;
@@ -32,6 +32,9 @@ const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
 
 /// So many bytes at the end of what is written on standard error are kept.
 const STDERR_TAIL: usize = 4 * 1024;
+
+/// Stands for a password in a call that is shown.
+const SECRET: &str = "[blanked]";
 
 const CHUNK: usize = 64 * 1024;
 
@@ -86,8 +89,8 @@ impl OpenstackClient {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let deadline = Instant::now() + self.limit;
-        let started = timeout_at(deadline, Group::start(&mut command)).await;
+        let begun = Instant::now();
+        let started = timeout(self.limit, Group::start(&mut command)).await;
         let refused = |error: io::Error| ClientError::Failed(self.refusal(&call, &error));
         let mut group = started
             .unwrap_or_else(|late| Err(late.into()))
@@ -101,7 +104,8 @@ impl OpenstackClient {
                 collect_tail(stderr, &mut tail),
             )
         };
-        let ended = timeout_at(deadline, end(&mut group, heard)).await;
+        let left = self.limit.saturating_sub(begun.elapsed());
+        let ended = timeout(left, end(&mut group, heard)).await;
         let what = match ended {
             Ok(Ok(status)) => {
                 return Ok(Answer {
@@ -124,18 +128,16 @@ impl OpenstackClient {
         )))
     }
 
-    /// The call as one could type it.
+    /// The call as one could type it, but for passwords.
     fn shown(&self, question: &[&str]) -> String {
-        let program = self.program.to_string_lossy();
-        let arguments = self.arguments.iter().map(String::as_str);
-        let words: Vec<&str> = [&*program]
-            .into_iter()
-            .chain(arguments)
-            .chain(question.iter().copied())
-            .collect();
+        let program = self.program.to_string_lossy().into_owned();
+        let mut words = vec![program];
+        words.extend(self.arguments.iter().cloned());
+        blank_secrets(&mut words);
+        words.extend(question.iter().map(|word| (*word).to_owned()));
         // A NUL, which cannot be quoted, cannot be passed either: the start is refused.
-        let line = shlex::try_join(words.iter().copied()).unwrap_or_else(|_| words.join(" "));
-        printable(line.as_bytes())
+        let line = shlex::try_join(words.iter().map(String::as_str));
+        printable(line.unwrap_or_else(|_| words.join(" ")).as_bytes())
     }
 
     /// Why the program did not start.
@@ -184,6 +186,31 @@ impl Client for OpenstackClient {
         }
         let question = ["esi", "lease", "show", uuid, "--format", "json"];
         self.ask(&question).await?.lease(uuid)
+    }
+}
+
+/// Blanks what `--os-password VALUE`, `--os-token=VALUE` or `OS_PASSWORD=VALUE` give away.
+fn blank_secrets(words: &mut [String]) {
+    let mut secret_next = false;
+    for word in words {
+        if std::mem::take(&mut secret_next) {
+            SECRET.clone_into(word);
+            continue;
+        }
+        let (name, value) = word
+            .split_once('=')
+            .map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+        let upper = name.to_ascii_uppercase();
+        if !["PASS", "SECRET", "TOKEN"]
+            .iter()
+            .any(|it| upper.contains(it))
+        {
+            continue;
+        }
+        match value {
+            Some(_) => *word = format!("{name}={SECRET}"),
+            None => secret_next = name.starts_with('-'),
+        }
     }
 }
 

@@ -38,6 +38,36 @@ fn a_call_is_shown_as_one_could_type_it() {
     }
 }
 
+#[test]
+fn a_call_is_shown_without_passwords() {
+    let cases = [
+        (
+            "--os-password s3cret --os-username u",
+            "--os-password '[blanked]' --os-username u",
+        ),
+        ("--os-password=s3cret=x a", "'--os-password=[blanked]' a"),
+        ("--os-pass s3cret", "--os-pass '[blanked]'"),
+        ("--os-token s3cret a", "--os-token '[blanked]' a"),
+        (
+            "--os-application-credential-secret s3cret",
+            "--os-application-credential-secret '[blanked]'",
+        ),
+        (
+            "env OS_PASSWORD=s3cret openstack",
+            "env 'OS_PASSWORD=[blanked]' openstack",
+        ),
+        ("/opt/bypass/openstack a", "/opt/bypass/openstack a"),
+        ("--os-auth-type v3password", "--os-auth-type v3password"),
+        ("--os-password", "--os-password"),
+    ];
+    for (command, expected) in cases {
+        let mut words: Vec<&str> = vec!["/x"];
+        words.extend(command.split(' '));
+        let shown = client(&words, None).shown(&["esi"]);
+        assert_eq!(shown, format!("/x {expected} esi"));
+    }
+}
+
 #[tokio::test]
 async fn a_name_that_is_no_uuid_is_not_even_asked_for() {
     // Asking would fail otherwise: there is no such program.
