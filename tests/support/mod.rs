@@ -5,5 +5,6 @@
 pub(crate) mod amqp;
 pub(crate) mod broker;
 pub(crate) mod captured;
+pub(crate) mod openstack;
 pub(crate) mod scene;
 pub(crate) mod service;
