@@ -16,9 +16,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
 
 use crate::report::{Exit, Failure};
-use crate::telemetry::LogFormat;
+use crate::telemetry::{LogFormat, log_to_stderr};
 pub use output::Format;
 
 const AFTER_HELP: &str = "\
@@ -93,6 +94,22 @@ struct Logging {
     /// Log what concerns no rule as well
     #[arg(long, short)]
     verbose: bool,
+
+    /// Log only what is amiss
+    #[arg(long, short, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+impl Logging {
+    /// Logs from now on.
+    fn begin(&self) {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::WARN,
+            (_, true) => LevelFilter::DEBUG,
+            _ => LevelFilter::INFO,
+        };
+        log_to_stderr(self.log_format, level);
+    }
 }
 
 /// Carries out the command line, and tells the exit code.

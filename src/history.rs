@@ -184,6 +184,13 @@ fn as_notified(time: &str) -> String {
     }
 }
 
+/// Whether an event came from this feed without the lease that it is about.
+#[must_use]
+pub fn lacks_lease(event: &Event) -> bool {
+    // Every lease has a status, and no row has one.
+    Row::of(event).is_some_and(|row| row.lease().is_some()) && event.data().get("status").is_none()
+}
+
 /// Whether a row alone may not say what is at this path.
 #[must_use]
 pub fn needs_lease(path: &PayloadPath) -> bool {

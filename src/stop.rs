@@ -48,14 +48,14 @@ impl Signals {
     /// Turns signals, or the end of intake for another cause, into the two tokens; never returns,
     /// but may be dropped any time.
     pub async fn into_tokens(mut self, stop: Stop, timeout: Duration) {
-        let why = tokio::select! {
-            name = self.next() => name,
-            () = stop.intake.cancelled() => "stopping",
-        };
-        tracing::info!(
-            "{why}: taking nothing new; running scripts may finish within {timeout:?}, \
-             a signal ends them now"
-        );
+        tokio::select! {
+            name = self.next() => tracing::info!(
+                "{name}: taking nothing new; running scripts may finish within {timeout:?}, \
+                 a signal ends them now"
+            ),
+            // Whoever stopped by itself has said why, or has nothing left to do.
+            () = stop.intake.cancelled() => {}
+        }
         stop.intake.cancel();
         let why = tokio::select! {
             name = self.next() => name,

@@ -29,13 +29,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends log lines to standard error from now on; `debug` adds why each rule refused each event.
-pub fn log_to_stderr(format: LogFormat, debug: bool) {
-    let ours = if debug {
-        LevelFilter::DEBUG
-    } else {
-        LevelFilter::INFO
-    };
+/// Sends log lines of our own to standard error from now on, up to the level `ours`; `DEBUG` adds what
+/// concerns no rule.
+pub fn log_to_stderr(format: LogFormat, ours: LevelFilter) {
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target(env!("CARGO_CRATE_NAME"), ours);

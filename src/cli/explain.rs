@@ -1,14 +1,15 @@
 //! `explain`: what would run for an event, and why not.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::Places;
 use super::inputs::{ask, failed_to_read};
 use super::output::{Format, cell, print_json, print_line, table};
-use crate::event::Event;
+use crate::event::{Event, PayloadPath};
+use crate::history::{Record, Row, lacks_lease, needs_lease};
 use crate::journal::Journal;
 use crate::notification::Envelope;
 use crate::printable::printable;
@@ -17,9 +18,15 @@ use crate::rules::{EventPattern, Rule, Verdict};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A file with a notification as it is on the wire, or an event as scripts read it; `-` for
-    /// standard input; or the id of an event in the journal
+    /// A file with a notification as it is on the wire, a row of the event history as `openstack esi
+    /// event list --format json` prints it, or an event as scripts read it; `-` for standard input;
+    /// or the id of an event in the journal
     event: String,
+
+    /// A file with the lease that the row is about, as `openstack esi lease show --format json`
+    /// prints it
+    #[arg(long, value_name = "FILE")]
+    lease: Option<PathBuf>,
 
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -28,31 +35,31 @@ pub(super) struct Args {
 
 pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.load()?;
-    let event = find(places, &args.event)?;
-    let verdicts: Vec<(&Rule, Verdict)> = config
+    let event = find(places, args)?;
+    let answers: Vec<(&Rule, Answer)> = config
         .rules
         .all()
         .iter()
-        .map(|rule| (&**rule, rule.verdict(&event)))
+        .map(|rule| (&**rule, Answer::of(rule, &event)))
         .collect();
     if args.format == Format::Json {
-        let rules: Vec<_> = verdicts
+        let rules: Vec<_> = answers
             .iter()
-            .map(|(rule, verdict)| as_json(rule, verdict, &event))
+            .map(|(rule, answer)| as_json(rule, answer, &event))
             .collect();
         return print_json(&json!({"id": event.id, "type": event.event_type, "rules": rules}));
     }
     let mut table = table(&["rule", "runs", "why"]);
-    for (rule, verdict) in &verdicts {
-        let runs = if matches!(verdict, Verdict::Run { .. }) {
-            "yes"
-        } else {
-            "no"
+    for (rule, answer) in &answers {
+        let runs = match answer {
+            Answer::Decided(Verdict::Run { .. }) => "yes",
+            Answer::Decided(_) => "no",
+            Answer::AwaitsLease(_) => "perhaps",
         };
         table.add_row([
             cell(&rule.name),
             cell(runs),
-            cell(&reason(rule, verdict, &event)),
+            cell(&reason(rule, answer, &event)),
         ]);
     }
     let head = format!(
@@ -63,8 +70,41 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     print_line(&table.to_string())
 }
 
-/// The verdict in words.
-fn reason(rule: &Rule, verdict: &Verdict, event: &Event) -> String {
+/// What can be said of a rule and an event.
+enum Answer {
+    /// Everything the rule asks for is there.
+    Decided(Verdict),
+    /// Nothing refuses the event so far, but these paths can be looked up only in the lease.
+    AwaitsLease(Vec<String>),
+}
+
+impl Answer {
+    fn of(rule: &Rule, event: &Event) -> Self {
+        let whole = !lacks_lease(event);
+        let verdict = rule.verdict_by(event, |path| whole || !needs_lease(path));
+        let paths = rule.paths().map(|(_, path)| path);
+        let missing: Vec<String> = paths
+            .filter(|path| !whole && needs_lease(path))
+            .map(PayloadPath::to_string)
+            .collect();
+        match verdict {
+            Verdict::Run { .. } if !missing.is_empty() => Self::AwaitsLease(missing),
+            verdict => Self::Decided(verdict),
+        }
+    }
+}
+
+/// The answer in words.
+fn reason(rule: &Rule, answer: &Answer, event: &Event) -> String {
+    let verdict = match answer {
+        Answer::Decided(verdict) => verdict,
+        Answer::AwaitsLease(paths) => {
+            return format!(
+                "the lease decides, for {}: give it with --lease",
+                paths.join(", ")
+            );
+        }
+    };
     match verdict {
         Verdict::Run { key } => format!(
             "{}, one at a time for {}",
@@ -108,66 +148,112 @@ fn shown_key(key: &str) -> &str {
     }
 }
 
-fn as_json(rule: &Rule, verdict: &Verdict, event: &Event) -> serde_json::Value {
-    let word = match verdict {
-        Verdict::Run { .. } => "run",
-        Verdict::Disabled => "disabled",
-        Verdict::OtherType => "other_type",
-        Verdict::Refused(_) => "refused",
-        Verdict::Undecidable(_) => "undecidable",
+fn as_json(rule: &Rule, answer: &Answer, event: &Event) -> serde_json::Value {
+    let word = match answer {
+        Answer::AwaitsLease(_) => "awaits_lease",
+        Answer::Decided(Verdict::Run { .. }) => "run",
+        Answer::Decided(Verdict::Disabled) => "disabled",
+        Answer::Decided(Verdict::OtherType) => "other_type",
+        Answer::Decided(Verdict::Refused(_)) => "refused",
+        Answer::Decided(Verdict::Undecidable(_)) => "undecidable",
     };
-    let mut shown =
-        json!({"rule": rule.name, "verdict": word, "why": reason(rule, verdict, event)});
-    if let Verdict::Run { key } = verdict {
+    let mut shown = json!({"rule": rule.name, "verdict": word, "why": reason(rule, answer, event)});
+    if let Answer::Decided(Verdict::Run { key }) = answer {
         shown["command"] = words(rule, event).collect();
         shown["key"] = key.as_str().into();
     }
     shown
 }
 
-/// The event that the argument names.
-fn find(places: &Places, argument: &str) -> Result<Event, Failure> {
-    if argument != "-" && !Path::new(argument).exists() {
-        let journal = places.journal().map_err(|failure| {
-            failure.during(&format!(
-                "there is no file `{argument}`, and no event of that id can be looked for"
-            ))
-        })?;
-        let event = ask(journal.event(argument.to_owned()))?;
-        return match event {
-            Some(event) => {
-                serde_json::from_str(&event).map_err(|error| no_event(argument, &error.to_string()))
-            }
-            None => Err(Failure::new(
-                Exit::Failed,
-                &format!(
-                    "there is neither a file `{argument}` nor an event of that id in the journal"
-                ),
-                "`esi-event-actions runs list --format json` shows the ids of events; events that \
-                 concern no rule are not kept",
-            )),
-        };
+/// The event that the arguments name.
+fn find(places: &Places, args: &Args) -> Result<Event, Failure> {
+    let event = if args.event != "-" && !Path::new(&args.event).exists() {
+        in_journal(places, &args.event)?
+    } else {
+        let body = read("the event", &args.event)?;
+        decode(&body).map_err(|why| no_event(&args.event, &why))?
+    };
+    let Some(file) = &args.lease else {
+        return Ok(event);
+    };
+    let file = file.display().to_string();
+    let lease = serde_json::from_slice(&read("the lease", &file)?).map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            &format!("failed to read a lease from {file}: {error}"),
+            "give what `openstack esi lease show UUID --format json` prints",
+        )
+    })?;
+    let row = Row::of(&event).ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            "a notification has its lease within it",
+            "leave --lease out, or give a row of the event history",
+        )
+    })?;
+    let record = Record {
+        row,
+        lease: Some(lease),
+    };
+    Ok(record.into_event())
+}
+
+/// An event in any of the forms that one may be in.
+fn decode(body: &[u8]) -> Result<Event, String> {
+    let notification =
+        Envelope::open(body).and_then(|envelope| envelope.notification()?.into_event());
+    let undecodable = match notification {
+        Ok(event) => return Ok(event),
+        Err(undecodable) => undecodable.to_string(),
+    };
+    if let Ok(record) = Record::decode(body) {
+        return Ok(record.into_event());
     }
+    if let Ok(rows) = serde_json::from_slice::<Vec<Row>>(body) {
+        let found = rows.len();
+        let one = <[Row; 1]>::try_from(rows);
+        return one
+            .map(|[row]| Record { row, lease: None }.into_event())
+            .map_err(|_| format!("expected one row, but found {found}"));
+    }
+    // The form of the journal and of standard input is the last one it may be in.
+    serde_json::from_slice(body).map_err(|_| undecodable)
+}
+
+fn read(what: &str, file: &str) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    let read = match argument {
+    let read = match file {
         "-" => std::io::stdin().lock().read_to_end(&mut body),
         file => std::fs::File::open(file).and_then(|mut file| file.read_to_end(&mut body)),
     };
-    read.map_err(|error| {
-        failed_to_read("the event", argument, &error, "name a file that is there")
+    read.map_err(|error| failed_to_read(what, file, &error, "name a file that is there"))?;
+    Ok(body)
+}
+
+fn in_journal(places: &Places, id: &str) -> Result<Event, Failure> {
+    let journal = places.journal().map_err(|failure| {
+        failure.during(&format!(
+            "there is no file `{id}`, and no event of that id can be looked for"
+        ))
     })?;
-    let decoded = Envelope::open(&body).and_then(|envelope| envelope.notification()?.into_event());
-    decoded.or_else(|undecodable| {
-        // The form of the journal and of standard input is the other one it may be in.
-        let event = serde_json::from_slice::<Event>(&body);
-        event.map_err(|_| no_event(argument, &undecodable.to_string()))
-    })
+    match ask(journal.event(id.to_owned()))? {
+        Some(event) => {
+            serde_json::from_str(&event).map_err(|error| no_event(id, &error.to_string()))
+        }
+        None => Err(Failure::new(
+            Exit::Failed,
+            &format!("there is neither a file `{id}` nor an event of that id in the journal"),
+            "`esi-event-actions runs list --format json` shows the ids of events; events that \
+             concern no rule are not kept",
+        )),
+    }
 }
 
 fn no_event(argument: &str, why: &str) -> Failure {
     Failure::new(
         Exit::Failed,
         &format!("failed to read an event from {argument}: {why}"),
-        "give a notification as it is on the wire, or an event as a script reads it",
+        "give a notification as it is on the wire, one row of the event history, or an event as a \
+         script reads it",
     )
 }

@@ -4,7 +4,7 @@ use super::inputs::block_on;
 use super::service::{install_tls_provider, judge, tell_problems};
 use super::{Logging, Places};
 use crate::report::{Exit, Failure};
-use crate::{config, daemon, telemetry};
+use crate::{config, daemon};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,7 +20,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let reading = places.read(config::read_for_bus)?;
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
-    telemetry::log_to_stderr(args.logging.log_format, args.logging.verbose);
+    args.logging.begin();
     tell_problems(&config.folder(), &reading.problems, &reading.scripts);
     install_tls_provider()?;
     let tally = block_on(daemon::listen(config, &state_dir, args.until_idle))??;

@@ -16,7 +16,6 @@ use crate::journal::JournalError;
 use crate::report::{Exit, Failure};
 use crate::sources::history::window::Start;
 use crate::sources::history::{OpenstackClient, sample};
-use crate::telemetry;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -87,7 +86,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let reading = places.read(config::read_for_history)?;
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
-    telemetry::log_to_stderr(args.logging.log_format, args.logging.verbose);
+    args.logging.begin();
     tell_problems(&config.folder(), &reading.problems, &reading.scripts);
     let folder = config.folder();
     let poll = Poll {

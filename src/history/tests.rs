@@ -24,7 +24,7 @@ fn find(event: &Event, path: &str) -> String {
 fn a_lease_is_filled_in_under_the_names_of_the_notification() {
     let lease = json!({
         "uuid": "l", "resource": "node 1", "resource_properties": {"cpus": "64"},
-        "properties": {"vendor": "foo"}, "fulfill_time": null,
+        "properties": {"vendor": "foo"}, "fulfill_time": null, "status": "active",
         "start_time": "2026-11-21T08:50:11.717117", "end_time": "2026-11-22T08:50:10",
     });
     let record = Record {
@@ -33,6 +33,7 @@ fn a_lease_is_filled_in_under_the_names_of_the_notification() {
     };
     assert!(record.is_whole());
     let event = record.into_event();
+    assert!(!lacks_lease(&event));
     assert_eq!(event.id, "6");
     assert_eq!(event.time, "2026-11-21T08:50:12.243638");
     let cases = [
@@ -64,6 +65,7 @@ fn without_its_lease_an_event_has_what_the_row_says() {
     };
     assert!(!record.is_whole());
     let event = record.into_event();
+    assert!(lacks_lease(&event));
     for name in ROW_FIELDS {
         assert!(!find(&event, name).is_empty(), "{name}");
     }
