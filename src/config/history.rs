@@ -40,7 +40,7 @@ pub(super) fn history(options: &mut Options<'_>) -> History {
         client_timeout: limit.unwrap_or(Duration::from_secs(60)),
         overlap: overlap.map_or(200, u64::cast_signed),
         lease_retry: RetryPolicy {
-            retries: retries.map_or(8, |number| u32::try_from(number).unwrap_or(u32::MAX)),
+            retries: retries.map_or(6, |number| u32::try_from(number).unwrap_or(u32::MAX)),
             first_delay: first_delay.unwrap_or(Duration::from_secs(60)),
         },
     }

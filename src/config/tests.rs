@@ -353,7 +353,7 @@ fn options_of_the_history_become_settings_and_those_of_the_bus_are_not_looked_at
         client_timeout: Duration::from_secs(60),
         overlap: 200,
         lease_retry: crate::retry::RetryPolicy {
-            retries: 8,
+            retries: 6,
             first_delay: Duration::from_secs(60),
         },
     };

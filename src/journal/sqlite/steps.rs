@@ -274,6 +274,9 @@ pub(super) fn retry(connection: &Connection, mut runs: Vec<RunId>) -> Result<(),
             )?
             .execute(params![run, from, state])?;
         expect_one(changed)?;
+        connection
+            .prepare_cached("UPDATE events SET lease_failures = 0 WHERE id = ?1")?
+            .execute([event])?;
         reopen_event(connection, event)?;
         give_turn(connection, &key)?;
     }

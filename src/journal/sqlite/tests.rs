@@ -7,6 +7,7 @@ mod opening;
 mod order;
 mod plans;
 mod property;
+mod reading;
 mod world;
 mod writing;
 

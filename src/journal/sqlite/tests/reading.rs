@@ -1,0 +1,164 @@
+//! Sources that keep a cursor, and events whose lease comes later.
+
+use super::{accept, at, claim_one, end, event, journal, state, summary};
+use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::{
+    Accepted, AttemptEnd, Cursor, Entry, Journal, Progress, ProgressStep, RunId, SourceRecord,
+};
+use crate::run::{Outcome, State, Step};
+
+fn cursor(position: i64) -> Cursor {
+    Cursor {
+        position,
+        memory: format!("[{position}]"),
+    }
+}
+
+fn progress(source: &str, step: ProgressStep) -> Entry {
+    Entry::Progress(Progress {
+        source: source.to_owned(),
+        step,
+    })
+}
+
+/// The end of an attempt that had no lease to perform with.
+fn without_lease(run: RunId, attempt: u32, step: Step) -> AttemptEnd {
+    AttemptEnd {
+        outcome: Outcome::NotStarted("no lease".to_owned()),
+        lease_missing: true,
+        ..end(run, attempt, step, 1)
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_is_on_disk_with_the_events_that_it_covers() {
+    let (folder, journal) = journal();
+    let read = progress("history:a", ProgressStep::Read(cursor(7)));
+    let mut planned = event("7", &[("r", "k")]);
+    planned.source = "history:a".to_owned();
+    let answers = journal
+        .accept(vec![Entry::Event(planned), read], at(0))
+        .await
+        .unwrap();
+    assert_eq!(answers, [Accepted::Runs(vec![1]), Accepted::Noted]);
+    drop(journal);
+    let again = SqliteJournal::open(folder.path(), Access::Beside).unwrap();
+    let sources = again.sources().await.unwrap();
+    let [record] = sources.as_slice() else {
+        panic!("{sources:?}")
+    };
+    assert_eq!(record.cursor, Some(cursor(7)));
+    assert_eq!(state(&again, 1).await, State::Due);
+}
+
+#[tokio::test]
+async fn passes_and_failures_are_told_apart() {
+    let (_folder, journal) = journal();
+    let steps = [
+        ProgressStep::Failed("no cloud".to_owned()),
+        ProgressStep::Failed("no cloud".to_owned()),
+        ProgressStep::Read(cursor(3)),
+        ProgressStep::Passed(cursor(5)),
+        ProgressStep::Failed("again".to_owned()),
+    ];
+    // The cursor, the last pass, the last failure, and how many since.
+    let expected = [
+        (None, None, Some((0, "no cloud")), 1),
+        (None, None, Some((1, "no cloud")), 2),
+        (Some(3), None, Some((1, "no cloud")), 2),
+        (Some(5), Some(3), Some((1, "no cloud")), 0),
+        (Some(5), Some(3), Some((4, "again")), 1),
+    ];
+    for ((step, now), (position, passed_at, failure, failures)) in
+        steps.into_iter().zip(0..).zip(expected)
+    {
+        let entries = vec![progress("history:a", step)];
+        journal.accept(entries, at(now)).await.unwrap();
+        let record = SourceRecord {
+            source: "history:a".to_owned(),
+            cursor: position.map(cursor),
+            passed_at: passed_at.map(at),
+            failure: failure.map(|(seconds, why)| (at(seconds), why.to_owned())),
+            failures,
+        };
+        assert_eq!(journal.sources().await.unwrap(), [record]);
+    }
+    let entries = vec![progress("history:b", ProgressStep::Read(cursor(1)))];
+    journal.accept(entries, at(9)).await.unwrap();
+    assert_eq!(journal.sources().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_missing_lease_counts_against_the_event_and_not_against_its_runs() {
+    let (_folder, journal) = journal();
+    let mut awaiting = event("7", &[("r", "k"), ("s", "k")]);
+    for run in &mut awaiting.runs {
+        run.awaits_lease = true;
+    }
+    let entries = vec![Entry::Event(awaiting)];
+    journal.accept(entries, at(0)).await.unwrap();
+    accept(&journal, "8", &[("r", "k")], 0).await;
+
+    let first = claim_one(&journal, 1).await;
+    assert!(first.awaits_lease);
+    journal
+        .record(without_lease(1, 1, Step::Fail))
+        .await
+        .unwrap();
+    // It keeps its place before the others of its key.
+    assert!(journal.claim(9, at(2)).await.unwrap().runs.is_empty());
+    let second = claim_one(&journal, 20).await;
+    let shown = (second.id, second.failures, second.lease_failures);
+    assert_eq!(shown, (1, 0, 1));
+    journal
+        .record(without_lease(1, 2, Step::Discard))
+        .await
+        .unwrap();
+    assert_eq!(state(&journal, 1).await, State::Discarded);
+
+    // The next run of the event knows how often its lease was asked for in vain.
+    let sibling = claim_one(&journal, 30).await;
+    let shown = (sibling.id, sibling.failures, sibling.lease_failures);
+    assert_eq!(shown, (2, 0, 2));
+    journal
+        .record(without_lease(2, 1, Step::Discard))
+        .await
+        .unwrap();
+
+    // The operator's retry is another round.
+    journal.retry(vec![1]).await.unwrap();
+    let retried = claim_one(&journal, 40).await;
+    assert_eq!((retried.id, retried.lease_failures), (1, 0));
+    assert!(retried.awaits_lease);
+}
+
+#[tokio::test]
+async fn a_completed_event_is_rewritten_and_awaits_nothing() {
+    let (_folder, journal) = journal();
+    let mut awaiting = event("7", &[("r", "k"), ("s", "l")]);
+    for run in &mut awaiting.runs {
+        run.awaits_lease = true;
+    }
+    let entries = vec![Entry::Event(awaiting)];
+    journal.accept(entries, at(0)).await.unwrap();
+    claim_one(&journal, 1).await;
+    let whole = r#"{"id":"7","whole":true}"#.to_owned();
+    journal.complete(1, whole.clone()).await.unwrap();
+    journal.record(end(1, 1, Step::Fail, 2)).await.unwrap();
+    assert_eq!(summary(&journal, 1).await.state, State::Retryable);
+
+    // Another rule's run is yet to be decided, but has the event as it is now.
+    let sibling = claim_one(&journal, 3).await;
+    assert_eq!((sibling.id, sibling.awaits_lease), (2, true));
+    assert_eq!(sibling.event, whole);
+    let again = journal.claim(9, at(30)).await.unwrap().runs;
+    let [again] = again.as_slice() else {
+        panic!("{again:?}")
+    };
+    assert_eq!(
+        (again.id, again.awaits_lease, again.failures),
+        (1, false, 1)
+    );
+    assert_eq!(again.event, whole);
+    assert!(journal.complete(99, whole).await.is_err());
+}
