@@ -107,6 +107,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         let mut attempts: JoinSet<Result<Step, JournalError>> = JoinSet::new();
         let mut tally = Tally::default();
         let mut clock = Clock::start();
+        let mut stepped = false;
         loop {
             let mut wait = LOOK_AGAIN;
             if stop.intake.is_cancelled() {
@@ -118,10 +119,11 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                     tracing::warn!(
                         "the clock was set: no retry waits longer than its own delay from now"
                     );
-                    this.journal
-                        .clock_stepped(Timestamp::now())
-                        .await
-                        .or_else(pass_temporary)?;
+                    stepped = true;
+                }
+                if stepped {
+                    let told = this.journal.clock_stepped(Timestamp::now()).await;
+                    stepped = unless_temporary(told)?.is_none();
                 }
                 // Before the claim: what was accepted until then is seen by it.
                 let last = drained.is_cancelled();
@@ -144,7 +146,10 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     async fn is_over(&self) -> Result<bool, JournalError> {
         match self.until {
             Until::NoRunIsDue => Ok(true),
-            Until::EveryRunIsFinal => Ok(self.journal.census().await?.unfinished() == 0),
+            Until::EveryRunIsFinal => {
+                let census = unless_temporary(self.journal.census().await)?;
+                Ok(census.is_some_and(|census| census.unfinished() == 0))
+            }
         }
     }
 
@@ -160,13 +165,8 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             return Ok(Some(LOOK_AGAIN));
         }
         let now = Timestamp::now();
-        let claimed = match self.journal.claim(places, now).await {
-            Ok(claimed) => claimed,
-            Err(error) if error.is_temporary() => {
-                tracing::error!("{error}; starting nothing until this is mended");
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
+        let Some(claimed) = unless_temporary(self.journal.claim(places, now).await)? else {
+            return Ok(None);
         };
         for run in claimed.runs {
             attempts.spawn(self.clone().attempt(run, stop.work.clone()));
@@ -241,11 +241,16 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     }
 }
 
-fn pass_temporary(error: JournalError) -> Result<(), JournalError> {
-    if error.is_temporary() {
-        Ok(())
-    } else {
-        Err(error)
+/// The answer of a journal, if it is available just now. It is asked again in the next round: the
+/// attempts that run must not be dropped for it.
+fn unless_temporary<T>(answer: Result<T, JournalError>) -> Result<Option<T>, JournalError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is_temporary() => {
+            tracing::error!("{error}; starting nothing until this is mended");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

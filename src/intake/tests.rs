@@ -219,3 +219,109 @@ fn of_a_large_delivery_the_head_is_kept() {
         assert_eq!(kept.body, &body[..KEPT_IN_QUARANTINE]);
     }
 }
+
+/// Rules for type `t` of a history: what each asks for decides whether it can do without the lease.
+const HISTORY_RULES: &str = r#"
+[DEFAULT]
+script = s
+
+[row only]
+events = t
+script_params = node_uuid,event_time
+filter_params = {"lessee_id": "tenant"}
+
+[other tenant]
+events = t
+script_params = node_name
+filter_params = {"lessee_id": "other", "purpose": "test"}
+
+[lease]
+events = t
+script_params = node_name
+order_by = purpose
+
+[filtered]
+events = t
+filter_params = {"purpose": "test"}
+"#;
+
+/// A delivery of the history, with or without its lease.
+fn record(event_type: &str, lessee: &str, lease: &serde_json::Value) -> Vec<u8> {
+    let row = json!({
+        "ID": 6, "Event Type": event_type, "Event Time": "2026-11-21T08:50:12.243638",
+        "Object Type": "lease", "Object UUID": "l", "Resource Type": "ironic_node",
+        "Resource UUID": "n", "Lessee ID": lessee, "Owner ID": "o",
+    });
+    let mut record = json!({ "row": row });
+    if !lease.is_null() {
+        record["lease"] = lease.clone();
+    }
+    record.to_string().into_bytes()
+}
+
+#[test]
+fn a_row_without_its_lease_is_decided_as_far_as_it_goes() {
+    let rules = rules(HISTORY_RULES);
+    let lease =
+        json!({"uuid": "l", "status": "active", "resource": "node 1", "purpose": "testing"});
+    let other = json!({"uuid": "l", "status": "active", "resource": null, "purpose": "prod"});
+    let none = json!(null);
+    // The lessee, the lease; each run with its key, and `?` if it awaits the lease.
+    let cases: [(&str, &serde_json::Value, &[&str]); 5] = [
+        (
+            "tenant",
+            &lease,
+            &["row only@n", "lease@testing", "filtered@n"],
+        ),
+        ("tenant", &other, &["row only@n", "lease@prod"]),
+        (
+            "other",
+            &lease,
+            &["other tenant@n", "lease@testing", "filtered@n"],
+        ),
+        ("tenant", &none, &["row only@n", "lease@n?", "filtered@n?"]),
+        (
+            "other",
+            &none,
+            &["other tenant@n?", "lease@n?", "filtered@n?"],
+        ),
+    ];
+    for (lessee, lease, expected) in cases {
+        let decided = decide_event(&rules, "history:c", &record("t", lessee, lease));
+        let (acceptance, undecidable) = decided.unwrap().expect("rules for `t`");
+        assert_eq!(undecidable, None);
+        assert_eq!(
+            (acceptance.id.as_str(), acceptance.source.as_str()),
+            ("6", "history:c")
+        );
+        let shown = acceptance.runs.iter().map(|run| {
+            let mark = if run.awaits_lease { "?" } else { "" };
+            format!("{}@{}{mark}", run.rule, run.key)
+        });
+        assert_eq!(shown.collect::<Vec<_>>(), expected, "{lessee} {lease}");
+    }
+    assert_eq!(
+        decide_event(&rules, "history:c", &record("u", "tenant", &lease)),
+        Ok(None)
+    );
+    assert!(decide_event(&rules, "history:c", b"{}").is_err());
+    assert!(decide_event(&rules, "bus", &record("t", "tenant", &lease)).is_err());
+}
+
+#[test]
+fn a_lease_is_wanted_only_if_it_may_make_a_difference() {
+    let row = |event_type, lessee| {
+        let record = crate::history::Record::decode(&record(event_type, lessee, &json!(null)));
+        record.unwrap().row
+    };
+    let strict = HISTORY_RULES.split_once("[lease]").unwrap().0;
+    for (text, event_type, lessee, wanted) in [
+        (HISTORY_RULES, "t", "nobody", true),
+        (HISTORY_RULES, "u", "tenant", false),
+        (strict, "t", "tenant", true),
+        (strict, "t", "nobody", false),
+    ] {
+        let wants = wants_lease(&rules(text), &row(event_type, lessee));
+        assert_eq!(wants, wanted, "{event_type} {lessee}");
+    }
+}
