@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actions::{Action, Order, Performed};
 use crate::clock::Clock;
-use crate::journal::{AttemptEnd, ClaimedRun, Journal, JournalError, insist};
+use crate::journal::{AttemptEnd, Blame, ClaimedRun, Journal, JournalError, insist};
 use crate::retry::step_after;
 use crate::rules::RuleSet;
 use crate::run::Step;
@@ -181,19 +181,19 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         run: ClaimedRun,
         stop: CancellationToken,
     ) -> Result<Step, JournalError> {
-        let (performed, step, retry_in, lease_missing) = match self.order(&run, &stop).await {
+        let (performed, step, retry_in, blame) = match self.order(&run, &stop).await {
             Ok(order) => {
                 let policy = order.rule.retry;
                 let performed = self.perform(order, stop.clone()).await;
                 let (step, retry_in) =
                     step_after(&performed.outcome, run.failures, policy, fastrand::f64());
-                (performed, step, retry_in, false)
+                (performed, step, retry_in, Blame::Run)
             }
             Err(NoOrder {
                 outcome,
                 step,
                 retry_in,
-                lease_missing,
+                blame,
             }) => {
                 let performed = Performed {
                     outcome,
@@ -201,7 +201,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                     output: Vec::new(),
                     output_dropped: 0,
                 };
-                (performed, step, retry_in, lease_missing)
+                (performed, step, retry_in, blame)
             }
         };
         tell(&run, &performed, step, retry_in);
@@ -215,7 +215,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             output_dropped: performed.output_dropped,
             step,
             retry_in,
-            lease_missing,
+            blame,
         };
         // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
         insist(&stop, || self.journal.record(end.clone())).await?;

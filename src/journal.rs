@@ -192,11 +192,22 @@ pub struct AttemptEnd {
     pub output_dropped: u64,
     /// Succeed, Fail, Discard, Interrupt, Cancel or Refuse.
     pub step: Step,
-    /// Whether it failed because the event's lease could not be shown: then it counts against the
-    /// lease, not against the run.
-    pub lease_missing: bool,
+    /// Whom a failure counts against.
+    pub blame: Blame,
     /// How long after `ended_at` the next attempt is due, for a failed one.
     pub retry_in: Option<Duration>,
+}
+
+/// Whom a failed attempt counts against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Blame {
+    /// The run: its action failed.
+    #[default]
+    Run,
+    /// The event's lease, which could not be shown.
+    Lease,
+    /// Nobody: the lease could not even be asked for.
+    Nobody,
 }
 
 /// An attempt that was under way when an earlier process died.

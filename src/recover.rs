@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::process::{Ending, Leftover, end_leftovers};
-use crate::journal::{AttemptEnd, Journal, JournalError, OpenAttempt, insist};
+use crate::journal::{AttemptEnd, Blame, Journal, JournalError, OpenAttempt, insist};
 use crate::run::{Outcome, Step};
 
 /// How long a script that is left may take to end when it is asked to, until it is forced.
@@ -91,7 +91,7 @@ fn interrupted(attempt: &OpenAttempt, now: Timestamp) -> AttemptEnd {
         output: Vec::new(),
         output_dropped: 0,
         step: Step::Interrupt,
-        lease_missing: false,
+        blame: Blame::Nobody,
         retry_in: None,
     }
 }

@@ -85,10 +85,19 @@ pub trait Leases: Send + Sync + 'static {
         &self,
         event: Event,
         first: bool,
-    ) -> impl Future<Output = Result<Event, String>> + Send;
+    ) -> impl Future<Output = Result<Event, NoLease>> + Send;
 
     /// What follows when a lease cannot be shown.
     fn retry_policy(&self) -> RetryPolicy;
+}
+
+/// Why an event has no lease, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoLease {
+    /// It was asked for, and not shown.
+    NotShown(String),
+    /// It was not asked for, because there is nobody to ask just now.
+    NotAsked(String),
 }
 
 /// Events of the bus lack nothing. This serves a feed that cannot ask for leases.
@@ -96,14 +105,15 @@ pub trait Leases: Send + Sync + 'static {
 pub struct NoLeases;
 
 impl Leases for NoLeases {
-    async fn complete(&self, _: Event, _: bool) -> Result<Event, String> {
-        Err("the event lacks its lease, which only `poll` can ask for".to_owned())
+    async fn complete(&self, _: Event, _: bool) -> Result<Event, NoLease> {
+        let why = "the event lacks its lease, which only `poll` can ask for";
+        Err(NoLease::NotAsked(why.to_owned()))
     }
 
     fn retry_policy(&self) -> RetryPolicy {
         RetryPolicy {
             retries: 0,
-            first_delay: std::time::Duration::ZERO,
+            first_delay: std::time::Duration::from_secs(60),
         }
     }
 }

@@ -11,18 +11,18 @@ use tokio_util::sync::CancellationToken;
 use super::Dispatch;
 use crate::actions::{Action, Order};
 use crate::event::Event;
-use crate::journal::{ClaimedRun, Journal, insist};
-use crate::retry::step_after;
+use crate::journal::{Blame, ClaimedRun, Journal, insist};
+use crate::retry::{RetryPolicy, step_after};
 use crate::rules::{Rule, Verdict};
 use crate::run::{Outcome, Step};
-use crate::sources::Leases;
+use crate::sources::{Leases, NoLease};
 
 /// How an attempt ended that performed nothing.
 pub(super) struct NoOrder {
     pub(super) outcome: Outcome,
     pub(super) step: Step,
     pub(super) retry_in: Option<Duration>,
-    pub(super) lease_missing: bool,
+    pub(super) blame: Blame,
 }
 
 impl NoOrder {
@@ -31,7 +31,7 @@ impl NoOrder {
             outcome: Outcome::NotStarted(why),
             step,
             retry_in: None,
-            lease_missing: false,
+            blame: Blame::Run,
         }
     }
 
@@ -80,22 +80,8 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         event: Event,
         stop: &CancellationToken,
     ) -> Result<Event, NoOrder> {
-        let event = self
-            .leases
-            .complete(event, run.attempt == 1)
-            .await
-            .map_err(|why| {
-                let outcome = Outcome::NotStarted(why);
-                let policy = self.leases.retry_policy();
-                let (step, retry_in) =
-                    step_after(&outcome, run.lease_failures, policy, fastrand::f64());
-                NoOrder {
-                    outcome,
-                    step,
-                    retry_in,
-                    lease_missing: true,
-                }
-            })?;
+        let completed = self.leases.complete(event, run.attempt == 1).await;
+        let event = completed.map_err(|none| self.without_lease(run, none))?;
         match rule.verdict(&event) {
             Verdict::Run { .. } => {}
             Verdict::Refused(mismatch) => {
@@ -123,5 +109,36 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                 ..NoOrder::interrupted()
             })?;
         Ok(event)
+    }
+
+    /// What follows for a run when there is no lease.
+    fn without_lease(&self, run: &ClaimedRun, none: NoLease) -> NoOrder {
+        let policy = self.leases.retry_policy();
+        match none {
+            NoLease::NotShown(why) => {
+                let outcome = Outcome::NotStarted(why);
+                let (step, retry_in) =
+                    step_after(&outcome, run.lease_failures, policy, fastrand::f64());
+                NoOrder {
+                    outcome,
+                    step,
+                    retry_in,
+                    blame: Blame::Lease,
+                }
+            }
+            // However long that takes, it is no reason to give up.
+            NoLease::NotAsked(why) => {
+                let endless = RetryPolicy {
+                    retries: u32::MAX,
+                    ..policy
+                };
+                NoOrder {
+                    outcome: Outcome::NotStarted(why),
+                    step: Step::Fail,
+                    retry_in: endless.delay_after(run.attempt, fastrand::f64()),
+                    blame: Blame::Nobody,
+                }
+            }
+        }
     }
 }

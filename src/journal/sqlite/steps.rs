@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::accept::reopen_event;
 use super::fault::Fault;
 use super::rows::{Millis, millis, outcome_columns, time};
-use crate::journal::{AttemptEnd, Claimed, ClaimedRun, OpenAttempt, ProcessIdentity, RunId};
+use crate::journal::{AttemptEnd, Blame, Claimed, ClaimedRun, OpenAttempt, ProcessIdentity, RunId};
 use crate::run::{State, Step};
 
 /// The fewest retries that one claim wakes, if so many are due.
@@ -217,8 +217,8 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
     if closed == 0 {
         return Err(Fault::absent("open attempt of run", run));
     }
-    let failed = matches!(end.step, Step::Fail | Step::Discard) && !end.lease_missing;
-    if end.lease_missing {
+    let failed = matches!(end.step, Step::Fail | Step::Discard) && end.blame == Blame::Run;
+    if end.blame == Blame::Lease {
         connection
             .prepare_cached("UPDATE events SET lease_failures = lease_failures + 1 WHERE id = ?1")?
             .execute([event])?;

@@ -18,8 +18,8 @@ use tempfile::TempDir;
 
 use super::{Access, SqliteJournal};
 use crate::journal::{
-    Acceptance, Accepted, AttemptEnd, ClaimedRun, Entry, Journal, PlannedRun, RunId, RunSummary,
-    Undecided,
+    Acceptance, Accepted, AttemptEnd, Blame, ClaimedRun, Entry, Journal, PlannedRun, RunId,
+    RunSummary, Undecided,
 };
 use crate::run::{Outcome, State, Step};
 
@@ -106,7 +106,7 @@ fn end(run: RunId, attempt: u32, step: Step, seconds: i64) -> AttemptEnd {
         output: b"said\n".to_vec(),
         output_dropped: 7,
         step,
-        lease_missing: false,
+        blame: Blame::Run,
         retry_in: (step == Step::Fail).then_some(Duration::from_secs(10)),
     }
 }

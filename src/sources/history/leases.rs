@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, watch};
 
 use super::{Client, ClientError};
 use crate::event::Event;
 use crate::history::{Lease, Record, Row};
 use crate::retry::RetryPolicy;
-use crate::sources;
+use crate::sources::{self, NoLease};
 
 /// How many questions are under way at once: with the `openstack` program each costs about a second
 /// of a processor.
@@ -17,20 +17,34 @@ const AT_ONCE: usize = 4;
 
 type Answer = Result<Lease, ClientError>;
 
+/// What the pass under way has found out about the cloud.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Nothing yet.
+    #[default]
+    Unknown,
+    /// It answers.
+    Reached,
+    /// It does not, for this reason.
+    Failed(String),
+}
+
 /// Shows leases, to intake for new events and to dispatch for those whose lease could not be shown.
 #[derive(Debug)]
 pub struct Leases<C> {
     client: Arc<C>,
     retry: RetryPolicy,
+    reach: watch::Receiver<Reach>,
     places: Semaphore,
     asked: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
 }
 
 impl<C: Client> Leases<C> {
-    pub(super) fn new(client: Arc<C>, retry: RetryPolicy) -> Self {
+    pub(super) fn new(client: Arc<C>, retry: RetryPolicy, reach: watch::Receiver<Reach>) -> Self {
         Self {
             client,
             retry,
+            reach,
             places: Semaphore::new(AT_ONCE),
             asked: Mutex::default(),
         }
@@ -65,21 +79,39 @@ impl<C: Client> Leases<C> {
 }
 
 impl<C: Client> sources::Leases for Arc<Leases<C>> {
-    async fn complete(&self, event: Event, first: bool) -> Result<Event, String> {
-        let row = Row::of(&event).ok_or("the event is no row of an event history")?;
-        let Some(uuid) = row.lease() else {
+    async fn complete(&self, event: Event, first: bool) -> Result<Event, NoLease> {
+        let Some(row) = Row::of(&event).filter(|row| row.lease().is_some()) else {
             return Ok(event);
         };
-        let lease = self.show(uuid, !first).await;
-        let lease = lease.map_err(|error| format!("the lease {uuid} cannot be shown: {error}"))?;
+        self.reachable().await?;
+        let uuid = &row.object_uuid;
+        let shown = self.show(uuid, !first).await.map_err(|error| {
+            NoLease::NotShown(format!("the lease {uuid} cannot be shown: {error}"))
+        })?;
         let record = Record {
             row,
-            lease: Some(lease),
+            lease: Some(shown),
         };
         Ok(record.into_event())
     }
 
     fn retry_policy(&self) -> RetryPolicy {
         self.retry
+    }
+}
+
+impl<C> Leases<C> {
+    /// Waits until it is known of the pass under way whether the cloud can be reached. While it cannot,
+    /// no lease is to blame.
+    async fn reachable(&self) -> Result<(), NoLease> {
+        let mut reach = self.reach.clone();
+        let known = reach.wait_for(|reach| *reach != Reach::Unknown).await;
+        match known.as_deref() {
+            Ok(Reach::Reached) => Ok(()),
+            Ok(Reach::Failed(why)) => Err(NoLease::NotAsked(why.clone())),
+            Ok(Reach::Unknown) | Err(_) => Err(NoLease::NotAsked(
+                "the event history is not read any more".to_owned(),
+            )),
+        }
     }
 }

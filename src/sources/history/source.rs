@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::leases::Reach;
 use super::window::{Judgement, Start, Window};
 use super::{Beginning, Client, ClientError, Condition, HistoryError, Leases, source_name};
 use crate::config::History;
@@ -33,6 +34,7 @@ pub type Wants = Box<dyn Fn(&Row) -> bool + Send + Sync>;
 pub struct HistorySource<C> {
     client: Arc<C>,
     leases: Arc<Leases<C>>,
+    reach: watch::Sender<Reach>,
     wants: Wants,
     cloud: String,
     overlap: i64,
@@ -74,8 +76,10 @@ impl<C: Client> HistorySource<C> {
         every: Option<Duration>,
     ) -> Self {
         let client = Arc::new(client);
+        let (reach, reached) = watch::channel(Reach::default());
         Self {
-            leases: Arc::new(Leases::new(client.clone(), settings.lease_retry)),
+            leases: Arc::new(Leases::new(client.clone(), settings.lease_retry, reached)),
+            reach,
             client,
             wants,
             overlap: settings.overlap,
@@ -336,16 +340,23 @@ impl<C: Client> Source for HistorySource<C> {
                     self.leases.forget();
                     self.tell(format!("reading the event history of {}", self.cloud));
                     let began = Instant::now();
+                    self.reach.send_replace(Reach::Unknown);
                     match self.read().await {
                         Ok(rows) => {
+                            self.reach.send_replace(Reach::Reached);
                             self.phase = Phase::Reading {
                                 began,
                                 rows,
                                 failure: None,
                             };
                         }
-                        Err(error @ HistoryError::Begun { .. }) => return Err(error),
-                        Err(error) => return Ok(self.fail(began, error)),
+                        Err(error) => {
+                            self.reach.send_replace(Reach::Failed(error.to_string()));
+                            if let HistoryError::Begun { .. } = error {
+                                return Err(error);
+                            }
+                            return Ok(self.fail(began, error));
+                        }
                     }
                 }
                 Phase::Reading {

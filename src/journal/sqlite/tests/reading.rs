@@ -3,7 +3,8 @@
 use super::{accept, at, claim_one, end, event, journal, state, summary};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{
-    Accepted, AttemptEnd, Cursor, Entry, Journal, Progress, ProgressStep, RunId, SourceRecord,
+    Accepted, AttemptEnd, Blame, Cursor, Entry, Journal, Progress, ProgressStep, RunId,
+    SourceRecord,
 };
 use crate::run::{Outcome, State, Step};
 
@@ -25,7 +26,7 @@ fn progress(source: &str, step: ProgressStep) -> Entry {
 fn without_lease(run: RunId, attempt: u32, step: Step) -> AttemptEnd {
     AttemptEnd {
         outcome: Outcome::NotStarted("no lease".to_owned()),
-        lease_missing: true,
+        blame: Blame::Lease,
         ..end(run, attempt, step, 1)
     }
 }
@@ -110,8 +111,16 @@ async fn a_missing_lease_counts_against_the_event_and_not_against_its_runs() {
     let second = claim_one(&journal, 20).await;
     let shown = (second.id, second.failures, second.lease_failures);
     assert_eq!(shown, (1, 0, 1));
+    let unasked = AttemptEnd {
+        blame: Blame::Nobody,
+        ..without_lease(1, 2, Step::Fail)
+    };
+    journal.record(unasked).await.unwrap();
+    let third = claim_one(&journal, 20).await;
+    let shown = (third.id, third.failures, third.lease_failures);
+    assert_eq!(shown, (1, 0, 1));
     journal
-        .record(without_lease(1, 2, Step::Discard))
+        .record(without_lease(1, 3, Step::Discard))
         .await
         .unwrap();
     assert_eq!(state(&journal, 1).await, State::Discarded);
