@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use esi_event_actions::config;
+use esi_event_actions::config::{self, Reading};
 
 use super::support::scene::program;
 
@@ -55,19 +55,29 @@ fn compare(folder: &str, report: fn(&str, &str) -> String) {
 #[test]
 fn configuration_problems_are_reported_exactly_so() {
     compare("tests/cases/config", |text, file| {
-        let reading = config::read_for_bus(text, Path::new(file));
-        assert_eq!(
-            reading.config.is_none(),
-            reading.problems.has_errors(),
-            "{file}: there is a configuration unless an error is told"
-        );
-        let report = reading.problems.report(file).to_string();
-        assert!(
-            !report.contains("hidden"),
-            "{file} shows a secret: {report}"
-        );
-        report
+        report(&config::read_for_bus(text, Path::new(file)), file)
     });
+}
+
+#[test]
+fn a_configuration_for_the_history_has_problems_of_its_own() {
+    compare("tests/cases/history", |text, file| {
+        report(&config::read_for_history(text, Path::new(file)), file)
+    });
+}
+
+fn report<F>(reading: &Reading<F>, file: &str) -> String {
+    assert_eq!(
+        reading.config.is_none(),
+        reading.problems.has_errors(),
+        "{file}: there is a configuration unless an error is told"
+    );
+    let report = reading.problems.report(file).to_string();
+    assert!(
+        !report.contains("hidden"),
+        "{file} shows a secret: {report}"
+    );
+    report
 }
 
 const DOCUMENTED: &str = include_str!("data/documented-example.conf");
