@@ -44,8 +44,8 @@ pub struct Cli {
 /// Where the configuration and the journal are.
 #[derive(Debug, clap::Args)]
 pub struct Places {
-    /// The configuration file [default: ./esi-event-action-listener.conf if there is one, else
-    /// /etc/esi-event-actions/esi-event-action-listener.conf]
+    /// The configuration file [default: esi-event-action-listener.conf in the first of these that
+    /// has it: this folder, ~/.config/esi-event-actions, /etc/esi-event-actions]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 

@@ -21,12 +21,13 @@ impl Places {
     /// The configuration file that is meant.
     pub(super) fn config_file(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| {
-            let here = PathBuf::from(FILE_NAME);
-            if here.exists() {
-                here
-            } else {
-                Path::new(SYSTEM_FOLDER).join(FILE_NAME)
-            }
+            let own = user_folder("XDG_CONFIG_HOME", ".config");
+            let own = own.map(|folder| folder.join(FILE_NAME));
+            let first = [Some(PathBuf::from(FILE_NAME)), own].into_iter().flatten();
+            let mut existing = first.filter(|file| file.exists());
+            existing
+                .next()
+                .unwrap_or_else(|| Path::new(SYSTEM_FOLDER).join(FILE_NAME))
         })
     }
 
@@ -80,11 +81,6 @@ impl Places {
 }
 
 fn customary_state_dir() -> Option<PathBuf> {
-    let folder = |name| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
     if let Some(folders) = env::var("STATE_DIRECTORY")
         .ok()
         .filter(|folders| !folders.is_empty())
@@ -95,8 +91,18 @@ fn customary_state_dir() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Some(PathBuf::from(SYSTEM_STATE));
     }
-    folder("XDG_STATE_HOME")
-        .or_else(|| folder("HOME").map(|home| home.join(".local/state")))
+    user_folder("XDG_STATE_HOME", ".local/state")
+}
+
+/// Our folder in the base folder that `variable` names, or that is `customary` in the user's home.
+fn user_folder(variable: &str, customary: &str) -> Option<PathBuf> {
+    let folder = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    folder(variable)
+        .or_else(|| folder("HOME").map(|home| home.join(customary)))
         .map(|base| base.join("esi-event-actions"))
 }
 
