@@ -6,6 +6,7 @@
 
 mod client;
 mod leases;
+mod native;
 mod openstack;
 pub mod sample;
 mod source;
@@ -13,6 +14,7 @@ pub mod window;
 
 pub use client::{Client, ClientError};
 pub use leases::Leases;
+pub use native::{Cloud, CloudProblem, NativeClient, Variables};
 pub use openstack::OpenstackClient;
 pub use source::{HistorySource, Wants};
 use window::{Start, Window};

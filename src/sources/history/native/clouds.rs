@@ -1,0 +1,287 @@
+//! Where the settings of a cloud are, in the order in which openstacksdk looks: `clouds.yaml` with
+//! `secure.yaml` over it and a profile of `clouds-public.yaml` under it, or the `OS_*` variables.
+//!
+//! A cloud that has a name comes from the files alone, one without a name from the variables alone;
+//! only `OS_REGION_NAME` chooses among a file's regions. Where openstacksdk passes over a broken
+//! file with a warning, this is an error: the user named a cloud, and would get another. What is
+//! read, and from where, are arguments.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::cloud::{CloudProblem, Origin};
+use super::yaml::{self, Section, Setting};
+
+/// The process's environment.
+pub type Variables = BTreeMap<String, String>;
+
+/// Reads a file as text.
+pub(super) type Read<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+
+/// What files may end with; JSON is YAML.
+const SUFFIXES: [&str; 3] = ["yaml", "yml", "json"];
+
+/// The settings of the cloud with this name, of the one that `OS_CLOUD` names, of the `OS_*`
+/// variables if they name a Keystone, or of the only cloud there is in `clouds.yaml`.
+pub(super) fn choose(
+    name: Option<&str>,
+    variables: &Variables,
+    read: Read<'_>,
+) -> Result<(Origin, Section), CloudProblem> {
+    let named = name.or_else(|| set(variables, "OS_CLOUD"));
+    let described = set(variables, "OS_AUTH_URL").is_some();
+    match named {
+        Some(name) if described && name == set(variables, "OS_CLOUD_NAME").unwrap_or("envvars") => {
+            Ok(of_variables(variables))
+        }
+        None if described => Ok(of_variables(variables)),
+        named => of_files(named, variables, read),
+    }
+}
+
+/// A variable that is not empty.
+fn set<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
+    variables
+        .get(name)
+        .map(String::as_str)
+        .filter(|value| !value.is_empty())
+}
+
+fn of_variables(variables: &Variables) -> (Origin, Section) {
+    let settings = variables.iter().filter_map(|(name, value)| {
+        let key = name.strip_prefix("OS_")?.to_ascii_lowercase();
+        Some((key, Setting::Text(value.clone())))
+    });
+    (Origin::Variables, settings.collect())
+}
+
+fn of_files(
+    name: Option<&str>,
+    variables: &Variables,
+    read: Read<'_>,
+) -> Result<(Origin, Section), CloudProblem> {
+    let files = Files { variables, read };
+    let Some((path, mut file)) = files.first("clouds", Some("OS_CLIENT_CONFIG_FILE"))? else {
+        return Err(files.nothing_found(name));
+    };
+    let secure = files.first("secure", Some("OS_CLIENT_SECURE_FILE"))?;
+    let mut source = path.display().to_string();
+    if let Some((secure_path, secure)) = secure {
+        yaml::lay_over(&mut file, secure);
+        source = format!("{source}, {}", secure_path.display());
+    }
+    let Some(Setting::Section(mut clouds)) = file.remove("clouds") else {
+        return Err(CloudProblem::new(
+            format!("expected a mapping `clouds` in {source}, but found none"),
+            "write the cloud below `clouds:`, as the dashboard's own clouds.yaml has it",
+        ));
+    };
+    let names = clouds.keys().cloned().collect::<Vec<_>>().join("`, `");
+    let chosen = match name {
+        Some(name) => name.to_owned(),
+        None if clouds.len() == 1 => names.clone(),
+        None => {
+            return Err(CloudProblem::new(
+                format!("expected the name of a cloud, and {source} has `{names}`"),
+                "choose one with `--cloud NAME` or `OS_CLOUD`",
+            ));
+        }
+    };
+    let cloud = match clouds.remove(&chosen) {
+        Some(Setting::Section(cloud)) => yaml::with_underscores(cloud),
+        Some(other) => {
+            return Err(CloudProblem::new(
+                format!(
+                    "expected a mapping for cloud `{chosen}` in {source}, but found {}",
+                    other.kind()
+                ),
+                "write its `auth:` and the rest below its name",
+            ));
+        }
+        None => {
+            return Err(CloudProblem::new(
+                format!("no cloud `{chosen}` in {source}: it has `{names}`"),
+                "mend `--cloud` or `OS_CLOUD`, or name another file with `OS_CLIENT_CONFIG_FILE`",
+            ));
+        }
+    };
+    let origin = Origin::File {
+        cloud: chosen,
+        source,
+    };
+    let cloud = files.over_profile(&origin, cloud)?;
+    let cloud = in_region(&origin, cloud, set(variables, "OS_REGION_NAME"))?;
+    Ok((origin, cloud))
+}
+
+struct Files<'a> {
+    variables: &'a Variables,
+    read: Read<'a>,
+}
+
+impl Files<'_> {
+    /// The first file of this name there is, of those that may be read.
+    fn first(
+        &self,
+        stem: &str,
+        variable: Option<&str>,
+    ) -> Result<Option<(PathBuf, Section)>, CloudProblem> {
+        let named = variable.and_then(|variable| Some((variable, set(self.variables, variable)?)));
+        let places = match named {
+            Some((_, path)) => vec![PathBuf::from(path)],
+            None => self
+                .folders()
+                .iter()
+                .flat_map(|folder| SUFFIXES.map(|suffix| folder.join(format!("{stem}.{suffix}"))))
+                .collect(),
+        };
+        for path in places {
+            match ((self.read)(&path), named) {
+                (Ok(text), _) => {
+                    let section = yaml::read(&text).map_err(|what| {
+                        CloudProblem::new(
+                            format!("failed to read {}: {what}", path.display()),
+                            "mend the file",
+                        )
+                    })?;
+                    return Ok(Some((path, section)));
+                }
+                (Err(error), Some((variable, _))) => {
+                    return Err(CloudProblem::new(
+                        format!("failed to read {} (`{variable}`): {error}", path.display()),
+                        &format!("mend `{variable}`, or unset it"),
+                    ));
+                }
+                // As openstacksdk does: what only root may read is not meant for this user.
+                (Err(error), None)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::NotFound
+                            | io::ErrorKind::NotADirectory
+                            | io::ErrorKind::PermissionDenied
+                    ) => {}
+                (Err(error), None) => {
+                    return Err(CloudProblem::new(
+                        format!("failed to read {}: {error}", path.display()),
+                        "mend or remove the file",
+                    ));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where openstacksdk looks, in its order; the first is the working folder.
+    fn folders(&self) -> Vec<PathBuf> {
+        let home = set(self.variables, "HOME").map(|home| Path::new(home).join(".config"));
+        let config = set(self.variables, "XDG_CONFIG_HOME").map(PathBuf::from);
+        let roots = [config, home, Some("/etc/xdg".into()), Some("/etc".into())];
+        let roots = roots.into_iter().flatten();
+        std::iter::once(PathBuf::new())
+            .chain(roots.map(|root| root.join("openstack")))
+            .collect()
+    }
+
+    fn nothing_found(&self, name: Option<&str>) -> CloudProblem {
+        let what = match name {
+            Some(name) => format!("found no settings for cloud `{name}`"),
+            None => "found no settings: `OS_AUTH_URL` is not set".to_owned(),
+        };
+        let places = self.folders().into_iter();
+        let places: Vec<_> = places
+            .map(|folder| folder.join("clouds.yaml").display().to_string())
+            .collect();
+        CloudProblem::new(
+            format!("{what}, and there is no readable {}", places.join(", ")),
+            "download clouds.yaml from the dashboard (API Access) into one of these places, or \
+             source the RC file",
+        )
+    }
+
+    /// The cloud's settings over those of the profile that it names.
+    fn over_profile(&self, origin: &Origin, mut cloud: Section) -> Result<Section, CloudProblem> {
+        let old_name = cloud.remove("cloud");
+        let profile = match cloud.remove("profile").or(old_name) {
+            None | Some(Setting::Unset) => return Ok(cloud),
+            Some(Setting::Text(profile)) => profile,
+            Some(other) => {
+                return Err(CloudProblem::new(
+                    format!(
+                        "expected a name as `profile` of {origin}, but found {}",
+                        other.kind()
+                    ),
+                    "name a profile of clouds-public.yaml",
+                ));
+            }
+        };
+        let public = self.first("clouds-public", None)?;
+        let profiles = public.and_then(|(_, mut file)| file.remove("public-clouds"));
+        let found = match profiles {
+            Some(Setting::Section(mut profiles)) => profiles.remove(&profile),
+            _ => None,
+        };
+        let Some(Setting::Section(found)) = found else {
+            return Err(CloudProblem::new(
+                format!("{origin} names the profile `{profile}`, which no clouds-public.yaml has"),
+                "write the profile's settings into the cloud itself, or use `client = openstack`",
+            ));
+        };
+        let mut under = yaml::with_underscores(found);
+        yaml::lay_over(&mut under, cloud);
+        Ok(under)
+    }
+}
+
+/// The settings for one region: the chosen one, or the first in `regions`.
+fn in_region(
+    origin: &Origin,
+    mut cloud: Section,
+    chosen: Option<&str>,
+) -> Result<Section, CloudProblem> {
+    let Some(Setting::List(regions)) = cloud.remove("regions") else {
+        if let Some(region) = chosen {
+            cloud.insert("region_name".into(), Setting::Text(region.to_owned()));
+        }
+        return Ok(cloud);
+    };
+    let mut names = Vec::new();
+    for region in regions {
+        let (name, values) = match region {
+            Setting::Text(name) => (name, Setting::Unset),
+            Setting::Section(mut region) => match region.remove("name") {
+                Some(Setting::Text(name)) => {
+                    (name, region.remove("values").unwrap_or(Setting::Unset))
+                }
+                _ => return Err(no_region(origin)),
+            },
+            _ => return Err(no_region(origin)),
+        };
+        if chosen.is_none_or(|chosen| chosen == name) {
+            if let Setting::Section(values) = values {
+                yaml::lay_over(&mut cloud, yaml::with_underscores(values));
+            }
+            cloud.insert("region_name".into(), Setting::Text(name));
+            return Ok(cloud);
+        }
+        names.push(name);
+    }
+    Err(CloudProblem::new(
+        format!(
+            "{origin} has no region `{}`: it has `{}`",
+            chosen.unwrap_or_default(),
+            names.join("`, `")
+        ),
+        "mend `OS_REGION_NAME`, or unset it",
+    ))
+}
+
+fn no_region(origin: &Origin) -> CloudProblem {
+    CloudProblem::new(
+        format!("expected names, or mappings with `name` and `values`, as `regions` of {origin}"),
+        "mend `regions`",
+    )
+}
+
+#[cfg(test)]
+mod tests;
