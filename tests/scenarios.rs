@@ -9,6 +9,7 @@ mod crash;
 mod dispatching;
 mod golden;
 mod hostile;
+mod native_client;
 mod openstack_client;
 mod original_gap;
 mod python_patterns;

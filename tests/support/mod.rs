@@ -5,6 +5,7 @@
 pub(crate) mod amqp;
 pub(crate) mod broker;
 pub(crate) mod captured;
+pub(crate) mod cloud_api;
 pub(crate) mod openstack;
 pub(crate) mod scene;
 pub(crate) mod service;
