@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::daemon::DaemonError;
 use crate::journal::JournalError;
 use crate::printable::printable;
-use crate::sources::history::HistoryError;
+use crate::sources::history::{CloudProblem, HistoryError};
 
 /// What the exit status says; the numbers are those of `sysexits.h` where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,12 @@ impl From<JournalError> for Failure {
                 "`esi-event-actions runs show` tells where the run stands",
             ),
         }
+    }
+}
+
+impl From<CloudProblem> for Failure {
+    fn from(problem: CloudProblem) -> Self {
+        Self::new(Exit::Configuration, &problem.message, &problem.hint)
     }
 }
 

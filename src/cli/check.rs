@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::report::{Exit, Failure};
 use crate::sources::amqp::password_file;
+use crate::sources::history::{Cloud, CloudProblem};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -165,19 +166,28 @@ fn history_problems(config: &Config<History>) -> Problems {
             );
         }
     }
-    if let HistoryClient::Openstack(words) = &config.feed.client
-        && let Err(unfit) = script::locate(&config.folder(), &words[0])
-    {
-        problems.push(
-            Problem::warning(
+    if let Some(problem) = client_problem(config) {
+        problems.push(problem.within(DEFAULT));
+    }
+    problems
+}
+
+/// Why nobody can be asked, as things stand for this user.
+fn client_problem(config: &Config<History>) -> Option<Problem> {
+    match &config.feed.client {
+        HistoryClient::Openstack(words) => {
+            let unfit = script::locate(&config.folder(), &words[0]).err()?;
+            Some(Problem::warning(
                 format!("`openstack_command`: {}", unfit.what),
                 "install it (`pip install python-openstackclient python-esileapclient`), name it \
                  with `openstack_command`, or set `client = native`",
-            )
-            .within(DEFAULT),
-        );
+            ))
+        }
+        HistoryClient::Native => {
+            let CloudProblem { message, hint } = Cloud::of_process(None).err()?;
+            Some(Problem::warning(message, hint))
+        }
     }
-    problems
 }
 
 fn history_summary(history: &History) -> String {

@@ -15,7 +15,7 @@ use crate::daemon::{self, DaemonError, Poll};
 use crate::journal::JournalError;
 use crate::report::{Exit, Failure};
 use crate::sources::history::window::Start;
-use crate::sources::history::{OpenstackClient, sample};
+use crate::sources::history::{Cloud, NativeClient, OpenstackClient, sample};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -89,8 +89,8 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     args.logging.begin();
     tell_problems(&config.folder(), &reading.problems, &reading.scripts);
     let folder = config.folder();
-    let poll = Poll {
-        cloud: cloud_name(args.cloud.as_deref()),
+    let poll = |cloud: Option<String>| Poll {
+        cloud: cloud.unwrap_or_else(|| "openstack".to_owned()),
         every: args.every,
         start: args.begin.start(),
         force: args.begin.force,
@@ -104,12 +104,17 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let done = match client {
         HistoryClient::Openstack(words) => {
             let cloud = args.cloud.clone();
+            let poll = poll(cloud_name(cloud.as_deref()));
             let client = OpenstackClient::new(&folder, words.clone(), cloud, *client_timeout);
             block_on(daemon::poll(config, &state_dir, client, poll))?
         }
         HistoryClient::Native => {
             install_tls_provider()?;
-            return Err(Failure::new(Exit::Failed, "no native client yet", "wait"));
+            let cloud = Cloud::of_process(args.cloud.as_deref())?;
+            let name = cloud_name(args.cloud.as_deref());
+            let poll = poll(name.or_else(|| Some(cloud.name().to_owned())));
+            let client = NativeClient::new(cloud, *client_timeout)?;
+            block_on(daemon::poll(config, &state_dir, client, poll))?
         }
     };
     match done {
@@ -128,12 +133,11 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// What tells this cloud's events from those of another one in the same journal.
-fn cloud_name(named: Option<&str>) -> String {
+/// What tells this cloud's events from those of another one in the same journal, by either client.
+fn cloud_name(named: Option<&str>) -> Option<String> {
     let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
     named
         .map(str::to_owned)
         .or_else(|| variable("OS_CLOUD"))
         .or_else(|| variable("OS_AUTH_URL"))
-        .unwrap_or_else(|| "openstack".to_owned())
 }
