@@ -12,6 +12,7 @@ mod hostile;
 mod native_client;
 mod openstack_client;
 mod original_gap;
+mod polling;
 mod python_patterns;
 mod stopping;
 mod support;

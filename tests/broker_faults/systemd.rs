@@ -55,10 +55,8 @@ impl Systemd {
 fn ready_means_that_a_queue_is_consumed_and_the_watchdog_is_fed_to_the_end() {
     let mut scene = Scene::on(Broker::shared(), "notify.info");
     let errors = Scene::on(Broker::shared(), "notify.error");
-    scene.replace(
-        "queues",
-        &format!("{},{}", scene.queue.clone(), errors.queue),
-    );
+    let queues = format!("{},{}", scene.queue, errors.queue);
+    scene.replace("queues", &queues);
     scene.script(
         "slow.sh",
         "echo began >>\"$LOG\"; sleep 2; echo ended >>\"$LOG\"",

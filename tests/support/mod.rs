@@ -7,5 +7,7 @@ pub(crate) mod broker;
 pub(crate) mod captured;
 pub(crate) mod cloud_api;
 pub(crate) mod openstack;
+pub(crate) mod poller;
 pub(crate) mod scene;
 pub(crate) mod service;
+pub(crate) mod stage;

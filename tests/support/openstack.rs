@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::scene::wait_until;
+use super::stage::wait_until;
 
 /// The stand-in, in a folder of its own.
 pub(crate) struct Openstack {

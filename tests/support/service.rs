@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::scene::{PATIENCE, wait_until};
+use super::stage::{PATIENCE, wait_until};
 
 /// A program that stays, and what it has logged so far.
 pub(crate) struct Service {
