@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::rows;
+use super::{recorded, rows};
+use crate::support::openstack::{At, Fault};
 use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, wait_until};
 
@@ -40,4 +41,57 @@ echo "end $1" >>"$LOG""#,
     // Whoever comes next does what is left.
     poller.pass(&[]);
     assert_eq!(poller.log()[2..], ["start 3", "end 3"]);
+}
+
+#[test]
+fn a_cloud_that_fails_is_asked_ever_less_often_until_it_answers_again() {
+    let poller = Poller::recording(FULFILL);
+    poller.openstack.rows(&rows([1]));
+    poller.pass(&["--from-start"]);
+    poller.openstack.rows(&rows([2, 1]));
+    poller
+        .openstack
+        .fault(At::Events, Fault::captured("35-keystone-down"));
+    let before = poller.asked().len();
+    let service = poller.start(&["--every", "1s"]);
+    let waits = || waits(&service.log());
+    wait_until("four failures", || waits().len() >= 4);
+    // The limit doubles, and chance takes no more than half of it; a moment passes until it is told.
+    for (wait, least) in waits().iter().zip([0.9, 0.9, 1.9, 3.9]) {
+        assert!(*wait >= least, "{:?}", waits());
+    }
+    assert_eq!(poller.asked().len() - before, waits().len());
+    assert!(
+        service.log().contains("Unable to establish connection"),
+        "{}",
+        service.log()
+    );
+    assert_eq!(poller.log(), recorded(&[1]));
+    poller.openstack.mend(At::Events);
+    assert_eq!(poller.wait_for_log(2), recorded(&[1, 2]));
+    // And is asked as often as before.
+    let calls = poller.asked().len();
+    wait_until("more passes", || poller.asked().len() >= calls + 2);
+    assert_eq!(poller.status()[0]["failures"], 0);
+    poller
+        .openstack
+        .fault(At::Events, Fault::Exit(1, String::new()));
+    let failed = waits().len();
+    wait_until("another failure", || waits().len() > failed);
+    assert!(waits()[failed] < 2.0, "{:?}", waits());
+    service.stop();
+}
+
+/// How long the poller has said that it waits after each failure, in seconds.
+fn waits(log: &str) -> Vec<f64> {
+    let told = log.split("trying again in ").skip(1);
+    let lengths = told.map(|rest| rest.lines().next().unwrap_or_default());
+    let seconds = lengths.map(|length| {
+        let (number, unit) = match length.strip_suffix("ms") {
+            Some(number) => (number, 0.001),
+            None => (length.trim_end_matches('s'), 1.0),
+        };
+        number.parse::<f64>().expect(length) * unit
+    });
+    seconds.collect()
 }

@@ -312,7 +312,10 @@ impl<C: Client> HistorySource<C> {
                 first_delay: every,
             };
             let delay = backoff.delay_after(self.failures, fastrand::f64());
-            now + delay.unwrap_or(every).min(LONGEST_BACKOFF.max(every))
+            // Never sooner than when all is well.
+            now + delay
+                .unwrap_or(every)
+                .clamp(every, LONGEST_BACKOFF.max(every))
         });
     }
 
