@@ -1,6 +1,8 @@
 //! `poll`, the feed for tenants: what runs, in which order, where it begins, and what it tells.
 
+mod beginning;
 mod order;
+mod resets;
 mod staying;
 
 use serde_json::Value;

@@ -151,7 +151,8 @@ impl<C: Client> HistorySource<C> {
         let newest = rows.iter().map(|row| row.id).max().unwrap_or(0);
         if newest < window.position() {
             tracing::warn!(
-                "the event history of {} ends at id {newest}: nothing runs before an id beyond {}",
+                "the event history of {} ends at id {newest}, before {}, which it is to be read \
+                 from: is that the right id, and the right cloud?",
                 self.cloud,
                 window.position()
             );
