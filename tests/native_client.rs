@@ -1,6 +1,7 @@
 //! The native client against a Keystone and an ESI Leap over real HTTP: logins, tokens, answers.
 
 mod faults;
+mod polling;
 mod tls;
 
 use std::fs;
