@@ -1,7 +1,9 @@
 //! `poll`, the feed for tenants: what runs, in which order, where it begins, and what it tells.
 
+mod alone;
 mod beginning;
 mod order;
+mod outcomes;
 mod resets;
 mod staying;
 
