@@ -117,13 +117,21 @@ impl Record {
     /// # Errors
     /// [`Undecodable`] if the bytes are neither.
     pub fn decode(body: &[u8]) -> Result<Self, Undecodable> {
+        let malformed = |found| Undecodable::Malformed {
+            expected: "a row of the event history",
+            found,
+        };
+        // Said here, because serde would take a list for the fields in their order: of two rows, the
+        // second one for the lease of the first.
+        if body.trim_ascii_start().starts_with(b"[") {
+            return Err(malformed("it is a list".into()));
+        }
         serde_json::from_slice::<Self>(body).or_else(|error| {
             let row = serde_json::from_slice(body);
-            row.map(|row| Self { row, lease: None })
-                .map_err(|_| Undecodable::Malformed {
-                    expected: "a row of the event history",
-                    found: format!("line {}, column {} ends it", error.line(), error.column()),
-                })
+            row.map(|row| Self { row, lease: None }).map_err(|_| {
+                let (line, column) = (error.line(), error.column());
+                malformed(format!("line {line}, column {column} ends it"))
+            })
         })
     }
 

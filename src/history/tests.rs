@@ -101,6 +101,12 @@ fn rows_are_read_by_the_names_of_the_client_and_of_the_api() {
         row: row(),
         lease: Some(Lease::new()),
     };
+    let several = json!([printed, printed]).to_string();
+    let refused = Record::decode(several.as_bytes()).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "expected a row of the event history, but it is a list"
+    );
     for body in [printed, api] {
         let decoded = Record::decode(body.to_string().as_bytes()).unwrap();
         assert_eq!(decoded.row, row());
