@@ -2,10 +2,12 @@
 
 mod alone;
 mod beginning;
+mod many;
 mod order;
 mod outcomes;
 mod resets;
 mod staying;
+mod without_bus;
 
 use serde_json::Value;
 

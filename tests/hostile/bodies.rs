@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::captured::{self, Captured, Driver};
-use crate::support::scene::{FULFILL, Scene, Service, notification};
+use crate::support::scene::{FULFILL, Scene, notification};
 
 fn bare() -> Captured {
     captured::first(Driver::Messaging, FULFILL).fresh()
@@ -21,16 +21,6 @@ fn with_payload(text: &str) -> Vec<u8> {
         notification["payload"] = "HERE".into();
     });
     marked.body.replace("\"HERE\"", text).into_bytes()
-}
-
-/// The service's largest size in memory so far, in MiB.
-fn largest_size(service: &Service) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", service.pid())).expect("a status");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let size = line.and_then(|line| line.split_ascii_whitespace().nth(1));
-    size.and_then(|size| size.parse::<u64>().ok())
-        .expect("a size")
-        / 1024
 }
 
 #[test]
@@ -151,7 +141,7 @@ fn large_bodies_are_kept_by_their_head_and_size_in_bounded_memory() {
     }
     scene.publish(notification(FULFILL).with("purpose", "good").body);
     assert_eq!(scene.wait_for_log(1), ["good|"]);
-    let size = largest_size(&service);
+    let size = service.largest_size();
     assert!(size < 400, "{size} MiB");
     service.stop();
 

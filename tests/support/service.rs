@@ -1,5 +1,6 @@
 //! The program while it stays up: what it logs, signals to it, its end.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,6 +69,16 @@ impl Service {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its largest size in memory so far, in MiB.
+    pub(crate) fn largest_size(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a status");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let size = line.and_then(|line| line.split_ascii_whitespace().nth(1));
+        size.and_then(|size| size.parse::<u64>().ok())
+            .expect("a size")
+            / 1024
     }
 
     /// Sends a signal, by its name without `SIG`.
