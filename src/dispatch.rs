@@ -169,22 +169,20 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             return Ok(None);
         };
         for run in claimed.runs {
-            attempts.spawn(self.clone().attempt(run, stop.work.clone()));
+            attempts.spawn(self.clone().attempt(run, stop.clone()));
         }
         let wait = |due: Timestamp| Duration::try_from(now.duration_until(due)).unwrap_or_default();
         Ok(Some(claimed.next_due.map_or(LOOK_AGAIN, wait)))
     }
 
     /// Makes one attempt and records its end.
-    async fn attempt(
-        self: Arc<Self>,
-        run: ClaimedRun,
-        stop: CancellationToken,
-    ) -> Result<Step, JournalError> {
-        let (performed, step, retry_in, blame) = match self.order(&run, &stop).await {
+    async fn attempt(self: Arc<Self>, run: ClaimedRun, stop: Stop) -> Result<Step, JournalError> {
+        // A question to the cloud is no work that a stop would wait for.
+        let order = self.order(&run, &stop.intake).await;
+        let (performed, step, retry_in, blame) = match order {
             Ok(order) => {
                 let policy = order.rule.retry;
-                let performed = self.perform(order, stop.clone()).await;
+                let performed = self.perform(order, stop.work.clone()).await;
                 let (step, retry_in) =
                     step_after(&performed.outcome, run.failures, policy, fastrand::f64());
                 (performed, step, retry_in, Blame::Run)
@@ -218,7 +216,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             blame,
         };
         // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
-        insist(&stop, || self.journal.record(end.clone())).await?;
+        insist(&stop.work, || self.journal.record(end.clone())).await?;
         Ok(step)
     }
 
