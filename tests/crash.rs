@@ -1,57 +1,16 @@
 //! kill -9 of the service: nothing lost, every repeat on record, nothing beside its own repeat.
 
-use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use super::support::captured::{self, Driver};
+use super::support::repeats::{TIMED, assert_nothing_is_lost, assert_order, starts};
 use super::support::scene::{FULFILL, Scene, Service, lives, notification, wait_until};
 
 const NODES: usize = 10;
 const MESSAGES: usize = 200;
-
-/// Tells of its beginning and its end. The lock is given back by the kernel when the last process
-/// of the script is gone, however it ends: who finds it taken overlaps.
-const TIMED: &str = r#"exec 9>>"lock-$1"
-flock --nonblock 9 || echo "overlap $(date +%s%N) $1 $2 $ESI_RUN_ID $ESI_ATTEMPT" >>"$LOG"
-echo "start $(date +%s%N) $1 $2 $ESI_RUN_ID $ESI_ATTEMPT" >>"$LOG"
-sleep 0.03
-echo "end $(date +%s%N) $1 $2 $ESI_RUN_ID $ESI_ATTEMPT" >>"$LOG""#;
-
-/// A line of [`TIMED`].
-#[derive(Debug)]
-struct Line {
-    word: String,
-    at: u64,
-    node: String,
-    message: usize,
-    run: u64,
-    attempt: u64,
-}
-
-impl Line {
-    fn read(line: &str) -> Self {
-        let words: Vec<&str> = line.split(' ').collect();
-        let [word, at, node, message, run, attempt] = words[..] else {
-            panic!("no line of the script: {line}");
-        };
-        Self {
-            word: word.to_owned(),
-            at: at.parse().expect("nanoseconds"),
-            node: node.to_owned(),
-            message: message.parse().expect("the number of the message"),
-            run: run.parse().expect("the number of the run"),
-            attempt: attempt.parse().expect("the number of the attempt"),
-        }
-    }
-}
-
-fn starts(scene: &Scene) -> usize {
-    let log = scene.log();
-    log.iter().filter(|line| line.starts_with("start")).count()
-}
 
 #[test]
 fn five_kills_amid_two_hundred_messages_lose_nothing_and_explain_every_repeat() {
@@ -91,74 +50,9 @@ fn five_kills_amid_two_hundred_messages_lose_nothing_and_explain_every_repeat() 
     assert_eq!(scene.waiting(), Some(0));
     let recovered = |log: &&String| log.contains("they will run again");
     assert!(killed.iter().filter(recovered).count() >= 2, "{killed:?}");
-    assert_nothing_is_lost(&scene);
-    assert_order(&scene);
-}
-
-fn assert_nothing_is_lost(scene: &Scene) {
-    let lines: Vec<Line> = scene.log().iter().map(|line| Line::read(line)).collect();
-    let mut started = HashSet::new();
-    for line in lines.iter().filter(|line| line.word == "start") {
-        let once = started.insert((line.run, line.attempt));
-        assert!(once, "an attempt was made twice: {line:?}");
-    }
-    let ended: HashSet<(u64, u64)> = lines
-        .iter()
-        .filter(|line| line.word == "end")
-        .map(|line| (line.run, line.attempt))
-        .collect();
-
-    let runs = scene.runs();
-    assert_eq!(runs.len(), MESSAGES);
-    let mut attempts_on_record = HashSet::new();
-    for run in &runs {
-        let id = run["id"].as_u64().expect("a number");
-        let attempts = run["attempts"].as_u64().expect("a number");
-        assert_eq!(run["state"], "succeeded", "{run}");
-        assert!(ended.contains(&(id, attempts)), "{run}");
-        attempts_on_record.extend((1..=attempts).map(|attempt| (id, attempt)));
-        if attempts > 1 {
-            let detail = scene.run_detail(id);
-            let (last, repeated) = detail["attempt_records"]
-                .as_array()
-                .and_then(|records| records.split_last())
-                .expect("attempts");
-            assert_eq!(last["outcome"], "exit status 0", "{detail}");
-            for record in repeated {
-                let outcome = record["outcome"].as_str().expect("an outcome");
-                assert!(outcome.starts_with("interrupted"), "{detail}");
-            }
-        }
-    }
-    assert!(
-        attempts_on_record.len() > MESSAGES,
-        "no kill met a script: nothing was shown"
-    );
-    assert!(started.is_subset(&attempts_on_record));
-    let messages: HashSet<usize> = lines.iter().map(|line| line.message).collect();
-    assert_eq!(messages.len(), MESSAGES);
-}
-
-fn assert_order(scene: &Scene) {
-    let mut nodes: BTreeMap<String, Vec<Line>> = BTreeMap::new();
-    for line in scene.log() {
-        let line = Line::read(&line);
-        nodes.entry(line.node.clone()).or_default().push(line);
-    }
-    assert_eq!(nodes.len(), NODES);
-    for lines in nodes.values_mut() {
-        lines.sort_by_key(|line| line.at);
-        for pair in lines.windows(2) {
-            let [before, after] = pair else { continue };
-            let place = |line: &Line| (line.message, line.attempt);
-            assert!(place(before) <= place(after), "{before:?}, {after:?}");
-            // Between a start and its end there is nothing.
-            let same = (before.run, before.attempt) == (after.run, after.attempt);
-            assert_eq!(after.word == "end", same, "{before:?}, {after:?}");
-            assert_ne!(after.word, "overlap", "{before:?}, {after:?}");
-        }
-        assert_eq!(lines[0].word, "start");
-    }
+    let repeats = assert_nothing_is_lost(&scene, MESSAGES);
+    assert!(repeats > 0, "no kill met a script: nothing was shown");
+    assert_order(&scene, NODES);
 }
 
 /// Ends a process that a test has left running on purpose.
