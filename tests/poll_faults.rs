@@ -3,4 +3,5 @@
 
 mod kills;
 mod listing;
+mod secrets;
 mod stops;

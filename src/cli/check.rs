@@ -12,6 +12,7 @@ use crate::actions::script;
 use crate::config::merged::DEFAULT;
 use crate::config::{
     self, Amqp, Config, History, HistoryClient, Password, Problem, Problems, ScriptPlace,
+    shown_command,
 };
 use crate::report::{Exit, Failure};
 use crate::sources::amqp::password_file;
@@ -193,7 +194,7 @@ fn client_problem(config: &Config<History>) -> Option<Problem> {
 fn history_summary(history: &History) -> String {
     match &history.client {
         HistoryClient::Openstack(words) => {
-            format!("the event history by `{}`", words.join(" "))
+            format!("the event history by `{}`", shown_command(words))
         }
         HistoryClient::Native => "the event history by the client within".to_owned(),
     }

@@ -9,7 +9,9 @@
 //! not listened to for longer than [`OUTPUT_GRACE`].
 
 mod answer;
+mod secrets;
 
+use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -23,18 +25,17 @@ use tokio::time::{Instant, timeout};
 use super::{Client, ClientError};
 use crate::actions::process::Group;
 use crate::actions::script::OUTPUT_GRACE;
+use crate::config::shown_command;
 use crate::history::{Lease, Row};
 use crate::printable::printable;
 use answer::{Answer, told};
+use secrets::Secrets;
 
 /// So many bytes of an answer are taken, and no more: 100,000 rows are about 35 MB.
 const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
 
 /// So many bytes at the end of what is written on standard error are kept.
 const STDERR_TAIL: usize = 4 * 1024;
-
-/// Stands for a password in a call that is shown.
-const SECRET: &str = "[blanked]";
 
 const CHUNK: usize = 64 * 1024;
 
@@ -106,6 +107,8 @@ impl OpenstackClient {
         };
         let left = self.limit.saturating_sub(begun.elapsed());
         let ended = timeout(left, end(&mut group, heard)).await;
+        let secrets = Secrets::of(&self.arguments, env::vars_os());
+        blank_tail(&mut tail, &secrets);
         let what = match ended {
             Ok(Ok(status)) => {
                 return Ok(Answer {
@@ -113,6 +116,7 @@ impl OpenstackClient {
                     status,
                     stdout: output,
                     stderr: tail,
+                    secrets,
                 });
             }
             Ok(Err(error)) => format!("was ended: {error}"),
@@ -133,11 +137,8 @@ impl OpenstackClient {
         let program = self.program.to_string_lossy().into_owned();
         let mut words = vec![program];
         words.extend(self.arguments.iter().cloned());
-        blank_secrets(&mut words);
         words.extend(question.iter().map(|word| (*word).to_owned()));
-        // A NUL, which cannot be quoted, cannot be passed either: the start is refused.
-        let line = shlex::try_join(words.iter().map(String::as_str));
-        printable(line.unwrap_or_else(|_| words.join(" ")).as_bytes())
+        shown_command(&words)
     }
 
     /// Why the program did not start.
@@ -186,31 +187,6 @@ impl Client for OpenstackClient {
         }
         let question = ["esi", "lease", "show", uuid, "--format", "json"];
         self.ask(&question).await?.lease(uuid)
-    }
-}
-
-/// Blanks what `--os-password VALUE`, `--os-token=VALUE` or `OS_PASSWORD=VALUE` give away.
-fn blank_secrets(words: &mut [String]) {
-    let mut secret_next = false;
-    for word in words {
-        if std::mem::take(&mut secret_next) {
-            SECRET.clone_into(word);
-            continue;
-        }
-        let (name, value) = word
-            .split_once('=')
-            .map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
-        let upper = name.to_ascii_uppercase();
-        if !["PASS", "SECRET", "TOKEN"]
-            .iter()
-            .any(|it| upper.contains(it))
-        {
-            continue;
-        }
-        match value {
-            Some(_) => *word = format!("{name}={SECRET}"),
-            None => secret_next = name.starts_with('-'),
-        }
     }
 }
 
@@ -268,6 +244,14 @@ async fn collect_tail(mut stream: impl AsyncRead + Unpin, tail: &mut Vec<u8>) ->
         }
         tail.extend_from_slice(&chunk[..length]);
         tail.drain(..tail.len().saturating_sub(STDERR_TAIL));
+    }
+}
+
+/// Blanks secrets in the end of an output, which may begin within one.
+fn blank_tail(tail: &mut Vec<u8>, secrets: &Secrets) {
+    secrets.blank(tail);
+    if tail.len() == STDERR_TAIL {
+        tail.drain(..secrets.longest().min(STDERR_TAIL));
     }
 }
 

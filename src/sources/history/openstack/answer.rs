@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::secrets::Secrets;
 use crate::history::{Lease, Row};
 use crate::printable::printable;
 use crate::sources::history::ClientError;
@@ -30,8 +31,10 @@ pub(super) struct Answer {
     pub(super) call: String,
     pub(super) status: ExitStatus,
     pub(super) stdout: Vec<u8>,
-    /// The end of it.
+    /// The end of it, without secrets.
     pub(super) stderr: Vec<u8>,
+    /// What must not be shown of the rest.
+    pub(super) secrets: Secrets,
 }
 
 impl Answer {
@@ -61,7 +64,7 @@ impl Answer {
             // Its properties are somebody's own, and Python writes more than JSON allows: halves of
             // a character, NaN. That is this lease's fault, not the client's.
             Err(error) if self.is_whole_object() && !error.is_data() => {
-                let error = bounded(&error.to_string());
+                let error = self.bounded(&error.to_string());
                 let reason = format!("the lease {uuid} is no JSON that can be read: {error}");
                 return Err(ClientError::NotShown(printable(reason.as_bytes())));
             }
@@ -69,7 +72,7 @@ impl Answer {
         };
         let found = match lease.get("uuid") {
             Some(Value::String(found)) if found.eq_ignore_ascii_case(uuid) => return Ok(lease),
-            Some(found) => format!("its \"uuid\" is {}", bounded(&found.to_string())),
+            Some(found) => format!("its \"uuid\" is {}", self.bounded(&found.to_string())),
             None => "there is no \"uuid\" in it".into(),
         };
         Err(self.unexpected(LEASE, &found))
@@ -121,14 +124,35 @@ impl Answer {
             return self.unexpected(expected, "it is empty");
         }
         let place = offset(&self.stdout, error.line(), error.column());
-        let end = self.stdout.len().min(place + AROUND);
-        let around = &self.stdout[place.saturating_sub(AROUND)..end];
+        let around = self.around(place);
         let found = format!(
             "{}, near `{}`",
-            bounded(&error.to_string()),
+            self.bounded(&error.to_string()),
             printable(around.trim_ascii())
         );
         self.unexpected(expected, &found)
+    }
+
+    /// What stands around this place, without secrets, of which a part may be beyond it.
+    fn around(&self, place: usize) -> Vec<u8> {
+        let (begin, end) = (place.saturating_sub(AROUND), place + AROUND);
+        let longest = self.secrets.longest();
+        let from = begin.saturating_sub(longest);
+        let until = self.stdout.len().min(end + longest);
+        let mut wide = self.stdout[from..until].to_vec();
+        self.secrets.blank(&mut wide);
+        wide.truncate(end - from);
+        wide.split_off(begin - from)
+    }
+
+    /// The beginning of a text, on one line, without secrets.
+    fn bounded(&self, text: &str) -> String {
+        let text = self.secrets.without(text);
+        let end = text.char_indices().nth(LONGEST_REASON);
+        match end {
+            None => printable(text.as_bytes()),
+            Some((end, _)) => printable(&text.as_bytes()[..end]) + "…",
+        }
     }
 
     fn unexpected(&self, expected: &str, found: &str) -> ClientError {
@@ -146,15 +170,6 @@ pub(super) fn told(stderr: &[u8]) -> String {
     match stderr.trim_ascii() {
         [] => "it wrote nothing on standard error".into(),
         text => format!("it wrote on standard error: {}", printable(text)),
-    }
-}
-
-/// The beginning of a text, on one line.
-fn bounded(text: &str) -> String {
-    let end = text.char_indices().nth(LONGEST_REASON);
-    match end {
-        None => printable(text.as_bytes()),
-        Some((end, _)) => printable(&text.as_bytes()[..end]) + "…",
     }
 }
 

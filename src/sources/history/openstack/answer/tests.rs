@@ -44,6 +44,7 @@ fn said(status: i32, stdout: &str, stderr: &str) -> Answer {
         status: ExitStatus::from_raw(status),
         stdout: stdout.into(),
         stderr: stderr.into(),
+        secrets: Secrets::of(&[], []),
     }
 }
 
@@ -325,4 +326,25 @@ fn a_place_is_found_by_line_and_column() {
             "{line}:{column}"
         );
     }
+}
+
+#[test]
+fn no_excerpt_holds_a_secret_nor_a_part_of_one() {
+    let secret = "0123456789";
+    for before in 0..2 * AROUND {
+        let answer = Answer {
+            secrets: Secrets::of(&[format!("OS_TOKEN={secret}")], []),
+            ..said(0, &format!("x{}{secret}", " ".repeat(before)), "")
+        };
+        let why = failure(answer.rows());
+        let around = why.split('`').nth(3).unwrap();
+        assert!(around.starts_with('x'), "{why}");
+        assert!(!around.contains(|c: char| c.is_ascii_digit()), "{why}");
+    }
+    let answer = Answer {
+        secrets: Secrets::of(&[format!("OS_TOKEN={secret}")], []),
+        ..said(0, &format!("[{:?}]", "x".repeat(190) + secret), "")
+    };
+    let why = failure(answer.rows());
+    assert!(why.contains("xx*") && !why.contains("012"), "{why}");
 }
