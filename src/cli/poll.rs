@@ -57,7 +57,7 @@ struct Begin {
     #[arg(long, group = "start")]
     from_start: bool,
 
-    /// Begin there even if the history has been read before
+    /// Begin there even if the history has been read before; what is on record is not run again
     #[arg(long, requires = "start")]
     force: bool,
 }
