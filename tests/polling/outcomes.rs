@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{LEASE, NODE, rows};
+use super::{LEASE, NODE, recorded, rows};
 use crate::support::openstack::{At, Fault, lease_of};
 use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, wait_until};
@@ -180,7 +180,7 @@ fn each_cloud_has_its_status_also_while_a_poller_is_at_work() {
     poller.openstack.rows(&rows([7, 3]));
     poller.pass(&["--from-start"]);
     poller.openstack.fault(At::Events, Fault::Gate);
-    let mut other = poller.start(&["--cloud", "other", "--from-now"]);
+    let mut other = poller.start(&["--cloud", "other", "--from-start"]);
     let held = poller.openstack.wait_for_held(1);
     assert_eq!(held[0].argv[..2], ["--os-cloud", "other"]);
     assert_eq!(poller.cursor(), Some(7));
@@ -193,4 +193,6 @@ fn each_cloud_has_its_status_also_while_a_poller_is_at_work() {
         .map(|cloud| json!([cloud["cloud"], cloud["last_event_id"]]))
         .collect();
     assert_eq!(both, [json!(["openstack", 7]), json!(["other", 7])]);
+    // The same id is another event there.
+    assert_eq!(poller.log(), recorded(&[3, 7, 3, 7]));
 }
