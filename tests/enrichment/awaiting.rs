@@ -1,14 +1,11 @@
 //! A lease that cannot be shown: what needs it waits for it, and nothing else does.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use crate::support::history::{event, lease, node, outcomes, retry, show};
 use crate::support::openstack::{At, Fault};
 use crate::support::poller::Poller;
-use crate::support::scene::{FULFILL, PATIENCE, wait_until};
+use crate::support::scene::{FULFILL, wait_until};
 
 /// A rule that needs the lease; and one before it that needs only the row, if that is asked for.
 fn stage(with_row: bool) -> Poller {
@@ -26,19 +23,15 @@ fn stage(with_row: bool) -> Poller {
     poller
 }
 
-/// Polls until the only retry there is has been made: its time has come.
+/// Polls until the only retry there is has come and brought this about, with this exit code.
 fn pass_until(poller: &Poller, code: i32, is_so: impl Fn(&Poller) -> bool) {
-    let began = Instant::now();
-    loop {
+    wait_until("a retry", || {
         let output = poller.poll(&[]);
-        if is_so(poller) {
-            assert_eq!(output.status.code(), Some(code), "{output:?}");
-            return;
-        }
-        assert!(output.status.success(), "{output:?}");
-        assert!(began.elapsed() < PATIENCE);
-        thread::sleep(Duration::from_millis(20));
-    }
+        let is_so = is_so(poller);
+        let expected = if is_so { code } else { 0 };
+        assert_eq!(output.status.code(), Some(expected), "{output:?}");
+        is_so
+    });
 }
 
 fn attempts(poller: &Poller, run: usize) -> u64 {

@@ -53,8 +53,8 @@ fn fails(poller: &Poller, fault: Fault, reason: &str) {
 fn a_lease_that_hangs_holds_up_no_other_beyond_its_limit() {
     for fault in [Fault::Hang, Fault::HangDeaf] {
         let mut poller = stage();
-        poller.default("client_timeout = 3s");
-        fails(&poller, fault, "did not end within 3s, and was ended");
+        poller.default("client_timeout = 5s");
+        fails(&poller, fault, "did not end within 5s, and was ended");
     }
 }
 
@@ -77,4 +77,33 @@ fn a_client_that_fails_over_a_lease_fails_the_pass() {
     for (fault, reason) in cases {
         fails(&stage(), fault, reason);
     }
+}
+
+#[test]
+fn no_lease_is_to_blame_while_the_cloud_cannot_be_reached() {
+    let mut poller = stage();
+    poller.openstack.deny(&lease(2));
+    poller.pass(&["--from-start"]);
+    assert_eq!(poller.states(), ["succeeded", "retryable", "succeeded"]);
+    // One more refusal would be the last.
+    poller.default("lease_retries = 0");
+    let asked = poller.leases_asked();
+    for fault in [
+        Fault::captured("34-bad-password"),
+        Fault::captured("35-keystone-down"),
+    ] {
+        poller.openstack.fault(At::Events, fault);
+        retry(&poller, 2);
+        poller.ends(&[], 75);
+        assert_eq!(poller.states()[1], "retryable");
+    }
+    assert_eq!(poller.leases_asked(), asked);
+    let last = outcomes(&poller, 2).pop().expect("an attempt");
+    assert!(last.contains("Unable to establish connection"), "{last}");
+
+    poller.openstack.mend(At::Events);
+    show(&poller, 2, 2);
+    retry(&poller, 2);
+    poller.pass(&[]);
+    assert_eq!(poller.log()[2..], ["2|test|"]);
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::history::{accepted, history, lease, outcomes};
-use crate::support::openstack::{At, Call, Fault};
+use crate::support::openstack::{At, Fault};
 use crate::support::poller::Poller;
 use crate::support::repeats::{TIMED, assert_nothing_is_lost, assert_order, starts};
 use crate::support::scene::{FULFILL, Service, wait_until};
@@ -25,12 +25,11 @@ fn stage(last: i64) -> Poller {
 }
 
 /// Starts a poller, waits until so many of its questions are held, and kills it.
-fn killed_at_gate(poller: &Poller, at: At<'_>, held: usize) -> Vec<Call> {
+fn kill_at_gate(poller: &Poller, at: At<'_>, held: usize) {
     poller.openstack.fault(at, Fault::Gate);
     let service = poller.start(&[]);
-    let calls = poller.openstack.wait_for_held(held);
+    poller.openstack.wait_for_held(held);
     service.kill();
-    calls
 }
 
 /// What is accepted is what the cursor says: both are on disk, or neither.
@@ -43,7 +42,7 @@ fn assert_cursor_is_what_is_accepted(poller: &Poller) -> i64 {
 #[test]
 fn killed_while_the_list_is_asked_for() {
     let poller = stage(4);
-    killed_at_gate(&poller, At::Events, 1);
+    kill_at_gate(&poller, At::Events, 1);
     assert_eq!(assert_cursor_is_what_is_accepted(&poller), 1);
     // Whoever is still asking has nobody left to tell.
     poller.openstack.mend(At::Events);
@@ -72,7 +71,7 @@ fn killed_at_the_very_first_list() {
 #[test]
 fn killed_while_leases_are_asked_for() {
     let poller = stage(4);
-    killed_at_gate(&poller, At::Leases, 3);
+    kill_at_gate(&poller, At::Leases, 3);
     assert_eq!(assert_cursor_is_what_is_accepted(&poller), 1);
     poller.openstack.mend(At::Leases);
     poller.pass(&[]);
@@ -141,8 +140,8 @@ fn killed_after_the_accept_before_the_scripts_and_while_one_runs() {
     }
 }
 
-/// How a kill of the loop below comes about.
-fn kill_somewhere(service: Service, poller: &Poller, round: usize, whole_pass: Duration) -> String {
+/// Kills a poller at a moment that chance decides.
+fn kill_somewhere(service: Service, poller: &Poller, round: usize, whole_pass: Duration) {
     if round.is_multiple_of(3) {
         // While scripts run, or just after one has ended.
         let before = starts(poller);
@@ -151,7 +150,7 @@ fn kill_somewhere(service: Service, poller: &Poller, round: usize, whole_pass: D
     } else {
         thread::sleep(whole_pass.mul_f64(fastrand::f64() * 1.2));
     }
-    service.kill()
+    service.kill();
 }
 
 #[test]

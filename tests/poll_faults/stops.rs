@@ -100,7 +100,7 @@ fn a_stop_lets_a_script_finish_though_the_client_hangs() {
     );
     poller.rule("r", &format!("events = {FULFILL}\nscript = gated.sh"));
     history(&poller, [1], |id| id);
-    let service = poller.start(&["--from-start", "--every", "1s"]);
+    let mut service = poller.start(&["--from-start", "--every", "1s"]);
     poller.wait_for_log(1);
     poller.openstack.fault(At::Events, Fault::Hang);
     let call = poller.openstack.wait_for_held(1).remove(0);
@@ -109,7 +109,6 @@ fn a_stop_lets_a_script_finish_though_the_client_hangs() {
     wait_until("the end of the call", || !group_lives(call.pid));
     assert_eq!(poller.log(), ["start"]);
     fs::write(poller.path("gate"), "").expect("a gate");
-    let mut service = service;
     let (status, log) = service.wait();
     assert_eq!(status.code(), Some(0), "{log}");
     assert_eq!(poller.log(), ["start", "end"]);
