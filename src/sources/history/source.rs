@@ -115,12 +115,8 @@ impl<C: Client> HistorySource<C> {
                 former,
                 force,
             }) => self.begin(start, former.as_ref(), force).await?,
-            Some(Beginning::Cursor(window)) => {
-                let rows = self.ask_since(&window).await?;
-                self.settle_on(window);
-                rows
-            }
-            None => self.ask_since(&self.window).await?,
+            Some(Beginning::Cursor(window)) => self.ask_since(window).await?,
+            None => self.ask_since(self.window.clone()).await?,
         };
         Ok(rows.into())
     }
@@ -135,7 +131,7 @@ impl<C: Client> HistorySource<C> {
         let rows = self.ask(0).await?;
         let mut generation = former.map_or(1, Window::generation);
         if let Some(former) = former {
-            match former.judge_all(rows.clone()) {
+            match former.reconsider(rows.clone(), self.overlap) {
                 // Its ids begin again, and must not be taken for those that were.
                 Err(_) => generation += 1,
                 Ok(_) if force => {}
@@ -179,26 +175,29 @@ impl<C: Client> HistorySource<C> {
     }
 
     /// The rows that are new since `window`.
-    async fn ask_since(&self, window: &Window) -> Result<Vec<Row>, HistoryError> {
+    async fn ask_since(&mut self, window: Window) -> Result<Vec<Row>, HistoryError> {
         let rows = self.ask(window.floor()).await?;
-        let doubt = match window.judge(rows) {
-            Judgement::Goes(rows) => return Ok(rows),
-            Judgement::Doubtful => None,
-            Judgement::Other(id) => Some(id),
-        };
-        let judged = window.judge_all(self.ask(0).await?);
-        if judged.is_ok() {
-            tracing::warn!(
-                "events of {} that were seen before are not shown any more; going on behind id {}",
-                self.cloud,
-                doubt.unwrap_or(window.position())
-            );
+        if let Judgement::Goes(rows) = window.judge(rows) {
+            self.settle_on(window);
+            return Ok(rows);
         }
-        judged.map_err(|newest| HistoryError::Other {
-            cloud: self.cloud.clone(),
-            newest,
-            position: window.position(),
-        })
+        let rows = self.ask(0).await?;
+        let (window, rows) =
+            window
+                .reconsider(rows, self.overlap)
+                .map_err(|newest| HistoryError::Other {
+                    cloud: self.cloud.clone(),
+                    newest,
+                    position: window.position(),
+                })?;
+        tracing::warn!(
+            "events of {} that were seen before were not shown this time, but later ones are there: \
+             going on behind id {}",
+            self.cloud,
+            window.position()
+        );
+        self.settle_on(window);
+        Ok(rows)
     }
 
     async fn ask(&self, after: i64) -> Result<Vec<Row>, HistoryError> {
@@ -257,7 +256,7 @@ impl<C: Client> HistorySource<C> {
             failure,
         } = &mut self.phase
         else {
-            return Received::Drained;
+            unreachable!("a batch is handed on while a pass is read");
         };
         let of_batch: Vec<Row> = rows.drain(..records.len()).collect();
         *failure = failure.take().or(failed);

@@ -139,19 +139,23 @@ impl Window {
         Judgement::Goes(self.unseen(rows))
     }
 
-    /// Whether this is another history than the one that was read, given all its rows; if not, which
-    /// of them are new.
+    /// Looks again at a history that is not beyond doubt, given all its rows: the window to go on with,
+    /// and the rows that are new by it.
     ///
     /// # Errors
-    /// The largest id there is, if the history ends before the cursor.
-    pub fn judge_all(&self, rows: Vec<Row>) -> Result<Vec<Row>, i64> {
+    /// The largest id there is, if this is another history, or one that ends before the cursor.
+    pub fn reconsider(&self, rows: Vec<Row>, overlap: i64) -> Result<(Self, Vec<Row>), i64> {
         let newest = rows.iter().map(|row| row.id).max().unwrap_or(0);
         match self.judge(rows.clone()) {
-            Judgement::Goes(rows) => Ok(rows),
-            Judgement::Other(_) => Err(newest),
-            Judgement::Doubtful if newest < self.position => Err(newest),
-            // Others' rights may have changed, but ids go on beyond the cursor.
-            Judgement::Doubtful => Ok(self.unseen(rows)),
+            Judgement::Goes(rows) => Ok((self.clone(), rows)),
+            // What may be seen has changed, but ids go on. Events from before are nobody's news.
+            Judgement::Doubtful if newest >= self.position => {
+                let start = Start::Id(self.position);
+                let window = Self::begin(start, &rows, overlap, self.memory.generation);
+                let rows = window.unseen(rows);
+                Ok((window, rows))
+            }
+            Judgement::Doubtful | Judgement::Other(_) => Err(newest),
         }
     }
 

@@ -86,18 +86,21 @@ fn another_history_is_noticed() {
     let mut same_ids = rows([39, 40, 41]);
     same_ids[1].event_time = "another".into();
     assert_eq!(window.judge(same_ids.clone()), Judgement::Other(40));
-    assert_eq!(window.judge_all(same_ids), Err(41));
+    assert_eq!(window.reconsider(same_ids, 200), Err(41));
     // Nothing that was seen is there: all rows tell.
     let mut long = window.clone();
     long.advance(&rows(1000..=1010), 200);
     assert_eq!(long.judge(Vec::new()), Judgement::Doubtful);
-    assert_eq!(long.judge_all(Vec::new()), Err(0));
-    assert_eq!(long.judge_all(rows([1, 2])), Err(2));
-    let goes_on = long.judge_all(rows([5, 1009, 1011]));
-    assert_eq!(goes_on.map(|rows| ids(&rows)), Ok(vec![1011]));
-    // Rights have changed, and ids go on.
-    let others = long.judge_all(rows([5, 1020]));
-    assert_eq!(others.map(|rows| ids(&rows)), Ok(vec![1020]));
+    assert_eq!(long.reconsider(Vec::new(), 200), Err(0));
+    assert_eq!(long.reconsider(rows([1, 2]), 200), Err(2));
+    let (same, new) = long.reconsider(rows([5, 1009, 1011]), 200).unwrap();
+    assert_eq!((same, ids(&new)), (long.clone(), vec![1011]));
+    // What may be seen has changed, and ids go on: what is from before is not new, and is known from
+    // then on.
+    let visible = rows([5, 990, 1020]);
+    let (changed, new) = long.reconsider(visible.clone(), 200).unwrap();
+    assert_eq!((changed.position(), ids(&new)), (1010, vec![1020]));
+    assert_eq!(new_ids(&changed, visible), [1020]);
     // One that has seen nothing cannot tell.
     let empty = Window::begin(Start::Now, &[], 200, 1);
     assert_eq!(empty.judge(Vec::new()), Judgement::Goes(Vec::new()));
