@@ -264,7 +264,8 @@ fn another_state_folder_needs_no_configuration_to_look_at() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(
         text(&output.stdout),
-        "1 run is due again; a service performs it within two seconds\n"
+        "1 run is due again; a service that stays performs it within two seconds, else the next \
+         `poll`\n"
     );
     assert_eq!(scene.states(), ["due"]);
 }

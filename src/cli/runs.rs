@@ -77,12 +77,14 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
         Command::Retry { ids } => {
             let count = ids.len();
             ask(journal.retry(ids))?;
-            print_line(&match count {
-                1 => "1 run is due again; a service performs it within two seconds".to_owned(),
-                _ => format!(
-                    "{count} runs are due again; a service performs them within two seconds"
-                ),
-            })
+            let (due, them) = match count {
+                1 => ("1 run is".to_owned(), "it"),
+                _ => (format!("{count} runs are"), "them"),
+            };
+            print_line(&format!(
+                "{due} due again; a service that stays performs {them} within two seconds, else \
+                 the next `poll`"
+            ))
         }
     }
 }

@@ -90,8 +90,10 @@ pub(super) fn elsewhere() -> String {
 pub(super) fn none_yet(path: &Path) -> JournalError {
     JournalError::Unusable {
         message: format!("there is no journal {} yet", path.display()),
-        remedy: "see that `state_dir` is that of the service: its first `listen` makes the journal"
-            .to_owned(),
+        remedy:
+            "see that `state_dir` is that of the service: its first `listen` or `poll` makes the \
+                 journal"
+                .to_owned(),
     }
 }
 
