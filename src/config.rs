@@ -26,7 +26,7 @@ mod transport_url;
 use std::path::Path;
 use std::time::Duration;
 
-pub use command::{is_secret, secrets_among, shown_command};
+pub use command::{is_secret_variable, secrets_among, shown_command};
 pub use problem::{Problem, Problems};
 pub use settings::{
     Amqp, Config, DeclareQueues, Endpoint, History, HistoryClient, Password, Reading, ScriptPlace,

@@ -1,5 +1,7 @@
 //! A program with its arguments, split as a shell would and run by none.
 
+use std::ffi::OsStr;
+
 use super::options::Options;
 use super::problem::Problem;
 use super::text::Position;
@@ -61,12 +63,18 @@ pub fn secrets_among(words: &[String]) -> impl Iterator<Item = &str> {
 }
 
 /// Whether an option or a variable of this name holds what nobody may read.
-#[must_use]
-pub fn is_secret(name: &str) -> bool {
+fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     ["PASS", "SECRET", "TOKEN"]
         .iter()
         .any(|it| name.contains(it))
+}
+
+/// Whether a variable of the environment holds a password or a token for `OpenStack`.
+#[must_use]
+pub fn is_secret_variable(name: &OsStr) -> bool {
+    name.to_str()
+        .is_some_and(|name| name.starts_with("OS_") && is_secret(name))
 }
 
 fn blanked(words: &[String]) -> Vec<String> {

@@ -193,3 +193,19 @@ fn what_the_cloud_says_steers_no_terminal() {
     }
     assert!(poller.runs().len() > 4, "nothing was shown");
 }
+
+#[test]
+fn a_script_hears_whose_cloud_it_is_and_no_password() {
+    let mut poller = Poller::new();
+    poller.script(
+        "env.sh",
+        r#"env; echo "$OS_USERNAME at $OS_AUTH_URL" >>"$LOG""#,
+    );
+    poller.rule("r", &format!("events = {FULFILL}\nscript = env.sh"));
+    history(&poller, [1], |id| id);
+    let output = poll(&poller, &["--from-start"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(poller.log(), ["alice at https://keystone.example/v3"]);
+    assert_output_silent("a pass", &output);
+    assert_nothing_is_told(&poller);
+}

@@ -1,5 +1,6 @@
 //! What a script is called with, and why it cannot be called.
 
+use std::env;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use tokio::process::Command;
 use super::locate;
 use crate::actions::Order;
 use crate::actions::process::{Group, JOURNAL_VARIABLE, RUN_VARIABLE};
+use crate::config::is_secret_variable;
 use crate::printable::printable;
 
 /// A program with all it is given.
@@ -64,6 +66,10 @@ impl<'a> Call<'a> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        // A script that prints its environment would put them into the log and the journal.
+        for (name, _) in env::vars_os().filter(|(name, _)| is_secret_variable(name)) {
+            command.env_remove(name);
+        }
         let started = Group::start(&mut command).await;
         started.map_err(|error| self.refusal(&error, folder))
     }

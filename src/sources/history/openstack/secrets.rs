@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use memchr::memmem;
 
-use crate::config::{is_secret, secrets_among};
+use crate::config::{is_secret_variable, secrets_among};
 
 /// Passwords and tokens, in every form in which they may turn up.
 pub(super) struct Secrets {
@@ -20,10 +20,10 @@ impl Secrets {
         words: &[String],
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
-        let of_variables = environment.into_iter().filter_map(|(name, value)| {
-            let name = name.to_str()?;
-            (name.starts_with("OS_") && is_secret(name)).then(|| value.into_vec())
-        });
+        let of_variables = environment
+            .into_iter()
+            .filter(|(name, _)| is_secret_variable(name))
+            .map(|(_, value)| value.into_vec());
         let of_words = secrets_among(words).map(|value| value.as_bytes().to_vec());
         let mut forms = Vec::new();
         for secret in of_words.chain(of_variables) {
