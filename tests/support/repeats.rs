@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde_json::Value;
+
 use super::stage::Stage;
 
 /// A script that tells of its beginning and its end; its arguments are the node and the number of the
@@ -90,6 +92,20 @@ pub(crate) fn assert_nothing_is_lost(stage: &Stage, events: usize) -> usize {
     let told: HashSet<usize> = lines.iter().map(|line| line.event).collect();
     assert_eq!(told.len(), events);
     attempts_on_record.len() - events
+}
+
+/// Each of these events has one run, and no other has any.
+pub(crate) fn assert_these_ran(stage: &Stage, ids: &HashSet<String>) {
+    let runs = stage.runs();
+    let id = |run: &Value| run["event_id"].as_str().expect("text").to_owned();
+    let ran: HashSet<String> = runs.iter().map(id).collect();
+    let lost: Vec<&String> = ids.difference(&ran).collect();
+    let strange: Vec<&String> = ran.difference(ids).collect();
+    assert!(
+        lost.is_empty() && strange.is_empty(),
+        "lost {lost:?}, strange {strange:?}"
+    );
+    assert_eq!(runs.len(), ids.len());
 }
 
 /// On each of so many nodes, events came in order, and nothing was started beside anything else.

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -177,9 +178,16 @@ impl Stage {
 /// Appends its arguments to the log, each followed by `|`.
 const RECORD: &str = r#"line=$(printf '%s|' "$@"; printf .); printf '%s\n' "${line%.}" >>"$LOG""#;
 
-/// The program under test.
+/// The program under test: cargo names it to tests, and `scripts/soak` to the trials.
 pub(crate) fn program() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_esi-event-actions"))
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let of_tests = option_env!("CARGO_BIN_EXE_esi-event-actions").map(PathBuf::from);
+        of_tests.unwrap_or_else(|| {
+            let named = std::env::var_os("ESI_EVENT_ACTIONS_PROGRAM");
+            named.expect("started with scripts/soak").into()
+        })
+    })
 }
 
 /// Waits until something is so.
