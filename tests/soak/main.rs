@@ -7,6 +7,7 @@ use finding::{Finding, table};
 
 mod finding;
 mod kills;
+mod load;
 #[path = "../support/mod.rs"]
 #[expect(
     dead_code,
@@ -28,11 +29,18 @@ struct Part {
 }
 
 /// All parts, in the order in which they are tried.
-const PARTS: [Part; 1] = [Part {
-    name: "kills",
-    count: 1_000,
-    attempt: kills::attempt,
-}];
+const PARTS: [Part; 2] = [
+    Part {
+        name: "kills",
+        count: 1_000,
+        attempt: kills::attempt,
+    },
+    Part {
+        name: "load",
+        count: 100_000,
+        attempt: load::attempt,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
