@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actions::script::ScriptAction;
 use crate::config::{Amqp, Config, History};
+use crate::crash::{self, Point};
 use crate::dispatch::{Dispatch, DispatchError, Tally, Until};
 use crate::history::Row;
 use crate::intake::{Intake, IntakeError, wants_lease};
@@ -312,6 +313,7 @@ async fn prune(journal: &SqliteJournal, retention: Retention) -> Result<(), Jour
         match journal.prune(retention, Timestamp::now()).await {
             Ok(0) => tokio::time::sleep(PRUNE_EVERY).await,
             Ok(gone) => {
+                crash::point(Point::Pruned);
                 tracing::debug!(gone, "pruned");
                 tokio::time::sleep(PRUNE_PAUSE).await;
             }

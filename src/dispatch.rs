@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actions::{Action, Order, Performed};
 use crate::clock::Clock;
+use crate::crash::{self, Point};
 use crate::journal::{AttemptEnd, Blame, ClaimedRun, Journal, JournalError, insist};
 use crate::retry::step_after;
 use crate::rules::RuleSet;
@@ -168,6 +169,9 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         let Some(claimed) = unless_temporary(self.journal.claim(places, now).await)? else {
             return Ok(None);
         };
+        if !claimed.runs.is_empty() {
+            crash::point(Point::RunClaimed);
+        }
         for run in claimed.runs {
             attempts.spawn(self.clone().attempt(run, stop.clone()));
         }
@@ -202,6 +206,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                 (performed, step, retry_in, blame)
             }
         };
+        crash::point(Point::ProcessEnded);
         tell(&run, &performed, step, retry_in);
         let end = AttemptEnd {
             run: run.id,
@@ -217,6 +222,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         };
         // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
         insist(&stop.work, || self.journal.record(end.clone())).await?;
+        crash::point(Point::OutcomeWritten);
         Ok(step)
     }
 
@@ -234,6 +240,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                     "failed to record which process performs it: {error}"
                 );
             }
+            crash::point(Point::ProcessRecorded);
         };
         tokio::join!(self.action.perform(order, started, stop), noting).0
     }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::crash::{self, Point};
 use crate::journal::{Accepted, Entry, Journal, JournalError, insist};
 use crate::rules::RuleSet;
 use crate::sources::{Received, Source};
@@ -68,6 +69,7 @@ impl<S: Source, J: Journal> Intake<S, J> {
                 Received::Read(deliveries, progress) => (deliveries, Some(progress)),
                 Received::Drained => return Ok(()),
             };
+            crash::point(Point::DeliveryReceived);
             let mut entries = Vec::with_capacity(deliveries.len());
             let mut receipts = Vec::with_capacity(deliveries.len());
             for delivery in deliveries {
@@ -81,14 +83,17 @@ impl<S: Source, J: Journal> Intake<S, J> {
                 receipts.push(delivery.receipt);
             }
             entries.extend(progress.map(Entry::Progress));
+            crash::point(Point::DeliveryDecoded);
             if !entries.is_empty() {
                 let entries: Arc<[Entry]> = entries.into();
                 let question = || self.journal.accept(Arc::clone(&entries), Timestamp::now());
                 let accepted = insist(stop, question).await?;
+                crash::point(Point::Accepted);
                 entries.iter().zip(&accepted).for_each(tell);
                 self.work.notify_one();
             }
             self.source.settle(receipts).await;
+            crash::point(Point::Settled);
         }
     }
 }

@@ -38,3 +38,6 @@ pub mod printable;
 pub mod retry;
 pub mod rules;
 pub mod run;
+
+// Nothing, but for tests: where the program has itself killed.
+pub mod crash;

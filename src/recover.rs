@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::process::{Ending, Leftover, end_leftovers};
+use crate::crash::{self, Point};
 use crate::journal::{AttemptEnd, Blame, Journal, JournalError, OpenAttempt, insist};
 use crate::run::{Outcome, Step};
 
@@ -49,6 +50,7 @@ pub async fn recover<J: Journal>(
     let leftovers = end_leftovers(journal.name(), &open, GRACE)
         .await
         .map_err(RecoverError::Leftovers)?;
+    crash::point(Point::LeftoversEnded);
     for Leftover {
         run,
         pid,
@@ -76,6 +78,7 @@ pub async fn recover<J: Journal>(
         if !leftovers.iter().any(alive) {
             let end = interrupted(&attempt, Timestamp::now());
             insist(stop, || journal.record(end.clone())).await?;
+            crash::point(Point::InterruptionRecorded);
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ mod captured;
 mod commands;
 mod configparser;
 mod crash;
+mod crash_points;
 mod dispatching;
 mod enrichment;
 mod golden;

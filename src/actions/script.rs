@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::Output;
 use super::process::{Group, identify};
 use super::{Action, Order, Performed};
+use crate::crash::{self, Point};
 use crate::journal::ProcessIdentity;
 use crate::run::Outcome;
 use call::Call;
@@ -69,6 +70,7 @@ impl ScriptAction {
     ) -> Result<Outcome, String> {
         let call = Call::new(&self.folder, &self.journal_name, order)?;
         let mut group = call.start(&self.folder).await?;
+        crash::point(Point::ProcessStarted);
         match identify(group.id()) {
             // Nobody waits for it if dispatch has given this attempt up.
             Ok(identity) => drop(started.send(identity)),

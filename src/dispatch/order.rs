@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Dispatch;
 use crate::actions::{Action, Order};
+use crate::crash::{self, Point};
 use crate::event::Event;
 use crate::journal::{Blame, ClaimedRun, Journal, insist};
 use crate::retry::{RetryPolicy, step_after};
@@ -82,6 +83,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     ) -> Result<Event, NoOrder> {
         let completed = self.leases.complete(event, run.attempt == 1).await;
         let event = completed.map_err(|none| self.without_lease(run, none))?;
+        crash::point(Point::LateLeaseShown);
         match rule.verdict(&event) {
             Verdict::Run { .. } => {}
             Verdict::Refused(mismatch) => {
@@ -108,6 +110,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                 outcome: Outcome::Interrupted(error.to_string()),
                 ..NoOrder::interrupted()
             })?;
+        crash::point(Point::LeaseCompleted);
         Ok(event)
     }
 

@@ -94,10 +94,14 @@ fn of_poll(count: u64) -> String {
         tell(last);
         let service = poller.start(&["--every", "1h"]);
         thread::sleep(life());
-        service.kill();
+        let log = service.kill();
         let cursor = poller.cursor().expect("a cursor");
         let runs = poller.runs().len();
-        assert_eq!(cursor, number(runs), "the cursor and the runs differ");
+        assert_eq!(
+            cursor,
+            number(runs),
+            "the cursor and the runs differ: {log}"
+        );
     }
     poller.pass(&[]);
     assert_eq!(poller.cursor(), Some(number(last)));

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::rows::Millis;
 use super::steps::give_turn;
+use crate::crash::{self, Point};
 use crate::journal::{
     Acceptance, Accepted, Entry, Progress, ProgressStep, QuarantineId, RunId, Undecided,
 };
@@ -23,7 +24,9 @@ pub(super) fn accept(
         }
         Entry::Progress(progress) => note(connection, progress, now).map(|()| Accepted::Noted),
     };
-    entries.iter().map(accept).collect()
+    let accepted = entries.iter().map(accept).collect::<Result<_, _>>()?;
+    crash::point(Point::AcceptedUncommitted);
+    Ok(accepted)
 }
 
 /// Notes how far a source has been read, or that it could not be.
@@ -51,6 +54,7 @@ fn note(connection: &Connection, progress: &Progress, now: Timestamp) -> Result<
             )?
             .execute(params![source, now, why])?,
     };
+    crash::point(Point::CursorMoved);
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, geteuid, test_kill_process};
 
 use super::{Access, fault};
+use crate::crash::{self, Point};
 use crate::journal::JournalError;
 
 /// The database's file within the state folder.
@@ -60,6 +61,7 @@ pub(super) fn prepare(folder: &Path, access: Access) -> Result<Place, JournalErr
     if access != Access::Beside {
         let made = make(&database, folder);
         made.map_err(|error| failed("make the database", &database, error))?;
+        crash::point(Point::JournalMade);
     }
     close_to_others(&database)?;
     Ok(Place { database, lock })

@@ -7,6 +7,7 @@ use super::fault::Fault;
 use super::reads::tally;
 use super::rows::millis;
 use super::steps::sql_limit;
+use crate::crash::{self, Point};
 use crate::journal::Retention;
 
 /// The most rows of `events` and `quarantine` that one step deletes.
@@ -32,6 +33,7 @@ pub(super) fn prune(
     for (table, name) in [(EVENTS, "finished events"), (QUARANTINE, "quarantined")] {
         let mut delete = connection.prepare_cached(table)?;
         gone += delete.execute((oldest, sql_limit(STEP - gone)))?;
+        crash::point(Point::PruneHalfWay);
         let excess = tally(connection, name)?.saturating_sub(retention.number);
         let excess = usize::try_from(excess)
             .unwrap_or(usize::MAX)

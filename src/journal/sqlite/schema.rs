@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::Access;
 use super::fault::{self, Fault};
+use crate::crash::{self, Point};
 use crate::journal::JournalError;
 
 /// Marks a database as a journal: `ESIJ`.
@@ -48,10 +49,13 @@ fn connect(path: &Path, access: Access) -> Result<Connection, Fault> {
     configure(&connection, path)?;
     for (from, sql) in MIGRATIONS.iter().enumerate().skip(found) {
         // Nobody else migrates meanwhile: the service's lock is held.
+        connection.execute_batch(&format!("BEGIN IMMEDIATE;\n{sql}"))?;
+        crash::point(Point::MigrationHalfWay);
         connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE;\n{sql}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {};\nCOMMIT;",
+            "PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {};\nCOMMIT;",
             from + 1
         ))?;
+        crash::point(Point::Migrated);
     }
     Ok(connection)
 }

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::accept::reopen_event;
 use super::fault::Fault;
 use super::rows::{Millis, millis, outcome_columns, time};
+use crate::crash::{self, Point};
 use crate::journal::{AttemptEnd, Blame, Claimed, ClaimedRun, OpenAttempt, ProcessIdentity, RunId};
 use crate::run::{State, Step};
 
@@ -252,6 +253,7 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
             .execute(params![event, ended_at])?;
     }
     give_turn(connection, &key)?;
+    crash::point(Point::OutcomeUncommitted);
     Ok(())
 }
 

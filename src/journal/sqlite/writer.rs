@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fault::{self, Fault};
+use crate::crash::{self, Point};
 use crate::journal::JournalError;
 
 /// The most requests that share one commit, so that no answer waits for ever longer transactions.
@@ -179,7 +180,13 @@ fn in_one_transaction(
     batch: &mut [Request],
 ) -> Result<(), Arc<rusqlite::Error>> {
     execute(connection, "BEGIN IMMEDIATE")?;
-    let done = perform_each(connection, batch).and_then(|()| execute(connection, "COMMIT"));
+    let done = perform_each(connection, batch).and_then(|()| {
+        crash::point(Point::Committing);
+        execute(connection, "COMMIT")
+    });
+    if done.is_ok() {
+        crash::point(Point::Committed);
+    }
     // Some errors end the transaction by themselves, others leave it open.
     if done.is_err()
         && !connection.is_autocommit()

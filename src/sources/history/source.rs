@@ -12,6 +12,7 @@ use super::leases::Reach;
 use super::window::{Judgement, Start, Window};
 use super::{Beginning, Client, ClientError, Condition, HistoryError, Leases, source_name};
 use crate::config::History;
+use crate::crash::{self, Point};
 use crate::history::{Record, Row};
 use crate::journal::{Progress, ProgressStep};
 use crate::retry::RetryPolicy;
@@ -220,7 +221,10 @@ impl<C: Client> HistorySource<C> {
             let mut failure = None;
             if let Some(uuid) = row.lease().filter(|_| (self.wants)(row)) {
                 match self.leases.show(uuid, false).await {
-                    Ok(shown) => lease = Some(shown),
+                    Ok(shown) => {
+                        crash::point(Point::LeaseShown);
+                        lease = Some(shown);
+                    }
                     Err(error) => {
                         tracing::warn!(event = row.id, lease = uuid, "no lease is shown: {error}");
                         if let ClientError::Failed(why) = error {
@@ -346,6 +350,7 @@ impl<C: Client> Source for HistorySource<C> {
                     self.reach.send_replace(Reach::Unknown);
                     match self.read().await {
                         Ok(rows) => {
+                            crash::point(Point::ListAnswered);
                             self.reach.send_replace(Reach::Reached);
                             self.phase = Phase::Reading {
                                 began,
