@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::options::SECRET_OPTIONS;
 use super::problem::{Problem, nearest};
 use super::raw::RawOption;
 use super::text::{Position, Value};
@@ -17,20 +18,28 @@ const LEVELS: usize = 10;
 const MAX_BYTES: usize = 1 << 20;
 /// The same for time, when what they refer to is empty.
 const MAX_REFERENCES: usize = 10_000;
-/// Options whose text is never quoted.
-const SECRETS: [&str; 2] = ["password", "transport_url"];
-
 /// The options that a value can refer to, by name: those of a section and the inherited ones.
 pub(super) type Scope<'a> = BTreeMap<&'a str, &'a RawOption>;
+
+/// An option's value with all that it refers to.
+#[derive(Debug)]
+pub(super) struct Interpolated {
+    pub(super) value: Value,
+    /// The reference by which it took in a secret, if it did: directly or by what it refers to.
+    pub(super) secret: Option<Position>,
+}
 
 /// The option's value as it is meant in this scope. Names that it refers to are added to `used`.
 pub(super) fn interpolate<'a>(
     option: &'a RawOption,
     scope: &'a Scope<'a>,
     used: &mut BTreeSet<&'a str>,
-) -> Result<Value, Problem> {
+) -> Result<Interpolated, Problem> {
     if !option.value.as_str().contains('%') {
-        return Ok(option.value.clone());
+        return Ok(Interpolated {
+            value: option.value.clone(),
+            secret: None,
+        });
     }
     let mut expansion = Expansion {
         scope,
@@ -39,9 +48,13 @@ pub(super) fn interpolate<'a>(
         references: 0,
         asked_for: option,
         whole: Value::empty(option.value.position_at(0)),
+        secret: None,
     };
     expansion.expand(option)?;
-    Ok(expansion.whole)
+    Ok(Interpolated {
+        value: expansion.whole,
+        secret: expansion.secret,
+    })
 }
 
 struct Expansion<'a, 'u> {
@@ -53,6 +66,7 @@ struct Expansion<'a, 'u> {
     references: usize,
     asked_for: &'a RawOption,
     whole: Value,
+    secret: Option<Position>,
 }
 
 impl<'a> Expansion<'a, '_> {
@@ -100,6 +114,9 @@ impl<'a> Expansion<'a, '_> {
         if let Some(start) = self.chain.iter().position(|(option, _)| *option == name) {
             return Err(circle(&self.chain[start..]));
         }
+        if SECRET_OPTIONS.contains(&name) {
+            self.secret.get_or_insert(self.chain[0].1);
+        }
         self.references += 1;
         self.expand(to)?;
         self.chain.pop();
@@ -108,7 +125,7 @@ impl<'a> Expansion<'a, '_> {
 
     fn unknown(&self, from: &RawOption, name: &str) -> Problem {
         let option = &from.name;
-        if SECRETS.contains(&&**option) {
+        if SECRET_OPTIONS.contains(&&**option) {
             return Problem::error(
                 format!("`{option}` refers by `%(…)s` to an option that does not exist"),
                 "write `%%(` if the text itself is meant, or define that option in [DEFAULT]",

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-use super::interpolation::{Scope, interpolate};
+use super::interpolation::{Interpolated, Scope, interpolate};
 use super::problem::{Problem, Problems};
 use super::raw::{self, RawOption};
 use super::text::{Position, Value};
@@ -46,6 +46,8 @@ pub struct MergedOption {
     pub comment: Option<Position>,
     /// Whether an option of this section (for one of `[DEFAULT]`: of any section) refers to it.
     pub used_as_variable: bool,
+    /// Of the reference by which `password` or `transport_url` became a part of the value.
+    pub secret: Option<Position>,
     /// Why its references could not be resolved.
     ///
     /// Reported already, but for this case: an option of `[DEFAULT]` may refer to options that only
@@ -203,11 +205,11 @@ fn resolve(name: &str, position: Position, inherited: &Scope<'_>, own: &Scope<'_
 fn merged_option(
     option: &RawOption,
     inherited: bool,
-    resolved: Result<Value, Problem>,
+    resolved: Result<Interpolated, Problem>,
 ) -> MergedOption {
-    let (value, unresolved) = match resolved {
-        Ok(value) => (value, None),
-        Err(problem) => (option.value.clone(), Some(problem)),
+    let (value, secret, unresolved) = match resolved {
+        Ok(Interpolated { value, secret }) => (value, secret, None),
+        Err(problem) => (option.value.clone(), None, Some(problem)),
     };
     MergedOption {
         value,
@@ -215,6 +217,7 @@ fn merged_option(
         position: option.position,
         comment: option.comment,
         used_as_variable: false,
+        secret,
         unresolved,
     }
 }

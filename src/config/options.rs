@@ -55,8 +55,8 @@ const RULE_OPTIONS: [&str; 10] = [
     "timeout",
 ];
 
-/// Options whose value no problem may show.
-const SECRET_OPTIONS: [&str; 2] = ["password", "transport_url"];
+/// Options whose value nothing may show: no problem, no log, no argument.
+pub(super) const SECRET_OPTIONS: [&str; 2] = ["password", "transport_url"];
 
 /// How lengths of time are written.
 pub(super) const DURATIONS: &str = "write it like `500ms`, `30s`, `10m`, `2h` or `7d`, up to a \
@@ -117,11 +117,23 @@ impl<'a> Options<'a> {
     }
 
     /// The option, if it is there and says something. A placeholder that is still to be filled in
-    /// says nothing.
+    /// says nothing, and neither does what took in a secret and is none itself.
     pub(super) fn get(&mut self, name: &str) -> Option<&'a MergedOption> {
         let option = self.section.options.get(name)?;
         if let Some(unresolved) = &option.unresolved {
             self.problems.push(unresolved.clone());
+            return None;
+        }
+        if let Some(reference) = option.secret
+            && !SECRET_OPTIONS.contains(&name)
+        {
+            // What such an option says is shown: in problems, in the log, in the list of processes.
+            let problem = Problem::error(
+                format!("`{name}` takes in `password` or `transport_url`, which would show it"),
+                "remove that reference; what needs the password, like a script, can read it from a \
+                 file of its own",
+            );
+            self.report(problem, option, reference);
             return None;
         }
         let text = option.value.as_str().trim();

@@ -15,7 +15,8 @@ pub enum Severity {
 
 /// One thing wrong (or worth saying) in a configuration file.
 ///
-/// Neither message nor hint ever holds the value of `password` or a part of `transport_url`.
+/// Neither message nor hint ever holds the value of `password` or a part of `transport_url`, wherever
+/// references may have taken it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// How bad it is.

@@ -5,6 +5,10 @@ use crate::config::raw;
 
 /// Interpolates `option` of the only section of `text`.
 fn interpolated(text: &str, option: &str) -> Result<Value, Problem> {
+    whole(text, option).map(|interpolated| interpolated.value)
+}
+
+fn whole(text: &str, option: &str) -> Result<Interpolated, Problem> {
     let (sections, problems) = raw::read(text);
     assert!(problems.is_empty(), "{text:?}: {problems:?}");
     let options = &sections.first().expect("one section").options;
@@ -30,6 +34,23 @@ fn what_values_mean() {
     for (options, expected) in cases {
         let value = interpolated(&format!("[a]\n{options}\n"), "k").expect(options);
         assert_eq!(value.as_str(), expected, "{options:?}");
+    }
+}
+
+#[test]
+fn what_took_in_a_secret_says_by_which_reference() {
+    let cases = [
+        ("k = %(user)s\nuser = %%(password)s", None),
+        ("k = a %(password)s", Some("2:7")),
+        ("k = %(user)s%(PassWord)s\nuser = x", Some("2:13")),
+        ("k = x%(own)s\nown = %(transport_url)s", Some("2:6")),
+        ("k = %(own)s%(password)s\nown = %(password)s", Some("2:5")),
+    ];
+    for (options, place) in cases {
+        let text = format!("[a]\n{options}\npassword = hidden\ntransport_url = rabbit://x\n");
+        let found = whole(&text, "k").expect(options).secret;
+        let found = found.map(|position| position.to_string());
+        assert_eq!(found.as_deref(), place, "{options:?}");
     }
 }
 
