@@ -7,6 +7,7 @@ mod explain;
 mod inputs;
 mod listen;
 mod output;
+mod permissions;
 mod poll;
 mod quarantine;
 mod runs;

@@ -19,6 +19,7 @@ mod options;
 pub mod problem;
 mod raw;
 mod rule;
+mod secret_place;
 mod settings;
 pub mod text;
 mod transport_url;
@@ -30,7 +31,7 @@ pub use command::{is_secret_variable, secrets_among, shown_command};
 pub use problem::{Problem, Problems};
 pub use settings::{
     Amqp, Config, DeclareQueues, Endpoint, History, HistoryClient, Password, Reading, ScriptPlace,
-    Tls,
+    SecretPlace, Tls,
 };
 
 use crate::journal::Retention;
@@ -119,6 +120,7 @@ fn read_with<F>(
     Reading {
         config,
         scripts,
+        secret: secret_place::secret_place(&merged.defaults),
         problems,
     }
 }

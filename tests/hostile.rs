@@ -1,7 +1,8 @@
 //! What tenants and strangers can put on the bus: it reaches a script as it is or not at all, and
-//! stops nothing.
+//! stops nothing. And what other users of the machine could do.
 
 mod bodies;
+mod others;
 mod quarantine;
 mod secrets;
 mod terminal;

@@ -1,18 +1,19 @@
 //! `check`: every problem of the configuration, with its place and how to mend it.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
 use super::Places;
 use super::inputs::Reader;
 use super::output::print_line;
+use super::permissions::Survey;
 use crate::actions::script;
 use crate::config::merged::DEFAULT;
 use crate::config::{
-    self, Amqp, Config, History, HistoryClient, Password, Problem, Problems, ScriptPlace,
-    shown_command,
+    self, Amqp, Config, Endpoint, History, HistoryClient, Password, Problem, Problems, Reading,
+    ScriptPlace, shown_command,
 };
 use crate::report::{Exit, Failure};
 use crate::sources::amqp::password_file;
@@ -37,10 +38,17 @@ enum Feed {
 
 pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     match args.feed {
-        Feed::Bus => check(places, config::read_for_bus, bus_problems, bus_summary),
+        Feed::Bus => check(
+            places,
+            config::read_for_bus,
+            survey_bus,
+            bus_problems,
+            bus_summary,
+        ),
         Feed::History => check(
             places,
             config::read_for_history,
+            survey_history,
             history_problems,
             history_summary,
         ),
@@ -50,15 +58,14 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
 fn check<F>(
     places: &Places,
     reader: Reader<F>,
+    survey_feed: fn(&Config<F>, &mut Survey),
     feed_problems: fn(&Config<F>) -> Problems,
     summary: fn(&F) -> String,
 ) -> Result<Exit, Failure> {
     let file = places.config_file();
     let mut reading = places.read(reader)?;
-    let folder = file.parent().unwrap_or(Path::new(""));
-    reading
-        .problems
-        .append(script_problems(folder, &reading.scripts));
+    let found = file_problems(&file, &reading, survey_feed);
+    reading.problems.append(found);
     if let Some(config) = &reading.config {
         reading.problems.append(feed_problems(config));
     }
@@ -79,33 +86,71 @@ fn check<F>(
     }
 }
 
+/// What is wrong with the configuration file itself, the scripts that it names, and the files that
+/// `survey_feed` looks at.
+pub(super) fn file_problems<F>(
+    file: &Path,
+    reading: &Reading<F>,
+    survey_feed: fn(&Config<F>, &mut Survey),
+) -> Problems {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut survey = Survey::new(file);
+    survey.configuration(file, reading.secret.as_ref());
+    let mut problems = script_problems(folder, &reading.scripts, &mut survey);
+    if let Some(config) = &reading.config {
+        survey_feed(config, &mut survey);
+    }
+    problems.append(survey.end());
+    problems
+}
+
 /// The scripts of enabled rules that cannot be run as things stand. The service starts all the
 /// same: a run of such a script is a failed attempt, and may be retried when it is mended.
-pub(super) fn script_problems(folder: &Path, scripts: &[ScriptPlace]) -> Problems {
+fn script_problems(folder: &Path, scripts: &[ScriptPlace], survey: &mut Survey) -> Problems {
     let mut problems = Problems::default();
     for place in scripts.iter().filter(|place| place.enabled) {
-        if let Err(unfit) = script::locate(folder, &place.program) {
-            problems.push(
-                Problem::error(unfit.what, unfit.remedy)
-                    .at(place.position)
-                    .within(&place.rule),
-            );
+        let placed = |problem: Problem| problem.at(place.position).within(&place.rule);
+        match script::locate(folder, &place.program) {
+            Ok(path) => survey.program(&path, placed),
+            Err(unfit) => problems.push(placed(Problem::error(unfit.what, unfit.remedy))),
         }
     }
     problems
+}
+
+/// Who may read the secrets of the bus that have files of their own.
+pub(super) fn survey_bus(config: &Config<Amqp>, survey: &mut Survey) {
+    let Amqp { endpoints, tls, .. } = &config.feed;
+    let passwords = endpoints.iter().filter_map(password_of);
+    let keys = tls.iter().filter_map(|tls| tls.identity.as_ref());
+    let keys = keys.map(|(_, key)| ("ssl_key_file", key.clone()));
+    for (option, file) in passwords.chain(keys) {
+        survey.secret_file(option, &file);
+    }
+}
+
+/// Who decides what the client is, which gets the password.
+pub(super) fn survey_history(config: &Config<History>, survey: &mut Survey) {
+    if let HistoryClient::Openstack(words) = &config.feed.client
+        && let Ok(program) = script::locate(&config.folder(), &words[0])
+    {
+        survey.program(&program, |problem| problem.within(DEFAULT));
+    }
+}
+
+/// The file of a host's password, and the option that names it.
+fn password_of(endpoint: &Endpoint) -> Option<(&'static str, PathBuf)> {
+    match &endpoint.password {
+        Password::File { name, folder } => Some(("password_file", password_file(name, folder))),
+        Password::Text(_) => None,
+    }
 }
 
 /// The files that connecting needs and that cannot be read from here. Warnings: the service may see
 /// what this user does not.
 fn bus_problems(config: &Config<Amqp>) -> Problems {
     let amqp = &config.feed;
-    let passwords = amqp
-        .endpoints
-        .iter()
-        .filter_map(|endpoint| match &endpoint.password {
-            Password::File { name, folder } => Some(("password_file", password_file(name, folder))),
-            Password::Text(_) => None,
-        });
+    let passwords = amqp.endpoints.iter().filter_map(password_of);
     let tls = amqp.tls.iter().flat_map(|tls| {
         let identity = tls.identity.iter().flat_map(|(certificate, key)| {
             [

@@ -1,5 +1,6 @@
 //! `listen`: the service for operators.
 
+use super::check::survey_bus;
 use super::inputs::block_on;
 use super::service::{install_tls_provider, judge, tell_problems};
 use super::{Logging, Places};
@@ -21,7 +22,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     args.logging.begin();
-    tell_problems(&config.folder(), &reading.problems, &reading.scripts);
+    tell_problems(&reading, config, survey_bus);
     install_tls_provider()?;
     let tally = block_on(daemon::listen(config, &state_dir, args.until_idle))??;
     if args.until_idle {

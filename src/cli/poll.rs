@@ -6,6 +6,7 @@ use std::env;
 use std::path::Path;
 use std::time::Duration;
 
+use super::check::survey_history;
 use super::inputs::block_on;
 use super::output::Format;
 use super::service::{install_tls_provider, judge, tell_problems};
@@ -87,7 +88,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     args.logging.begin();
-    tell_problems(&config.folder(), &reading.problems, &reading.scripts);
+    tell_problems(&reading, config, survey_history);
     let folder = config.folder();
     let poll = |cloud: Option<String>| Poll {
         cloud: cloud.unwrap_or_else(|| "openstack".to_owned()),

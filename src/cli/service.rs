@@ -1,15 +1,19 @@
 //! What `listen` and `poll` share: how they begin, and what their end is worth.
 
-use std::path::Path;
-
-use super::check::script_problems;
-use crate::config::{Problems, ScriptPlace};
+use super::check::file_problems;
+use super::permissions::Survey;
+use crate::config::{Config, Reading};
 use crate::dispatch::Tally;
 use crate::report::{Exit, Failure};
 
 /// Logs what is wrong with the configuration, though not so wrong that nothing can be done.
-pub(super) fn tell_problems(folder: &Path, problems: &Problems, scripts: &[ScriptPlace]) {
-    for problem in problems.iter().chain(&script_problems(folder, scripts)) {
+pub(super) fn tell_problems<F>(
+    reading: &Reading<F>,
+    config: &Config<F>,
+    survey_feed: fn(&Config<F>, &mut Survey),
+) {
+    let of_files = file_problems(&config.path, reading, survey_feed);
+    for problem in reading.problems.iter().chain(&of_files) {
         tracing::warn!("{}; {}", problem.message, problem.hint);
     }
 }

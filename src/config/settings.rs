@@ -21,6 +21,8 @@ pub struct Reading<F = ()> {
     pub config: Option<Config<F>>,
     /// The programs that the rules name, for whoever looks whether they are there.
     pub scripts: Vec<ScriptPlace>,
+    /// Where the file itself holds a secret, for whoever looks who may read it.
+    pub secret: Option<SecretPlace>,
     /// All that is wrong, or worth saying.
     pub problems: Problems,
 }
@@ -36,6 +38,15 @@ pub struct ScriptPlace {
     pub position: Position,
     /// Whether the rule is in force.
     pub enabled: bool,
+}
+
+/// Where the file holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretPlace {
+    /// The option.
+    pub option: String,
+    /// Of the option's name.
+    pub position: Position,
 }
 
 /// A whole configuration; `F` says how to reach the feed it was read for.

@@ -1,0 +1,163 @@
+//! What other users of the machine could read or change: `check` and the start of a service say so,
+//! and a journal of somebody else's is not touched.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::support::poller::Poller;
+use crate::support::scene::{FULFILL, Scene, program};
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
+}
+
+fn told(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// What is weak on the stage: who and how, in the words of the program, and how it is mended.
+struct Weakness {
+    path: PathBuf,
+    mode: u32,
+    parts: Vec<String>,
+}
+
+/// Each weakness is told by every command, with its remedy, and nothing of the kind without it.
+fn assert_told(weaknesses: &[Weakness], commands: &[&dyn Fn() -> Output]) {
+    let amiss = ["can be changed by", "can read the secret"];
+    for command in commands {
+        let told = told(&command());
+        assert!(!amiss.iter().any(|part| told.contains(part)), "{told}");
+    }
+    for Weakness { path, mode, parts } in weaknesses {
+        let before = fs::metadata(path).expect("a file").mode() & 0o7777;
+        chmod(path, *mode);
+        for command in commands {
+            let told = told(&command());
+            for part in parts {
+                assert!(told.contains(part), "no `{part}` in {told}");
+            }
+            let times = |part: &&str| told.matches(*part).count();
+            assert_eq!(amiss.iter().map(times).sum::<usize>(), 1, "{told}");
+        }
+        chmod(path, before);
+    }
+}
+
+fn weakness(path: PathBuf, mode: u32, parts: &[&str]) -> Weakness {
+    let parts = parts.iter().map(|part| (*part).to_owned());
+    let mut parts: Vec<String> = parts.collect();
+    parts.push(path.display().to_string());
+    Weakness { path, mode, parts }
+}
+
+#[test]
+fn what_others_can_read_or_change_is_told_to_operators() {
+    let mut scene = Scene::new("others");
+    let folder = scene.path("scripts");
+    fs::create_dir(&folder).expect("a folder");
+    let script = folder.join("x.sh");
+    fs::copy(scene.path("record.sh"), &script).expect("a script");
+    for rule in ["r", "s"] {
+        scene.rule(rule, &format!("events = {FULFILL}\nscript = scripts/x.sh"));
+    }
+    // Everybody may look around in here; what they can do depends on the files.
+    chmod(&scene.path(""), 0o755);
+    let config = scene.config();
+    chmod(&config, 0o640);
+    let line = fs::read_to_string(&config).expect("a configuration");
+    let line = line.lines().position(|line| line.starts_with("password"));
+    let place = format!("listener.conf:{}:1", line.expect("a password") + 1);
+    let told_by_check = [weakness(
+        config.clone(),
+        0o644,
+        &[&place, "section [DEFAULT]"],
+    )];
+    let weaknesses = [
+        weakness(
+            config,
+            0o644,
+            &[
+                "every user",
+                "secret of `password`",
+                "has mode 0644",
+                "run `chmod o= ",
+            ],
+        ),
+        weakness(
+            scene.config(),
+            0o622,
+            &["can be changed by everybody", "run `chmod o-w "],
+        ),
+        weakness(script, 0o757, &["can be changed by everybody"]),
+        weakness(folder, 0o777, &["on the way to", "scripts/x.sh"]),
+    ];
+    let check = || scene.run(&["check"]);
+    let listen = || scene.drain();
+    assert_told(&told_by_check, &[&check]);
+    assert_told(&weaknesses, &[&listen, &check]);
+}
+
+#[test]
+fn what_others_can_read_or_change_is_told_to_tenants() {
+    let mut poller = Poller::recording(FULFILL);
+    let command = poller.openstack.command();
+    let client = poller.script("client.sh", "shift 2\nexec \"$@\"");
+    poller.replace(
+        "openstack_command",
+        &format!("{} --os-password hidden {command}", client.display()),
+    );
+    chmod(&poller.path(""), 0o755);
+    chmod(&poller.config(), 0o600);
+    let weaknesses = [
+        weakness(
+            poller.config(),
+            0o604,
+            &["secret of `openstack_command`", "has mode 0604"],
+        ),
+        weakness(client, 0o757, &["can be changed by everybody"]),
+        weakness(
+            poller.path("record.sh"),
+            0o757,
+            &["can be changed by everybody"],
+        ),
+    ];
+    let check = || poller.run(&["check", "--feed", "history"]);
+    let poll = || poller.poll(&["--from-start", "--force"]);
+    assert_told(&weaknesses, &[&poll, &check]);
+}
+
+#[test]
+fn a_journal_in_a_folder_of_somebody_else_is_refused() {
+    const NOBODY: u32 = 65_534;
+    let mut poller = Poller::recording(FULFILL);
+    poller.replace("state_dir", "/");
+    poller.default("user = u\npassword = p\nhost = 127.0.0.1\nport = 1\nqueues = q");
+    chmod(&poller.path(""), 0o755);
+    let config = poller.config();
+    // Somebody who is not root has to find the program, too.
+    let own = poller.path("program");
+    fs::copy(program(), &own).expect("a copy");
+    let is_root = fs::metadata(&own).expect("a file").uid() == 0;
+    for subcommand in [&["listen", "--until-idle"][..], &["poll", "--from-start"]] {
+        let mut command = Command::new(&own);
+        command.args(subcommand).arg("--config").arg(&config);
+        if is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.current_dir("/").output().expect("the program");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        for part in [
+            "/ belongs to user 0, but this process runs as user",
+            "set `state_dir` to a folder of this user",
+        ] {
+            assert!(told.contains(part), "no `{part}` in {told}");
+        }
+    }
+    assert!(poller.openstack.calls().is_empty() && !Path::new("/journal.sqlite").exists());
+}
