@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::Access as Rights;
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid, test_kill_process};
 
@@ -64,6 +65,13 @@ pub(super) fn prepare(folder: &Path, access: Access) -> Result<Place, JournalErr
         crash::point(Point::JournalMade);
     }
     close_to_others(&database)?;
+    // SQLite would only say that it is unable to open it.
+    let rights = match access {
+        Access::Beside => Rights::READ_OK,
+        Access::Service | Access::Poller => Rights::READ_OK | Rights::WRITE_OK,
+    };
+    let granted = rustix::fs::access(&database, rights);
+    granted.map_err(|error| failed("open the database", &database, error.into()))?;
     Ok(Place { database, lock })
 }
 
