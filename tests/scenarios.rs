@@ -3,10 +3,12 @@
 mod broker;
 mod broker_faults;
 mod captured;
+mod clock;
 mod commands;
 mod configparser;
 mod crash;
 mod crash_points;
+mod disk;
 mod dispatching;
 mod enrichment;
 mod golden;
