@@ -27,7 +27,8 @@ use super::{self as sources, Delivery, Received, Source};
 use crate::config::Amqp;
 use feed::Feed;
 
-/// How long after a failure the next connection is tried; doubles up to the second figure.
+/// How long after a failure or a loss the next connection is tried; doubles up to the second figure,
+/// as long as nothing is acknowledged and no connection lasts so long.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// How often a queue that is missing is asked for.
@@ -80,6 +81,8 @@ pub struct AmqpSource {
     link: Option<Link>,
     feeds: Vec<Feed>,
     ask_again_at: Instant,
+    connect_at: Instant,
+    connected_at: Instant,
     backoff: Duration,
     /// Counts channels, so that a receipt is never taken for one of another channel.
     channels: u64,
@@ -108,6 +111,8 @@ impl AmqpSource {
             condition: watch::Sender::default(),
             link: None,
             ask_again_at: Instant::now(),
+            connect_at: Instant::now(),
+            connected_at: Instant::now(),
             backoff: BACKOFF.0,
             channels: 0,
         }
@@ -122,23 +127,30 @@ impl AmqpSource {
     /// Connects, trying as long as it takes.
     async fn connect(&mut self) -> Result<(), Unreachable> {
         loop {
+            tokio::time::sleep_until(self.connect_at).await;
             match Link::open(&self.settings).await {
                 Ok(link) => {
                     tracing::info!("connected to {}", link.name());
                     self.link = Some(link);
-                    self.ask_again_at = Instant::now();
-                    self.backoff = BACKOFF.0;
+                    self.connected_at = Instant::now();
+                    self.ask_again_at = self.connected_at;
                     return Ok(());
                 }
                 Err(unreachable) if self.until_drained => return Err(unreachable),
                 Err(unreachable) => {
-                    let delay = self.backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
+                    let delay = self.put_off();
                     tracing::warn!("{unreachable}; trying again in {delay:.1?}");
-                    self.backoff = (self.backoff * 2).min(BACKOFF.1);
-                    tokio::time::sleep(delay).await;
                 }
             }
         }
+    }
+
+    /// Puts the next attempt to connect off for so long, and the one after it for longer.
+    fn put_off(&mut self) -> Duration {
+        let delay = self.backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.backoff = (self.backoff * 2).min(BACKOFF.1);
+        self.connect_at = Instant::now() + delay;
+        delay
     }
 
     /// Begins to ask for the queues that are waited for.
@@ -168,13 +180,25 @@ impl AmqpSource {
         feeds.map(|feed| feed.queue().to_owned()).collect()
     }
 
-    /// Forgets a connection that is gone.
-    fn disconnected(&mut self) {
-        if let Some(link) = self.link.take() {
-            tracing::warn!("lost the connection to {}", link.name());
-        }
+    /// Forgets a connection that is gone. The next one waits as after a failure: where each is lost as
+    /// soon as it is made, they would come as fast as the broker lets them.
+    fn disconnected(&mut self, link: &Link) -> Result<(), Unreachable> {
+        self.link = None;
         self.feeds.iter_mut().for_each(Feed::close);
         self.condition.send_replace(Condition::Connecting);
+        if self.connected_at.elapsed() >= BACKOFF.1 {
+            self.backoff = BACKOFF.0;
+        }
+        if self.until_drained && self.backoff > BACKOFF.0 {
+            let why = "lost the connection again, before anything was acknowledged over it";
+            return Err(Unreachable::Broker(vec![format!("{}: {why}", link.name())]));
+        }
+        let delay = self.put_off();
+        tracing::warn!(
+            "lost the connection to {}; trying again in {delay:.1?}",
+            link.name()
+        );
+        Ok(())
     }
 
     /// Waits until deliveries have arrived, or a feed has become another: then there may be none.
@@ -222,18 +246,19 @@ impl Source for AmqpSource {
     async fn receive(&mut self, limit: usize) -> Result<Received<Receipt>, Unreachable> {
         let mut silences = 0;
         loop {
-            if self.link.as_ref().is_some_and(|link| !link.is_alive()) {
+            let Some(link) = self.link.clone() else {
+                self.connect().await?;
+                continue;
+            };
+            if !link.is_alive() {
                 // What has arrived may be all there is of it, if the broker kept it in memory only.
                 let rest = self.arrivals(limit).now_or_never().unwrap_or_default();
                 if !rest.is_empty() {
                     return Ok(Received::Deliveries(rest));
                 }
-                self.disconnected();
-            }
-            let Some(link) = self.link.clone() else {
-                self.connect().await?;
+                self.disconnected(&link)?;
                 continue;
-            };
+            }
             if self.until_drained
                 && let Some(unreachable) = self.withheld()
             {
@@ -275,7 +300,7 @@ impl Source for AmqpSource {
             }
             settled.push(channel);
             match acker.ack(BasicAckOptions { multiple: true }).await {
-                Ok(true) => {}
+                Ok(true) => self.backoff = BACKOFF.0,
                 Ok(false) => tracing::info!(
                     "a channel ended before its deliveries were acknowledged; they will come again"
                 ),
