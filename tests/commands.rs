@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::support::scene::{FULFILL, Scene, notification, program};
+use super::support::stage::private_folder;
 
 const CONFIG: &str = r#"[DEFAULT]
 user = esi
@@ -44,7 +45,7 @@ enabled = no
 
 /// A folder with a configuration, and no broker anywhere.
 fn folder(config: &str) -> TempDir {
-    let folder = TempDir::new().expect("a folder");
+    let folder = private_folder();
     fs::write(folder.path().join("listener.conf"), config).expect("a configuration");
     folder
 }

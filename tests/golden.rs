@@ -12,6 +12,7 @@ use std::process::Command;
 use esi_event_actions::config::{self, Reading};
 
 use super::support::scene::program;
+use super::support::stage::private_folder;
 
 /// Checks every `NAME.conf` in `folder`: `report(text, file name)` against `NAME.expected`.
 fn compare(folder: &str, report: fn(&str, &str) -> String) {
@@ -142,7 +143,7 @@ fn the_documented_example_has_placeholders_and_a_stray_brace_and_nothing_else() 
 #[test]
 fn the_configuration_that_comes_along_has_no_problems() {
     // The password that it names comes as a credential of systemd's.
-    let credentials = tempfile::TempDir::new().expect("a folder");
+    let credentials = private_folder();
     fs::write(credentials.path().join("password"), "secret\n").expect("a file");
     let output = Command::new(program())
         .args(["check", "--config", "conf/esi-event-action-listener.conf"])

@@ -28,7 +28,7 @@ impl Stage {
     /// lines in `[DEFAULT]`, besides the place of the journal.
     pub(crate) fn new(defaults: &str) -> Self {
         let mut stage = Self {
-            folder: TempDir::new().expect("a folder"),
+            folder: private_folder(),
             defaults: "[DEFAULT]\nstate_dir = state\n".to_owned(),
             rules: String::new(),
         };
@@ -173,6 +173,14 @@ impl Stage {
         });
         self.log()
     }
+}
+
+/// A folder that only its owner can look into, so that nothing in it is open to other users.
+pub(crate) fn private_folder() -> TempDir {
+    tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir()
+        .expect("a folder")
 }
 
 /// Appends its arguments to the log, each followed by `|`.
