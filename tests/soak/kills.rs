@@ -3,22 +3,21 @@
 
 use std::collections::HashSet;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::finding::Finding;
 use super::support::history::{event, show};
 use super::support::poller::Poller;
-use super::support::repeats::{TIMED, assert_nothing_is_lost, assert_order, assert_these_ran};
+use super::support::repeats::{
+    TIMED, assert_nothing_is_lost, assert_order, assert_these_ran, starts,
+};
 use super::support::scene::{FULFILL, Scene, notification};
-use super::support::stage::Stage;
+use super::support::stage::{Stage, wait_until};
 
 /// What is accepted between two kills, on average.
 const PER_KILL: usize = 5;
 
 const NODES: usize = 12;
-
-/// No service lives longer than this: long enough for some scripts to end.
-const LONGEST_LIFE: Duration = Duration::from_millis(1_200);
 
 /// Kills each feed's service so often.
 pub(crate) fn attempt(count: u64) -> Vec<Finding> {
@@ -28,9 +27,16 @@ pub(crate) fn attempt(count: u64) -> Vec<Finding> {
     ]
 }
 
-/// More often early than late: beginnings are recovery, which is to be met too.
-fn life() -> Duration {
-    LONGEST_LIFE.mul_f64(fastrand::f64() * fastrand::f64())
+/// Lets a service, for which there is something to do, live until chance decides: at any time of its
+/// life, if a few events take it so long, or while its first scripts run.
+fn let_live(stage: &Stage, whole: Duration) {
+    if fastrand::bool() {
+        thread::sleep(whole.mul_f64(fastrand::f64() * 1.5));
+    } else {
+        let before = starts(stage);
+        wait_until("a script", || starts(stage) > before);
+        thread::sleep(Duration::from_millis(60).mul_f64(fastrand::f64()));
+    }
 }
 
 fn timed_rule(number: &str) -> String {
@@ -44,23 +50,30 @@ fn of_listen(count: u64) -> String {
     scene.script("timed.sh", TIMED);
     scene.rule("timed", &timed_rule("purpose"));
     let first = notification(FULFILL);
+    let message = |number: usize| {
+        let message = first.with("node_uuid", format!("node-{}", number % NODES));
+        message.with("purpose", number.to_string()).fresh()
+    };
     let mut published = HashSet::new();
+    let mut next = |most: usize| -> Vec<_> {
+        let numbers = published.len()..published.len() + fastrand::usize(1..=most);
+        let batch: Vec<_> = numbers.map(message).collect();
+        published.extend(batch.iter().map(|message| message.message_id.clone()));
+        batch
+    };
+    scene.publish_all(next(PER_KILL).iter().map(|message| &message.body));
+    let began = Instant::now();
+    scene.drain();
+    let whole = began.elapsed();
     for _ in 0..count {
-        let batch: Vec<_> = (0..fastrand::usize(0..=2 * PER_KILL))
-            .map(|ahead| {
-                let number = published.len() + ahead;
-                let message = first.with("node_uuid", format!("node-{}", number % NODES));
-                message.with("purpose", number.to_string()).fresh()
-            })
-            .collect();
+        let batch = next(2 * PER_KILL);
         let service = scene.start(&[]);
         thread::scope(|threads| {
             // Some of them arrive before the kill, some after.
             threads.spawn(|| scene.publish_all(batch.iter().map(|message| &message.body)));
-            thread::sleep(life());
+            let_live(&scene, whole);
             service.kill();
         });
-        published.extend(batch.into_iter().map(|message| message.message_id));
     }
     scene.drain();
     assert_eq!(scene.waiting(), Some(0));
@@ -68,8 +81,8 @@ fn of_listen(count: u64) -> String {
 }
 
 fn of_poll(count: u64) -> String {
-    /// Of so many events each time the client is told; more than is asked for again.
-    const SHOWN: usize = 300;
+    /// So many events before the cursor are there to be read; more than are asked for again.
+    const SHOWN_AGAIN: usize = 300;
     const LEASES: usize = 10 * NODES;
     let mut poller = Poller::new();
     poller.script("timed.sh", TIMED);
@@ -78,30 +91,29 @@ fn of_poll(count: u64) -> String {
     for lease in 0..LEASES {
         show(&poller, number(lease), number(lease % NODES));
     }
-    let tell = |last: usize| {
+    let tell = |read: usize, last: usize| {
         let row = |id| event(number(id), number(id % LEASES), number(id % NODES));
         // In whatever order.
-        let mut rows: Vec<_> = (last.saturating_sub(SHOWN).max(1)..=last)
-            .map(row)
-            .collect();
+        let first = read.saturating_sub(SHOWN_AGAIN).max(1);
+        let mut rows: Vec<_> = (first..=last).map(row).collect();
         fastrand::shuffle(&mut rows);
         poller.openstack.rows(&rows);
     };
-    poller.pass(&["--from-now"]);
-    let mut last = 0;
+    let mut last = PER_KILL;
+    let mut read = 0;
+    tell(read, last);
+    let began = Instant::now();
+    poller.pass(&["--from-start"]);
+    let whole = began.elapsed();
     for _ in 0..count {
-        last += fastrand::usize(0..=2 * PER_KILL);
-        tell(last);
+        last += fastrand::usize(1..=2 * PER_KILL);
+        tell(read, last);
         let service = poller.start(&["--every", "1h"]);
-        thread::sleep(life());
+        let_live(&poller, whole);
         let log = service.kill();
         let cursor = poller.cursor().expect("a cursor");
-        let runs = poller.runs().len();
-        assert_eq!(
-            cursor,
-            number(runs),
-            "the cursor and the runs differ: {log}"
-        );
+        read = poller.runs().len();
+        assert_eq!(cursor, number(read), "cursor and runs differ: {log}");
     }
     poller.pass(&[]);
     assert_eq!(poller.cursor(), Some(number(last)));
