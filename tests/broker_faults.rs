@@ -1,5 +1,6 @@
 //! What the broker and the way to it can do to the service, and that it says what it waits for.
 
+use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
 use std::sync::{OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -8,6 +9,7 @@ use crate::support::scene::{FULFILL, Scene};
 
 mod hosts;
 mod pressure;
+mod proxy;
 mod queues;
 mod restart;
 mod systemd;
@@ -24,6 +26,9 @@ const ODD: (&str, &str) = ("esi/leap", "p@ss:/,%?#word");
 
 /// There has no right: a user and a password.
 const NOBODY: (&str, &str) = ("nobody", "password");
+
+/// Has all rights until it is removed: a user and a password.
+const LEAVING: (&str, &str) = ("leaving", "password");
 
 /// A broker of these scenarios' own, with TLS: they stop it, freeze it and rule it.
 struct Ours {
@@ -44,18 +49,6 @@ fn ours() -> &'static Ours {
         let reaper = Reaper::arm("rm -rf \"$1\"", &[&folder.to_string_lossy()]);
         let broker = Broker::private_with_tls(&tls::make_certificates(&folder).server());
         // In one call: each one starts an Erlang machine.
-        let permit = |user, all| {
-            format!(
-                "ok = rabbit_auth_backend_internal:set_permissions(<<\"{user}\">>, \
-                 <<\"{VHOST}\">>, <<\"{all}\">>, <<\"{all}\">>, <<\"{all}\">>, <<\"tests\">>)"
-            )
-        };
-        let add = |(user, password)| {
-            format!(
-                "ok = rabbit_auth_backend_internal:add_user(<<\"{user}\">>, <<\"{password}\">>, \
-                 <<\"tests\">>)"
-            )
-        };
         let steps = [
             format!("ok = rabbit_vhost:add(<<\"{VHOST}\">>, <<\"tests\">>)"),
             permit(broker.user(), ".*"),
@@ -63,14 +56,32 @@ fn ours() -> &'static Ours {
             permit(ODD.0, ".*"),
             add(NOBODY),
             permit(NOBODY.0, ""),
+            add(LEAVING),
+            permit(LEAVING.0, ".*"),
         ];
-        broker.rabbitmqctl(&["eval", &(steps.join(", ") + ".")]);
-        Ours {
+        let ours = Ours {
             broker,
             folder,
             _reaper: reaper,
-        }
+        };
+        ours.eval(&steps);
+        ours
     })
+}
+
+/// The step that gives a user this right to everything in [`VHOST`].
+fn permit(user: &str, all: &str) -> String {
+    format!(
+        "ok = rabbit_auth_backend_internal:set_permissions(<<\"{user}\">>, <<\"{VHOST}\">>, \
+         <<\"{all}\">>, <<\"{all}\">>, <<\"{all}\">>, <<\"tests\">>)"
+    )
+}
+
+/// The step that makes a user, who has no right yet.
+fn add((user, password): (&str, &str)) -> String {
+    format!(
+        "ok = rabbit_auth_backend_internal:add_user(<<\"{user}\">>, <<\"{password}\">>, <<\"tests\">>)"
+    )
 }
 
 /// Our broker, which stays up meanwhile.
@@ -107,6 +118,12 @@ fn line_with<'a>(log: &'a str, part: &str) -> &'a str {
 }
 
 impl Ours {
+    /// Has the broker take these steps in its own language.
+    fn eval<S: Borrow<str>>(&self, steps: &[S]) {
+        self.broker
+            .rabbitmqctl(&["eval", &(steps.join(", ") + ".")]);
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }

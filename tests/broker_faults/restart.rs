@@ -8,10 +8,10 @@ use crate::support::amqp::Declaration;
 use crate::support::broker::free_port;
 use crate::support::scene::{FULFILL, Scene, notification, wait_until};
 
-const NODES: usize = 5;
+pub(super) const NODES: usize = 5;
 
 /// So many messages about each node, numbered from `first`, the nodes taking turns.
-fn load(first: usize, count: usize) -> Vec<String> {
+pub(super) fn load(first: usize, count: usize) -> Vec<String> {
     let message = notification(FULFILL);
     (first..first + count)
         .flat_map(|number| (0..NODES).map(move |node| (number, node)))
@@ -23,7 +23,7 @@ fn load(first: usize, count: usize) -> Vec<String> {
 }
 
 /// Every number of every node once, and in order.
-fn assert_whole(log: &[String], count: usize) {
+pub(super) fn assert_whole(log: &[String], count: usize) {
     let mut nodes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for line in log {
         let mut fields = line.split('|');

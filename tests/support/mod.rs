@@ -10,6 +10,7 @@ pub(crate) mod history;
 pub(crate) mod openstack;
 pub(crate) mod ordinary;
 pub(crate) mod poller;
+pub(crate) mod proxy;
 pub(crate) mod repeats;
 pub(crate) mod scene;
 pub(crate) mod service;
