@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
 use super::{Ours, alone, given_up, line_with, record, running, text};
 use crate::support::amqp::Declaration;
 use crate::support::broker::{ServerTls, run_script};
@@ -217,20 +219,86 @@ fn a_port_of_the_other_kind_is_told() {
     assert_refused(&scene, &["wants TLS", "`ssl = yes`"]);
 }
 
+/// Changes the options of the broker's port for TLS: an expression of `Socket`, as they are, and of
+/// `Usual`, what the configuration says.
+fn set_options(ours: &Ours, changed: &str) {
+    ours.eval(&[
+        "[Ref] = [R || {R, #{transport := ranch_ssl}} <- maps:to_list(ranch:info())]",
+        "#{socket_opts := Socket} = Options = ranch:get_transport_options(Ref)",
+        "{ok, Usual} = application:get_env(rabbit, ssl_options)",
+        &format!("Changed = {changed}"),
+        "ok = ranch:suspend_listener(Ref)",
+        "ok = ranch:set_transport_options(Ref, Options#{socket_opts => Changed})",
+        "ok = ranch:resume_listener(Ref)",
+    ]);
+}
+
 /// Makes the broker insist on a client's certificate, or not.
 fn insist(ours: &Ours, required: bool) {
-    ours.broker.rabbitmqctl(&[
-        "eval",
+    let option = format!("{{fail_if_no_peer_cert, {required}}}");
+    set_options(
+        ours,
+        &format!("lists:keystore(fail_if_no_peer_cert, 1, Socket, {option})"),
+    );
+}
+
+#[test]
+fn an_expired_certificate_is_told_and_once_renewed_it_is_taken_up() {
+    let (ours, _turn) = alone();
+    let mut scene = scene(ours, "expired");
+    let (expired, key, authority) = expired_certificate();
+    let known = fs::read_to_string(ours.file("ca.pem")).expect("a file");
+    fs::write(scene.path("authorities.pem"), known + &authority).expect("a file");
+    scene.replace("ssl_ca_file", "authorities.pem");
+    set_options(
+        ours,
         &format!(
-            "[Ref] = [R || {{R, #{{transport := ranch_ssl}}}} <- maps:to_list(ranch:info())], \
-             Options = ranch:get_transport_options(Ref), \
-             Socket = lists:keystore(fail_if_no_peer_cert, 1, maps:get(socket_opts, Options), \
-                                     {{fail_if_no_peer_cert, {required}}}), \
-             ok = ranch:suspend_listener(Ref), \
-             ok = ranch:set_transport_options(Ref, Options#{{socket_opts => Socket}}), \
-             ok = ranch:resume_listener(Ref)."
+            "[{{cert, base64:decode(<<\"{expired}\">>)}}, \
+              {{key, {{'PrivateKeyInfo', base64:decode(<<\"{key}\">>)}}}} | \
+              lists:keydelete(certfile, 1, lists:keydelete(keyfile, 1, Socket))]"
         ),
-    ]);
+    );
+    scene.publish(notification(FULFILL).body);
+    let service = scene.start(&[]);
+    service.wait_for("failed to set up TLS");
+    service.wait_for("trying again in");
+
+    set_options(
+        ours,
+        "lists:filter(fun({Name, _}) -> lists:member(Name, [certfile, keyfile]) end, Usual) ++ \
+         lists:keydelete(cert, 1, lists:keydelete(key, 1, Socket))",
+    );
+    scene.wait_for_log(1);
+    let log = service.stop();
+    let line = line_with(&log, "failed to set up TLS");
+    for part in [
+        "certificate expired",
+        "have the broker's certificate renewed",
+    ] {
+        assert!(line.contains(part), "no `{part}` in {line}");
+    }
+}
+
+/// A certificate for `localhost` that was good in another time, and its key, both in base64, and
+/// the authority that signed it, in PEM form.
+fn expired_certificate() -> (String, String, String) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
+
+    let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.signed_by(&key, &authority).expect("a certificate");
+    let inside =
+        |pem: &str| -> String { pem.lines().filter(|line| !line.starts_with('-')).collect() };
+    (
+        inside(&certificate.pem()),
+        inside(&key.serialize_pem()),
+        authority.pem(),
+    )
 }
 
 #[test]
