@@ -235,6 +235,20 @@ impl AmqpSource {
     }
 }
 
+/// Acknowledges deliveries, waiting no longer than there is a connection: an acknowledgement that
+/// begins while the connection ends may never be answered by the client library.
+async fn acknowledge(acker: &Acker, link: Option<&Link>) -> Option<lapin::Result<bool>> {
+    let mut acknowledging = std::pin::pin!(acker.ack(BasicAckOptions { multiple: true }));
+    loop {
+        if let Ok(answer) = tokio::time::timeout(ASK_AGAIN, &mut acknowledging).await {
+            return Some(answer);
+        }
+        if !link.is_some_and(Link::is_alive) {
+            return None;
+        }
+    }
+}
+
 impl Source for AmqpSource {
     type Receipt = Receipt;
     type Error = Unreachable;
@@ -299,13 +313,16 @@ impl Source for AmqpSource {
                 continue;
             }
             settled.push(channel);
-            match acker.ack(BasicAckOptions { multiple: true }).await {
-                Ok(true) => self.backoff = BACKOFF.0,
-                Ok(false) => tracing::info!(
+            match acknowledge(&acker, self.link.as_ref()).await {
+                Some(Ok(true)) => self.backoff = BACKOFF.0,
+                Some(Ok(false)) => tracing::info!(
                     "a channel ended before its deliveries were acknowledged; they will come again"
                 ),
-                Err(error) => tracing::info!(
+                Some(Err(error)) => tracing::info!(
                     "failed to acknowledge deliveries, they will come again: {error}"
+                ),
+                None => tracing::info!(
+                    "the connection ended while deliveries were acknowledged; they will come again"
                 ),
             }
         }
