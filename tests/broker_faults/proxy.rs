@@ -58,20 +58,22 @@ fn latency_is_borne() {
 }
 
 #[test]
-fn a_reset_is_followed_by_another_connection() {
+fn a_reset_at_any_moment_is_followed_by_another_connection() {
+    const RESETS: usize = 12;
+
     let (scene, proxy) = scene("reset", "1");
     let service = scene.listen();
-    for reset in 1..=3 {
+    for reset in 1..=RESETS {
         wait_until("a connection", || connections(&service.log()) == reset);
-        // Some are delivered by then, and some are not.
-        scene.publish_all(load((reset - 1) * 20, 20));
+        // Some are delivered by then, some are being acknowledged, and some are in the queue.
+        scene.publish_all(load((reset - 1) * 4, 4));
         proxy.reset();
         wait_until("the loss", || {
             service.log().matches("lost the connection to").count() == reset
         });
     }
-    let log = ends_whole(&scene, service, 60);
-    assert_eq!(connections(&log), 4, "{log}");
+    let log = ends_whole(&scene, service, RESETS * 4);
+    assert_eq!(connections(&log), RESETS + 1, "{log}");
 }
 
 #[test]
