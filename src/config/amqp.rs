@@ -107,7 +107,7 @@ fn endpoints(
         }];
     };
     let mut endpoints = Vec::new();
-    for host in url.hosts {
+    for (number, host) in (1..).zip(url.hosts) {
         let user = host.user.or_else(|| user.clone());
         let password = host
             .password
@@ -122,10 +122,11 @@ fn endpoints(
                 password,
             });
         } else if let Some(option) = options.get("transport_url") {
+            // Its name is not told: it may be a part of a password with commas.
             let problem = Problem::error(
                 format!(
-                    "expected a user and a password for host {} of `transport_url`, but found none",
-                    host.name
+                    "expected a user and a password for each host of `transport_url`, but number \
+                     {number} has none"
                 ),
                 "write them before the host, like `user:password@host`, or set `user` and \
                  `password` or `password_file`",

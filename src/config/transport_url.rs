@@ -92,7 +92,7 @@ impl TransportUrl {
             .split(',')
             .map(|part| {
                 Host::parse(part).map_err(|(at, message)| {
-                    invalid(at, message, "separate hosts with commas; write `@`, `:`, `/`, `,` and `%` in a user or password as `%40`, `%3A`, `%2F`, `%2C` and `%25`")
+                    invalid(at, message, "separate hosts with commas; write `@`, `:`, `/`, `,` and `%` in a user or password as `%40`, `%3A`, `%2F`, `%2C` and `%25`, and an IPv6 address in brackets")
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -148,6 +148,14 @@ impl Host {
         {
             Some((address, rest)) => (address, rest.strip_prefix(':')),
             None => match place.rsplit_once(':') {
+                // A password whose `@` is missing, or the beginning of one with a comma.
+                Some((host, _)) if host.contains(':') => {
+                    return Err((
+                        part,
+                        "expected a host and a port in `transport_url`, but found more than one `:`"
+                            .into(),
+                    ));
+                }
                 Some((host, port)) => (host, Some(port)),
                 None => (place, None),
             },
@@ -243,6 +251,9 @@ mod tests {
     fn what_is_no_url_is_located_and_shows_no_secret() {
         let cases = [
             ("localhost", 0, "no `://`"),
+            ("rabbit://u:hidden:5672/", 9, "more than one `:`"),
+            ("rabbit://u:hidden:1,rest@h/", 9, "more than one `:`"),
+            ("rabbit://::1/", 9, "more than one `:`"),
             ("kafka://u:hidden@h/", 0, "found `kafka://`"),
             ("u:hidden@h://x", 0, "found something else"),
             ("rabbit://u:hidden@h:port/", 9, "a port"),
