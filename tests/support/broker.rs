@@ -17,6 +17,7 @@ use std::future::Future;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lapin::uri::{AMQPScheme, AMQPUri};
@@ -46,6 +47,8 @@ pub(crate) struct Broker {
     url: String,
     tls_port: Option<u16>,
     owned: Option<Owned>,
+    /// Whether it takes commands: known once it has been asked since its last start.
+    takes_commands: AtomicBool,
 }
 
 /// A broker that this process started.
@@ -148,6 +151,7 @@ impl Broker {
     /// # Panics
     /// If it is not ours, or does not come up.
     pub(crate) fn start(&self) {
+        self.takes_commands.store(false, Ordering::Relaxed);
         match self.owned() {
             Owned::Container(container) => container.start(),
             Owned::Node(node) => node.start(),
@@ -207,8 +211,11 @@ impl Broker {
             Owned::Node(node) => node.rabbitmqctl(arguments),
         };
         // A broker greets clients a moment before it counts as started, and refuses commands until then.
-        let limit = STARTUP_LIMIT.as_secs().to_string();
-        run(&["await_startup", "--timeout", &limit]);
+        if !self.takes_commands.load(Ordering::Relaxed) {
+            let limit = STARTUP_LIMIT.as_secs().to_string();
+            run(&["await_startup", "--timeout", &limit]);
+            self.takes_commands.store(true, Ordering::Relaxed);
+        }
         run(arguments)
     }
 
@@ -237,6 +244,7 @@ impl Broker {
             url,
             tls_port: None,
             owned: None,
+            takes_commands: AtomicBool::new(false),
         };
         broker.wait_until_ready()?;
         say(&format!(
@@ -271,6 +279,7 @@ impl Broker {
             url,
             tls_port,
             owned: Some(owned),
+            takes_commands: AtomicBool::new(false),
         };
         broker.wait_until_ready()?;
         Ok(broker)
