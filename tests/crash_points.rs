@@ -116,12 +116,13 @@ fn killed_at<F: Feed>(point: Point, time: u32) {
     assert_eq!(feed.stage().log(), before);
 }
 
-/// [`TIMED`]; while there is a file `hold`, the first attempt of each node's first event never ends.
+/// [`TIMED`]; while there is a file `hold`, the first attempt of each node's first event never ends,
+/// as long as there is a stage.
 fn held() -> String {
     let (begin, rest) = TIMED.split_once("sleep").expect("a script that takes time");
     format!(
         r#"held=$([ ! -e hold ] || [ "$2" -gt {NODES} ] || [ "$ESI_ATTEMPT" -gt 1 ] || echo yes)
-{begin}[ -z "$held" ] || while :; do sleep 0.02; done
+{begin}[ -z "$held" ] || while [ -e "$LOG" ]; do sleep 0.02; done
 sleep{rest}"#
     )
 }
@@ -171,4 +172,23 @@ fn amid_pruning<F: Feed>(point: Point) {
     assert_eq!(feed.stage().runs().len(), KEPT);
     // What is forgotten is not run again.
     assert_eq!(feed.stage().log(), log);
+}
+
+#[test]
+fn a_script_that_is_not_on_record_is_ended_with_its_children_of_another_environment() {
+    let feed = History::with_events(Point::ProcessStarted);
+    // As `sudo` does it, and scripts that trust no variables.
+    feed.stage().script(
+        "timed.sh",
+        r#"exec 9>>"lock-$1"
+flock --nonblock 9 || echo "beside $2" >>"$LOG"
+[ -e hold ] || exit 0
+env -i /bin/sh -c 'echo "start $0" >>"$1"; while [ -e "$1" ]; do sleep 0.02; done' "$2" "$LOG" &
+wait"#,
+    );
+    die_with_scripts(&feed, Point::ProcessStarted, 1);
+    finish(&feed);
+    assert_eq!(feed.stage().states(), ["succeeded"; EVENTS]);
+    let log = feed.stage().log();
+    assert!(log.iter().all(|line| line.starts_with("start")), "{log:?}");
 }

@@ -4,7 +4,8 @@
 //! has the recorded time of start in the recorded boot, and with it its group. And the mark that
 //! every script gets and hands on in its environment: this journal's name together with the number
 //! of one of the interrupted runs. The mark finds children whose leader has gone, those that left
-//! the group, and scripts that were started in the moment before the crash.
+//! the group, and scripts that were started in the moment before the crash: such a leader stands for
+//! its group too, whose others may have been given another environment, as `sudo` does it.
 //!
 //! Every signal goes to one process through a handle taken before it was looked at once more, so
 //! that it cannot reach another one that has got the same process id meanwhile.
@@ -65,6 +66,7 @@ pub async fn end_leftovers(
         mark: format!("{JOURNAL_VARIABLE}={journal_name}"),
         boot_id: boot_id()?,
         open,
+        groups: BTreeMap::new(),
         found: BTreeMap::new(),
     };
     let forced_from = Instant::now() + grace;
@@ -104,6 +106,8 @@ struct Search<'a> {
     mark: String,
     boot_id: String,
     open: &'a [OpenAttempt],
+    /// Those of leaders with the mark.
+    groups: BTreeMap<i32, RunId>,
     /// By process id and time of start.
     found: BTreeMap<(i32, u64), Leftover>,
 }
@@ -121,34 +125,49 @@ impl Search<'_> {
     }
 
     /// Every living process that is ours, with its run.
-    fn living(&self) -> io::Result<Vec<(Status, RunId)>> {
+    fn living(&mut self) -> io::Result<Vec<(Status, RunId)>> {
         let processes = all()?;
-        let groups: BTreeMap<i32, RunId> = self
+        let myself = Status::of(getpid().as_raw_pid())?;
+        let marks: BTreeMap<i32, RunId> = processes
+            .iter()
+            .filter(|process| may_be_ended(process, &myself))
+            .filter_map(|process| Some((process.pid, self.marked(process)?)))
+            .collect();
+        let inhabited = |group: i32| processes.iter().any(|one| self.was_found_in(group, one));
+        let mut groups = self.groups.clone();
+        groups.retain(|group, _| inhabited(*group));
+        let leaders = processes.iter().filter(|one| one.pid == one.group);
+        groups.extend(leaders.filter_map(|one| Some((one.group, *marks.get(&one.pid)?))));
+        self.groups.clone_from(&groups);
+        let recorded = self
             .open
             .iter()
-            .filter_map(|attempt| Some((self.group_of(attempt, &processes)?, attempt.run)))
-            .collect();
-        let myself = Status::of(getpid().as_raw_pid())?;
+            .filter_map(|attempt| Some((self.group_of(attempt, &processes)?, attempt.run)));
+        groups.extend(recorded);
         Ok(processes
             .into_iter()
             .filter(|process| may_be_ended(process, &myself))
             .filter_map(|process| {
-                let run = groups.get(&process.group).copied();
-                let run = run.or_else(|| self.marked(&process))?;
-                Some((process, run))
+                let run = groups.get(&process.group).or(marks.get(&process.pid));
+                run.copied().map(|run| (process, run))
             })
             .collect())
     }
 
+    /// Whether this is one that was found before, and in that group: a group's number is not given
+    /// away while somebody is in it.
+    fn was_found_in(&self, group: i32, process: &Status) -> bool {
+        process.group == group && self.found.contains_key(&(process.pid, process.start_ticks))
+    }
+
     /// The group of the recorded leader, if it is still ours: the leader itself proves it, and so
-    /// does anyone in it who was found before, because a group's number is not given away while
-    /// somebody is in it.
+    /// does anyone in it who was found before.
     fn group_of(&self, attempt: &OpenAttempt, processes: &[Status]) -> Option<i32> {
         let leader = attempt.process.as_ref()?;
         let is_ours = |process: &Status| {
             process.group == leader.pid
-                && ((process.pid, process.start_ticks) == (leader.pid, leader.start_ticks)
-                    || self.found.contains_key(&(process.pid, process.start_ticks)))
+                && (process.pid, process.start_ticks) == (leader.pid, leader.start_ticks)
+                || self.was_found_in(leader.pid, process)
         };
         // A group number below 2 stands for kernel threads, init, or groups outside a container.
         (leader.pid > 1 && leader.boot_id == self.boot_id && processes.iter().any(is_ours))
