@@ -13,6 +13,8 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use crate::journal::ProcessIdentity;
 
 /// Names, in a script's environment, the journal of the service that started it.
@@ -108,10 +110,24 @@ fn all() -> io::Result<Vec<Status>> {
             .file_name()
             .to_str()
             .and_then(|name| name.parse().ok());
-        // One that cannot be read has ended in between.
-        processes.extend(pid.and_then(|pid| Status::of(pid).ok()));
+        match pid.map(Status::of) {
+            Some(Ok(status)) => processes.push(status),
+            // Nothing is known of it: it may live.
+            Some(Err(error)) if is_shortage(&error) => return Err(error),
+            // It has ended in between, or is hidden from this user.
+            Some(Err(_)) | None => {}
+        }
     }
     Ok(processes)
+}
+
+/// Whether the machine, or a limit of this process, had none left of what was needed: processes,
+/// file descriptors or memory.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::AGAIN | Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+    )
 }
 
 #[cfg(test)]
