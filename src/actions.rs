@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::Event;
-use crate::journal::{ProcessIdentity, RunId};
+use crate::journal::{Blame, ProcessIdentity, RunId};
 use crate::rules::Rule;
 use crate::run::Outcome;
 
@@ -37,6 +37,9 @@ pub struct Order {
 pub struct Performed {
     /// How it ended.
     pub outcome: Outcome,
+    /// Whose failure it was, if it was one: the run's, or nobody's, if the machine had no room for
+    /// another process.
+    pub blame: Blame,
     /// How long it took, by a clock that never steps.
     pub duration: Duration,
     /// The last of what was written to standard output and standard error, in order of arrival.

@@ -18,7 +18,7 @@ use crate::actions::{Action, Order, Performed};
 use crate::clock::Clock;
 use crate::crash::{self, Point};
 use crate::journal::{AttemptEnd, Blame, ClaimedRun, Journal, JournalError, insist};
-use crate::retry::step_after;
+use crate::retry::{delay_of_shortage, step_after};
 use crate::rules::RuleSet;
 use crate::run::Step;
 use crate::sources::Leases;
@@ -187,9 +187,13 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             Ok(order) => {
                 let policy = order.rule.retry;
                 let performed = self.perform(order, stop.work.clone()).await;
-                let (step, retry_in) =
-                    step_after(&performed.outcome, run.failures, policy, fastrand::f64());
-                (performed, step, retry_in, Blame::Run)
+                let chance = fastrand::f64();
+                let (step, retry_in) = match performed.blame {
+                    Blame::Nobody => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
+                    _ => step_after(&performed.outcome, run.failures, policy, chance),
+                };
+                let blame = performed.blame;
+                (performed, step, retry_in, blame)
             }
             Err(NoOrder {
                 outcome,
@@ -199,6 +203,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             }) => {
                 let performed = Performed {
                     outcome,
+                    blame,
                     duration: Duration::ZERO,
                     output: Vec::new(),
                     output_dropped: 0,

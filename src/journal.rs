@@ -206,7 +206,7 @@ pub enum Blame {
     Run,
     /// The event's lease, which could not be shown.
     Lease,
-    /// Nobody: the lease could not even be asked for.
+    /// Nobody: the lease could not even be asked for, or the machine had no room for the action.
     Nobody,
 }
 

@@ -9,6 +9,9 @@ use crate::run::{Outcome, Step};
 /// No delay grows beyond this, however often a script has failed.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
 
+/// No delay for want of room on the machine grows beyond this.
+const LONGEST_OF_SHORTAGE: Duration = Duration::from_secs(60);
+
 /// How often, and how far apart, a failed run is attempted again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -36,6 +39,19 @@ impl RetryPolicy {
     }
 }
 
+/// How long after its `attempt`-th attempt (counted from 1) a run is attempted again for which the
+/// machine had no room: at first after a second, and never so late that it would wait long for
+/// nothing once there is room again. `chance` as in [`RetryPolicy::delay_after`].
+#[must_use]
+pub fn delay_of_shortage(attempt: u32, chance: f64) -> Duration {
+    let policy = RetryPolicy {
+        retries: u32::MAX,
+        first_delay: Duration::from_secs(1),
+    };
+    let delay = policy.delay_after(attempt, chance);
+    delay.map_or(LONGEST_OF_SHORTAGE, |delay| delay.min(LONGEST_OF_SHORTAGE))
+}
+
 /// What the end of an attempt means for its run: the step, and for a failed one that is attempted
 /// again, after which delay. `failures` counts the failed attempts before this one.
 #[must_use]
@@ -58,6 +74,21 @@ pub fn step_after(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_for_room_is_asked_for_again_every_minute_at_least() {
+        let cases = [
+            (1, 0.0, 0.5),
+            (1, 1.0, 1.0),
+            (3, 1.0, 4.0),
+            (7, 1.0, 60.0),
+            (u32::MAX, 1.0, 60.0),
+        ];
+        for (attempt, chance, seconds) in cases {
+            let expected = Duration::from_secs_f64(seconds);
+            assert_eq!(delay_of_shortage(attempt, chance), expected, "{attempt}");
+        }
+    }
 
     #[test]
     fn delays_double_up_to_the_longest_and_end_with_the_retries() {

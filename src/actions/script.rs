@@ -34,7 +34,7 @@ use super::output::Output;
 use super::process::{Group, identify};
 use super::{Action, Order, Performed};
 use crate::crash::{self, Point};
-use crate::journal::ProcessIdentity;
+use crate::journal::{Blame, ProcessIdentity};
 use crate::run::Outcome;
 use call::Call;
 
@@ -67,7 +67,7 @@ impl ScriptAction {
         output: &mut Output<'_>,
         started: oneshot::Sender<ProcessIdentity>,
         stop: &CancellationToken,
-    ) -> Result<Outcome, String> {
+    ) -> Result<Outcome, NotStarted> {
         let call = Call::new(&self.folder, &self.journal_name, order)?;
         let mut group = call.start(&self.folder).await?;
         crash::point(Point::ProcessStarted);
@@ -81,7 +81,7 @@ impl ScriptAction {
                 );
             }
         }
-        let unheard = |error: io::Error| error.to_string();
+        let unheard = |error: io::Error| NotStarted::from(error.to_string());
         let stdin = group.stdin().map_err(unheard)?;
         let (stdout, stderr) = group.outputs().map_err(unheard)?;
         let exchange = async {
@@ -109,20 +109,36 @@ impl Action for ScriptAction {
     ) -> Performed {
         let begin = Instant::now();
         let mut output = Output::new(&order);
-        let outcome = if stop.is_cancelled() {
-            stopped()
+        let ended = if stop.is_cancelled() {
+            Ok(stopped())
         } else {
-            self.run(&order, &mut output, started, &stop)
-                .await
-                .unwrap_or_else(Outcome::NotStarted)
+            self.run(&order, &mut output, started, &stop).await
+        };
+        let (outcome, blame) = match ended {
+            Ok(outcome) => (outcome, Blame::Run),
+            Err(NotStarted { why, blame }) => (Outcome::NotStarted(why), blame),
         };
         let (output, output_dropped) = output.finish();
         Performed {
             outcome,
+            blame,
             duration: begin.elapsed(),
             output,
             output_dropped,
         }
+    }
+}
+
+/// Why there is no process.
+struct NotStarted {
+    why: String,
+    blame: Blame,
+}
+
+impl From<String> for NotStarted {
+    fn from(why: String) -> Self {
+        let blame = Blame::Run;
+        Self { why, blame }
     }
 }
 

@@ -9,10 +9,11 @@ use std::process::Stdio;
 use rustix::io::Errno;
 use tokio::process::Command;
 
-use super::locate;
+use super::{NotStarted, locate};
 use crate::actions::Order;
-use crate::actions::process::{Group, JOURNAL_VARIABLE, RUN_VARIABLE};
+use crate::actions::process::{Group, JOURNAL_VARIABLE, RUN_VARIABLE, is_shortage};
 use crate::config::is_secret_variable;
+use crate::journal::Blame;
 use crate::printable::printable;
 
 /// A program with all it is given.
@@ -57,7 +58,7 @@ impl<'a> Call<'a> {
     }
 
     /// Starts the program as the leader of a new process group.
-    pub(super) async fn start(&self, folder: &Path) -> Result<Group, String> {
+    pub(super) async fn start(&self, folder: &Path) -> Result<Group, NotStarted> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -71,7 +72,16 @@ impl<'a> Call<'a> {
             command.env_remove(name);
         }
         let started = Group::start(&mut command).await;
-        started.map_err(|error| self.refusal(&error, folder))
+        started.map_err(|error| {
+            let why = self.refusal(&error, folder);
+            // No rule's fault, and no reason to give its run up.
+            let blame = if is_shortage(&error) {
+                Blame::Nobody
+            } else {
+                Blame::Run
+            };
+            NotStarted { why, blame }
+        })
     }
 
     fn texts(&self) -> impl Iterator<Item = (Place, &str)> {
@@ -108,6 +118,12 @@ impl<'a> Call<'a> {
                 self.name(place),
                 text.len(),
                 remedy(place)
+            );
+        }
+        if is_shortage(error) {
+            return format!(
+                "there is no room for another process, {program} ({error}): lower `max_parallel`, or \
+                 raise the limits of the service (in its systemd unit `TasksMax=` and `LimitNOFILE=`)"
             );
         }
         if is(error, Errno::NOEXEC) {
