@@ -18,6 +18,7 @@ mod openstack_client;
 mod original_gap;
 mod poll_faults;
 mod polling;
+mod processes;
 mod python_patterns;
 mod stopping;
 mod support;

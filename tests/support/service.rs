@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -73,12 +74,66 @@ impl Service {
 
     /// Its largest size in memory so far, in MiB.
     pub(crate) fn largest_size(&self) -> u64 {
+        self.size("VmHWM:") / 1024
+    }
+
+    /// Its size in memory now, in KiB.
+    pub(crate) fn size_now(&self) -> u64 {
+        self.size("VmRSS:")
+    }
+
+    fn size(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a status");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let line = status.lines().find(|line| line.starts_with(name));
         let size = line.and_then(|line| line.split_ascii_whitespace().nth(1));
-        size.and_then(|size| size.parse::<u64>().ok())
-            .expect("a size")
-            / 1024
+        size.and_then(|size| size.parse().ok()).expect("a size")
+    }
+
+    /// The numbers of the files that it has open, in order.
+    pub(crate) fn open_files(&self) -> Vec<u64> {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its files");
+        let number = |file: fs::DirEntry| file.file_name().to_str()?.parse().ok();
+        let mut numbers: Vec<u64> = files.flatten().filter_map(number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Its children that have ended and that it has not taken note of.
+    pub(crate) fn zombies(&self) -> usize {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("its threads");
+        let children = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).ok();
+        let children: Vec<String> = tasks.flatten().filter_map(children).collect();
+        let is_zombie = |pid: &&str| {
+            fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+                stat.rsplit_once(") ")
+                    .is_some_and(|(_, rest)| rest.starts_with('Z'))
+            })
+        };
+        let pids = children
+            .iter()
+            .flat_map(|pids| pids.split_ascii_whitespace());
+        pids.filter(is_zombie).count()
+    }
+
+    /// Changes a soft limit of it, in the words of `prlimit`; as the user whose process it is, since
+    /// root need not be allowed to.
+    pub(crate) fn limit(&self, resource: &str, soft: &str) {
+        let owner = |path: &str| fs::metadata(path).expect("a process").uid();
+        let owner_of_it = owner(&format!("/proc/{}", self.pid()));
+        let mut command = if owner_of_it == owner("/proc/self") {
+            Command::new("prlimit")
+        } else {
+            let mut setpriv = Command::new("setpriv");
+            setpriv
+                .arg(format!("--reuid={owner_of_it}"))
+                .arg(format!("--regid={owner_of_it}"))
+                .args(["--clear-groups", "--", "prlimit"]);
+            setpriv
+        };
+        command
+            .arg(format!("--pid={}", self.pid()))
+            .arg(format!("--{resource}={soft}:"));
+        assert!(command.status().expect("prlimit").success());
     }
 
     /// Sends a signal, by its name without `SIG`.
