@@ -8,6 +8,7 @@ use finding::{Finding, table};
 mod finding;
 mod kills;
 mod load;
+mod processes;
 #[path = "../support/mod.rs"]
 #[expect(
     dead_code,
@@ -29,7 +30,7 @@ struct Part {
 }
 
 /// All parts, in the order in which they are tried.
-const PARTS: [Part; 2] = [
+const PARTS: [Part; 3] = [
     Part {
         name: "kills",
         count: 1_000,
@@ -39,6 +40,11 @@ const PARTS: [Part; 2] = [
         name: "load",
         count: 100_000,
         attempt: load::attempt,
+    },
+    Part {
+        name: "processes",
+        count: 100_000,
+        attempt: processes::attempt,
     },
 ];
 
