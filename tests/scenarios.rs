@@ -11,6 +11,7 @@ mod crash_points;
 mod disk;
 mod dispatching;
 mod enrichment;
+mod fuzzing;
 mod golden;
 mod hostile;
 mod native_client;

@@ -6,9 +6,12 @@ use std::process::ExitCode;
 use finding::{Finding, table};
 
 mod finding;
+mod fuzz;
 mod kills;
 mod load;
 mod processes;
+#[path = "../fuzzing/seeds.rs"]
+mod seeds;
 #[path = "../support/mod.rs"]
 #[expect(
     dead_code,
@@ -30,7 +33,12 @@ struct Part {
 }
 
 /// All parts, in the order in which they are tried.
-const PARTS: [Part; 3] = [
+const PARTS: [Part; 4] = [
+    Part {
+        name: "fuzz",
+        count: 10_000_000,
+        attempt: fuzz::attempt,
+    },
     Part {
         name: "kills",
         count: 1_000,

@@ -1,0 +1,196 @@
+//! What is done with arbitrary bytes, for each thing that is read from outside, and what must hold.
+//!
+//! Shared by the fuzz targets under `fuzz/`, which find bytes by coverage, and by the scenario that
+//! replays what was kept and tries a few thousand variations. A promise that is broken is a panic.
+
+use std::io;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use esi_event_actions::config::{self, Config, Reading};
+use esi_event_actions::history::{Row, lacks_lease};
+use esi_event_actions::intake::{decide, wants_lease};
+use esi_event_actions::journal::Entry;
+use esi_event_actions::sources::HISTORY;
+use esi_event_actions::sources::history::{Cloud, Variables};
+
+/// Tries one input.
+pub(crate) type Target = fn(&[u8]);
+
+/// All targets by their names, which are those of the folders of kept inputs too.
+pub(crate) const TARGETS: [(&str, Target); 6] = [
+    ("clouds", clouds),
+    ("envelope", envelope),
+    ("filters", filters),
+    ("history", history),
+    ("ini", ini),
+    ("transport_url", transport_url),
+];
+
+/// A password that no input holds, and no answer may.
+const SECRET: &str = "hunter2-nobody-knows";
+
+/// What a reading has to keep to: no configuration with errors or without them, places that are in
+/// the file, and no password shown.
+fn holds<F: std::fmt::Debug>(text: &str, reading: &Reading<F>) {
+    assert_eq!(reading.config.is_none(), reading.problems.has_errors());
+    let lines = u32::try_from(text.split(['\n', '\r']).count()).expect("a short text");
+    for problem in &reading.problems {
+        if let Some(position) = problem.position {
+            assert!((1..=lines + 1).contains(&position.line), "{problem:?}");
+            assert!(position.column > 0, "{problem:?}");
+        }
+    }
+    let told = format!("{}{reading:?}", reading.problems.report("file"));
+    assert!(!told.contains(SECRET), "shown: {told}");
+}
+
+fn read_all(text: &str) {
+    let file = Path::new("/etc/file");
+    holds(text, &config::read_for_bus(text, file));
+    holds(text, &config::read_for_history(text, file));
+}
+
+/// A configuration, into which passwords are put that it may refer to.
+pub(crate) fn ini(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if text.contains(SECRET) {
+        return;
+    }
+    read_all(text);
+    let secrets =
+        format!("\n[DEFAULT]\npassword = {SECRET}\ntransport_url = rabbit://u:{SECRET}@h/\n");
+    read_all(&format!("{secrets}{text}"));
+    read_all(&format!("{text}{secrets}"));
+}
+
+/// `transport_url` alone, and as what follows a password.
+pub(crate) fn transport_url(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if text.contains([' ', '\t', '\n', '\r']) || text.contains(SECRET) {
+        return;
+    }
+    let text = text.replace('%', "%%");
+    let file = |url: &str| {
+        format!("[DEFAULT]\nqueues = q\ntransport_url = {url}\n[r]\nevents = *\nscript = x\n")
+    };
+    read_all(&file(&text));
+    read_all(&file(&format!("rabbit://u:{SECRET}{text}@h/")));
+    read_all(&file(&format!("rabbit://u:{SECRET}@{text}")));
+}
+
+/// Rules with filters of every kind, for any event.
+const RULES: &str = r#"[DEFAULT]
+script = x
+events = *
+[text]
+filter_params = {"purpose": "a(?=b)|.*\\d$", "properties.vendor": ["foo", null, 1]}
+script_params = purpose, properties, $..*
+[path]
+filter_params = {"$.properties[?@.rack.row > 2]": true, "$['a.b']": 1e400, "id": 9007199254740993}
+script_params = $.properties[?length(@.tags) > 1], $.a[-1:0:2], event_id, a.b.0.c
+order_by = project_id
+[null]
+filter_params = {"expire_time": null, "status": false}
+"#;
+
+fn rules() -> &'static Config {
+    static RULES_READ: OnceLock<Config> = OnceLock::new();
+    RULES_READ.get_or_init(|| {
+        let reading = config::read(RULES, Path::new("/etc/file"));
+        let report = reading.problems.report("file").to_string();
+        reading.config.unwrap_or_else(|| panic!("{report}"))
+    })
+}
+
+/// Decides a delivery; whatever becomes an event can be read back, and makes arguments.
+fn decided(config: &Config, source: &str, body: &[u8]) {
+    for entry in decide(&config.rules, source, "queue", body) {
+        match entry {
+            Entry::Event(acceptance) => {
+                let event = serde_json::from_str(&acceptance.body).expect("our own form");
+                let again = serde_json::to_string(&event).expect("our own form");
+                assert_eq!(again, acceptance.body);
+                assert!(!acceptance.body.contains("\"_context_"), "{again}");
+                let _ = lacks_lease(&event);
+                for rule in config.rules.all() {
+                    let arguments = rule.arguments(&event);
+                    assert_eq!(arguments.len(), rule.script.params.len());
+                }
+            }
+            Entry::Quarantine(undecided) => {
+                assert_eq!(undecided.size, body.len() as u64);
+                assert!(!undecided.reason.is_empty());
+            }
+            Entry::Progress(_) => panic!("nobody has read on"),
+        }
+    }
+}
+
+/// A body from the bus.
+pub(crate) fn envelope(data: &[u8]) {
+    decided(rules(), "bus", data);
+}
+
+/// A row of the event history, a record, or a list as the client prints it.
+pub(crate) fn history(data: &[u8]) {
+    decided(rules(), HISTORY, data);
+    let rows = serde_json::from_slice::<Vec<Row>>(data).unwrap_or_default();
+    for row in rows {
+        let wants = wants_lease(&rules().rules, &row);
+        let record = serde_json::to_vec(&row).expect("our own form");
+        let decisions = decide(&rules().rules, HISTORY, "history", &record);
+        assert!(
+            wants || decisions.len() <= 1,
+            "a row that wants no lease is decided"
+        );
+        decided(rules(), HISTORY, &record);
+    }
+}
+
+/// `filter_params` and, after a NUL, a lease to which the filters are put.
+pub(crate) fn filters(data: &[u8]) {
+    let at = data.iter().position(|byte| *byte == 0);
+    let (filter, lease) = data.split_at(at.unwrap_or(data.len()));
+    let Ok(filter) = std::str::from_utf8(filter) else {
+        return;
+    };
+    let filter = filter.replace('%', "%%").replace(['\n', '\r'], " ");
+    let text = format!("[r]\nevents = *\nscript = x\nfilter_params = {filter}\n");
+    let reading = config::read(&text, Path::new("/etc/file"));
+    holds(&text, &reading);
+    let Some(config) = reading.config else {
+        return;
+    };
+    let body = [
+        br#"{"message_id":"1","event_type":"t","payload":{"esi_leap_object.data":"#,
+        lease.get(1..).unwrap_or_default(),
+        b"}}",
+    ];
+    decided(&config, "bus", &body.concat());
+}
+
+/// `clouds.yaml`, into which a password is put.
+pub(crate) fn clouds(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if text.contains(SECRET) {
+        return;
+    }
+    let variables = Variables::from([("HOME".to_owned(), "/home/u".to_owned())]);
+    let secure = format!("clouds:\n  a:\n    auth:\n      password: {SECRET}\n");
+    for name in [None, Some("a")] {
+        let read = |path: &Path| match path.file_name().and_then(|name| name.to_str()) {
+            Some("clouds.yaml") => Ok(text.to_owned()),
+            Some("secure.yaml") => Ok(secure.clone()),
+            _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+        };
+        let found = format!("{:?}", Cloud::find(name, &variables, &read));
+        assert!(!found.contains(SECRET), "shown: {found}");
+    }
+}

@@ -1,0 +1,96 @@
+//! Inputs led by coverage: libFuzzer on each target of `fuzz/`, built with the toolchain at hand.
+//!
+//! cargo-fuzz is not needed, nor a nightly compiler: what it adds to the compiler's flags is stable but
+//! for the address sanitizer, which would have little to do where `unsafe` is denied.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::finding::Finding;
+use crate::seeds::seeds;
+
+/// The flags by which the compiler counts where an execution has been, as cargo-fuzz gives them.
+const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
+    -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
+
+/// The targets: the files under `fuzz/fuzz_targets`.
+const TARGETS: [&str; 6] = [
+    "clouds",
+    "envelope",
+    "filters",
+    "history",
+    "ini",
+    "transport_url",
+];
+
+/// Tries so many inputs on every target. One that breaks something is left under
+/// `fuzz/artifacts/TARGET`; it belongs into `tests/data/fuzz/TARGET`.
+pub(crate) fn attempt(count: u64) -> Vec<Finding> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let host = host();
+    let built = Command::new("cargo")
+        .args(["build", "--release", "--locked", "--target", &host])
+        .env("RUSTFLAGS", COVERAGE)
+        .env_remove("CARGO_TARGET_DIR")
+        .current_dir(&folder)
+        .status();
+    assert!(built.expect("cargo").success(), "the targets are not built");
+    let programs = folder.join("target").join(host).join("release");
+    let one = |name: &&str| {
+        Finding::of(&format!("inputs for {name}"), count, || {
+            fuzz(&folder, &programs.join(name), name, count)
+        })
+    };
+    TARGETS.iter().map(one).collect()
+}
+
+/// The target triple that the compiler builds for by itself. Named, or the flags would be used for build
+/// scripts too.
+fn host() -> String {
+    let output = Command::new("rustc").arg("-vV").output().expect("rustc");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.expect("a host").to_owned()
+}
+
+/// A folder for one target's files.
+fn folder_of(folder: &Path, kind: &str, name: &str) -> PathBuf {
+    let path = folder.join(kind).join(name);
+    fs::create_dir_all(&path).expect("a folder");
+    path
+}
+
+fn fuzz(folder: &Path, program: &Path, name: &str, count: u64) -> String {
+    let corpus = folder_of(folder, "corpus", name);
+    let artifacts = folder_of(folder, "artifacts", name);
+    for (number, seed) in seeds(name).iter().enumerate() {
+        fs::write(corpus.join(format!("seed-{number}")), seed).expect("a file");
+    }
+    let output = Command::new(program)
+        .arg(format!("-runs={count}"))
+        .arg(format!("-artifact_prefix={}/", artifacts.display()))
+        .args(["-max_len=4096", "-timeout=20", "-print_final_stats=1"])
+        .arg(&corpus)
+        .stdin(Stdio::null())
+        .output()
+        .expect("a target");
+    let told = String::from_utf8_lossy(&output.stderr);
+    let statistic = |what: &str| {
+        let of = |line: &str| Some(line.strip_prefix(what)?.trim().to_owned());
+        told.lines().find_map(of).unwrap_or_default()
+    };
+    let last: Vec<&str> = told.lines().rev().take(30).collect();
+    assert!(output.status.success(), "{name}: {last:#?}");
+    let covered = told.lines().rev().find_map(|line| {
+        let (_, rest) = line.split_once(" cov: ")?;
+        rest.split(' ').next()
+    });
+    format!(
+        "{} executions, {} a second, {} places reached, 0 crashes",
+        statistic("stat::number_of_executed_units:"),
+        statistic("stat::average_exec_per_sec:"),
+        covered.unwrap_or_default()
+    )
+}
