@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::{NODE, lease};
 use crate::support::broker::Broker;
 use crate::support::scene::{DELETE, FULFILL, Scene, program};
+use crate::support::stage::private_folder;
 
 const EXAMPLE: &str = include_str!("../data/documented-example.conf");
 
@@ -38,7 +39,7 @@ fn without_comments(text: &str) -> String {
 
 /// Writes the text and the two scripts it names to a folder; runs `check` and then `listen`.
 fn refused(text: &str) -> (TempDir, PathBuf, String) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = private_folder();
     let path = folder.path().join("esi-event-action-listener.conf");
     fs::write(&path, text).expect("a configuration");
     for script in ["fulfill.sh", "delete.sh"] {
