@@ -142,13 +142,23 @@ fn the_documented_example_has_placeholders_and_a_stray_brace_and_nothing_else() 
 
 #[test]
 fn the_configuration_that_comes_along_has_no_problems() {
+    // Where nobody else can change it, whatever is so of the checkout.
+    let folder = private_folder();
+    for file in [
+        "conf/esi-event-action-listener.conf",
+        "scripts/examples/fulfill.sh",
+        "scripts/examples/delete.sh",
+    ] {
+        let copy = folder.path().join(file);
+        fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
+        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(file), copy).expect("a copy");
+    }
     // The password that it names comes as a credential of systemd's.
-    let credentials = private_folder();
-    fs::write(credentials.path().join("password"), "secret\n").expect("a file");
+    fs::write(folder.path().join("password"), "secret\n").expect("a file");
     let output = Command::new(program())
         .args(["check", "--config", "conf/esi-event-action-listener.conf"])
-        .env("CREDENTIALS_DIRECTORY", credentials.path())
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("CREDENTIALS_DIRECTORY", folder.path())
+        .current_dir(folder.path())
         .output()
         .expect("the program");
     assert_eq!(
