@@ -183,7 +183,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     async fn attempt(self: Arc<Self>, run: ClaimedRun, stop: Stop) -> Result<Step, JournalError> {
         // A question to the cloud is no work that a stop would wait for.
         let order = self.order(&run, &stop.intake).await;
-        let (performed, step, retry_in, blame) = match order {
+        let (performed, step, retry_in) = match order {
             Ok(order) => {
                 let policy = order.rule.retry;
                 let performed = self.perform(order, stop.work.clone()).await;
@@ -192,8 +192,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                     Blame::Nobody => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
                     _ => step_after(&performed.outcome, run.failures, policy, chance),
                 };
-                let blame = performed.blame;
-                (performed, step, retry_in, blame)
+                (performed, step, retry_in)
             }
             Err(NoOrder {
                 outcome,
@@ -208,7 +207,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                     output: Vec::new(),
                     output_dropped: 0,
                 };
-                (performed, step, retry_in, blame)
+                (performed, step, retry_in)
             }
         };
         crash::point(Point::ProcessEnded);
@@ -223,7 +222,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             output_dropped: performed.output_dropped,
             step,
             retry_in,
-            blame,
+            blame: performed.blame,
         };
         // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
         insist(&stop.work, || self.journal.record(end.clone())).await?;

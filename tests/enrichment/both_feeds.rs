@@ -7,21 +7,10 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::captured::{self, Driver};
-use crate::support::openstack::printed;
+use crate::support::openstack::{LEASES_SHOWN, printed};
 use crate::support::poller::Poller;
 use crate::support::scene::Scene;
 use crate::support::stage::Stage;
-
-/// The leases that the real client was asked to show.
-const SHOWN: [&str; 7] = [
-    "19-lease-show-full-deleted",
-    "20-lease-show-active-metachars",
-    "21-lease-show-active-dummy",
-    "22-lease-show-claimed",
-    "23-lease-show-sublease",
-    "24-lease-show-expired",
-    "25-lease-show-never-started",
-];
 
 /// A notification says them of the moment when it was sent, a lease of the moment when it is shown.
 const OF_THE_MOMENT: [&str; 3] = ["expire_time", "fulfill_time", "status"];
@@ -105,7 +94,7 @@ fn the_same_leases_give_the_same_arguments_through_both_feeds() {
     let mut poller = Poller::new();
     rule(&mut poller);
     let mut uuids = BTreeSet::new();
-    for name in SHOWN {
+    for name in LEASES_SHOWN {
         let lease = printed(name);
         let uuid = lease["uuid"].as_str().expect("text").to_owned();
         poller.openstack.lease(&uuid, lease);

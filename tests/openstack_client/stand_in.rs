@@ -4,21 +4,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::*;
+use crate::support::openstack::LEASES_SHOWN;
 
 #[test]
 fn it_prints_what_the_real_program_printed() {
     let (_folder, openstack, _) = stage();
     openstack.rows(printed("02-event-list-alice").as_array().expect("rows"));
-    let shown = [
-        "19-lease-show-full-deleted",
-        "20-lease-show-active-metachars",
-        "21-lease-show-active-dummy",
-        "22-lease-show-claimed",
-        "23-lease-show-sublease",
-        "24-lease-show-expired",
-        "25-lease-show-never-started",
-    ];
-    for name in shown {
+    for name in LEASES_SHOWN {
         let lease = printed(name);
         openstack.lease(lease["uuid"].as_str().expect("text"), lease.clone());
     }
@@ -35,7 +27,7 @@ fn it_prints_what_the_real_program_printed() {
         "27-lease-show-not-a-uuid",
     ];
     let denied = "28-lease-show-foreign-forbidden";
-    for name in others.into_iter().chain(shown).chain([denied]) {
+    for name in others.into_iter().chain(LEASES_SHOWN).chain([denied]) {
         let real = captured(name);
         if name == denied {
             // Another one may see it.

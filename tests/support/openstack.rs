@@ -236,6 +236,17 @@ impl Fault {
     }
 }
 
+/// The leases that the real client was asked to show, by their captures.
+pub(crate) const LEASES_SHOWN: [&str; 7] = [
+    "19-lease-show-full-deleted",
+    "20-lease-show-active-metachars",
+    "21-lease-show-active-dummy",
+    "22-lease-show-claimed",
+    "23-lease-show-sublease",
+    "24-lease-show-expired",
+    "25-lease-show-never-started",
+];
+
 /// A call of the real program: `args`, `exit`, `stdout`, `stderr`.
 pub(crate) fn captured(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -209,17 +209,19 @@ impl<C: Client> HistorySource<C> {
     /// The next rows that share a commit, with the leases that are wanted for them.
     async fn batch(&self, rows: &VecDeque<Row>) -> (Vec<Record>, Option<String>) {
         let mut wanted = HashSet::new();
-        let of_batch = rows.iter().take(ROWS_IN_BATCH).take_while(|row| {
-            if let Some(uuid) = row.lease().filter(|_| (self.wants)(row)) {
-                wanted.insert(uuid);
+        let mut of_batch = Vec::new();
+        for row in rows.iter().take(ROWS_IN_BATCH) {
+            let lease = row.lease().filter(|_| (self.wants)(row));
+            wanted.extend(lease);
+            if wanted.len() > LEASES_IN_BATCH {
+                break;
             }
-            wanted.len() <= LEASES_IN_BATCH
-        });
-        let of_batch: Vec<&Row> = of_batch.collect();
-        let record = async |row: &Row| {
+            of_batch.push((row, lease));
+        }
+        let record = async |(row, uuid): (&Row, Option<&str>)| {
             let mut lease = None;
             let mut failure = None;
-            if let Some(uuid) = row.lease().filter(|_| (self.wants)(row)) {
+            if let Some(uuid) = uuid {
                 match self.leases.show(uuid, false).await {
                     Ok(shown) => {
                         crash::point(Point::LeaseShown);
