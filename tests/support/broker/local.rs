@@ -116,6 +116,10 @@ impl Node {
 
     pub(super) fn pause(&self) {
         kill_process_group(self.mapper.group, Signal::STOP).expect("the node can be signalled");
+        // The signal takes effect a moment later, thread by thread.
+        while !is_halted(self.mapper.group) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub(super) fn unpause(&self) {
@@ -251,6 +255,20 @@ impl Mapper {
         }
         Err("epmd found no free port".to_owned())
     }
+}
+
+/// Whether every thread of every process in the group has stopped, or ended.
+fn is_halted(group: Pid) -> bool {
+    let group = group.as_raw_nonzero().to_string();
+    let tasks = glob::glob("/proc/[0-9]*/task/[0-9]*/stat").expect("a pattern");
+    tasks.flatten().all(|stat| {
+        // Whoever is gone meanwhile does nothing any more.
+        let stat = fs::read_to_string(stat).unwrap_or_default();
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        let mut fields = fields.split(' ');
+        let (state, of_group) = (fields.next(), fields.nth(1));
+        of_group != Some(group.as_str()) || matches!(state, Some("T" | "Z" | "X"))
+    })
 }
 
 /// The files that would otherwise be looked for in `/etc/rabbitmq`.
