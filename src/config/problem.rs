@@ -173,9 +173,21 @@ impl fmt::Display for Report<'_> {
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // One slip in a short word, one more for every four characters.
-    let tolerated = 1 + word.chars().count() / 4;
+    nearest_within(1 + word.chars().count() / 4, word, known)
+}
+
+/// The known word nearest to `word`, if no more than so many characters differ, and not all.
+#[must_use]
+pub fn nearest_within<'a>(
+    tolerated: usize,
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let length = word.chars().count();
     known
         .into_iter()
+        // Lengths are sooner compared, and a word may be of any.
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= tolerated)
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, candidate)| {
             *distance <= tolerated && *distance < candidate.chars().count()

@@ -10,7 +10,7 @@ use super::command::command;
 use super::filter_params::filter_params;
 use super::merged::{MergedOption, Section};
 use super::options::{Options, duration};
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, Problems, nearest_within};
 use super::settings::ScriptPlace;
 use super::text::Position;
 
@@ -118,9 +118,7 @@ fn events(options: &mut Options<'_>) -> Vec<EventPattern> {
 /// The type of ESI Leap's events that was probably meant. Other services have their own, which may
 /// look alike, but not so much.
 fn misspelt(text: &str) -> Option<&'static str> {
-    let distances = EVENT_TYPES.map(|known| (strsim::damerau_levenshtein(text, known), known));
-    let nearest = distances.into_iter().min();
-    nearest.and_then(|(distance, known)| matches!(distance, 1 | 2).then_some(known))
+    nearest_within(2, text, EVENT_TYPES).filter(|known| *known != text)
 }
 
 fn params(options: &mut Options<'_>) -> Vec<PayloadPath> {
