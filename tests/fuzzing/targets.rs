@@ -53,7 +53,8 @@ fn read_all(text: &str) {
     holds(text, &config::read_for_history(text, file));
 }
 
-/// A configuration, into which passwords are put that it may refer to.
+/// A configuration, before or after passwords that it may refer to: by the length of it, as twice the
+/// work would halve what can be tried.
 pub(crate) fn ini(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -63,11 +64,14 @@ pub(crate) fn ini(data: &[u8]) {
     }
     let secrets =
         format!("\n[DEFAULT]\npassword = {SECRET}\ntransport_url = rabbit://u:{SECRET}@h/\n");
-    read_all(&format!("{secrets}{text}"));
-    read_all(&format!("{text}{secrets}"));
+    read_all(&if text.len().is_multiple_of(2) {
+        format!("{secrets}{text}")
+    } else {
+        format!("{text}{secrets}")
+    });
 }
 
-/// `transport_url` alone, and as what follows a password.
+/// `transport_url` alone, and as what follows a password. The history's feed leaves it unread.
 pub(crate) fn transport_url(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -76,12 +80,16 @@ pub(crate) fn transport_url(data: &[u8]) {
         return;
     }
     let text = text.replace('%', "%%");
-    let file = |url: &str| {
-        format!("[DEFAULT]\nqueues = q\ntransport_url = {url}\n[r]\nevents = *\nscript = x\n")
-    };
-    read_all(&file(&text));
-    read_all(&file(&format!("rabbit://u:{SECRET}{text}@h/")));
-    read_all(&file(&format!("rabbit://u:{SECRET}@{text}")));
+    let urls = [
+        text.clone(),
+        format!("rabbit://u:{SECRET}{text}@h/"),
+        format!("rabbit://u:{SECRET}@{text}"),
+    ];
+    for url in urls {
+        let text =
+            format!("[DEFAULT]\nqueues = q\ntransport_url = {url}\n[r]\nevents = *\nscript = x\n");
+        holds(&text, &config::read_for_bus(&text, Path::new("/etc/file")));
+    }
 }
 
 /// Rules with filters of every kind, for any event.
