@@ -98,10 +98,10 @@ fn floods_without_an_end_of_line_need_no_memory() {
     let service = scene.listen();
     let before = at_rest(&scene, &service);
     let size = service.largest_size();
-    let flood = 64 * MIB;
-    scene.publish_all(["a", "b", "c"].map(|node| lease(&flood.to_string(), node)));
-    all_ended(&scene, 4);
-    for run in 2..=4 {
+    let floods = [("a", 1024 * MIB), ("b", 64 * MIB), ("c", 64 * MIB)];
+    scene.publish_all(floods.map(|(node, flood)| lease(&flood.to_string(), node)));
+    all_ended(&scene, 1 + floods.len());
+    for (run, (_, flood)) in (2..).zip(floods) {
         let record = &scene.run_detail(run)["attempt_records"][0];
         assert_eq!(record["outcome"], "exit status 0");
         assert_eq!(record["output_dropped"], flood - 64 * 1024);
