@@ -5,6 +5,7 @@
 
 pub mod amqp;
 pub mod history;
+mod lookup;
 
 use std::future::Future;
 

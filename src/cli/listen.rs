@@ -5,6 +5,7 @@ use super::inputs::block_on;
 use super::service::{install_tls_provider, judge, tell_problems};
 use super::{Logging, Places};
 use crate::report::{Exit, Failure};
+use crate::sources::amqp::prepare;
 use crate::{config, daemon};
 
 #[derive(Debug, clap::Args)]
@@ -24,6 +25,11 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     args.logging.begin();
     tell_problems(&reading, config, survey_bus);
     install_tls_provider()?;
+    prepare().map_err(|error| {
+        let message = format!("failed to start a thread: {error}");
+        let hint = "look at the limits of processes (`ulimit -u`, `TasksMax=`)";
+        Failure::new(Exit::Failed, &message, hint)
+    })?;
     let tally = block_on(daemon::listen(config, &state_dir, args.until_idle))??;
     if args.until_idle {
         return judge(tally);

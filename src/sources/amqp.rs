@@ -20,7 +20,7 @@ use lapin::options::BasicAckOptions;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub use dial::password_file;
+pub use dial::{password_file, prepare};
 pub use link::{Link, Unreachable};
 
 use super::{self as sources, Delivery, Received, Source};

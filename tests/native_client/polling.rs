@@ -1,13 +1,16 @@
 //! Whole passes with `client = native`: the program does what it does with the `openstack` program.
 
+use std::fs;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use crate::support::cloud_api::{Asked, CloudApi, Fault, PASSWORD, TOKEN_PREFIX};
 use crate::support::openstack::{lease_of, printed, row};
+use crate::support::ordinary::Ordinary;
 use crate::support::poller::Poller;
-use crate::support::stage::Stage;
+use crate::support::service::Service;
+use crate::support::stage::{Stage, wait_until};
 
 const ENDS: &str = "esi_leap.lease.fulfill.end";
 const LEASE: &str = "00000000-0000-4000-8000-00000000000a";
@@ -126,4 +129,28 @@ fn a_cloud_that_fails_moves_nothing_and_one_that_cannot_be_found_is_a_configurat
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("absent.yaml"), "{said}");
+}
+
+#[test]
+fn without_threads_the_cloud_is_looked_for_again() {
+    let (stage, api) = (stage(), CloudApi::start());
+    api.rows([row(7, ENDS, LEASE, "n")])
+        .lease(lease_of(LEASE, "n"));
+    // Longer than a thread of the runtime's waits for work, which could look the host up.
+    let command = polling(&stage, &api, &["--from-start", "--every", "12s"]);
+    let settings = stage.path("clouds.yaml");
+    let text = fs::read_to_string(&settings).expect("settings");
+    fs::write(&settings, text.replace("127.0.0.1", "localhost")).expect("a file");
+    let user = Ordinary::owning(&stage, 61_206);
+    // So that there is no connection left when there is no room.
+    api.fault(Asked::Token, Fault::Cut);
+    let mut service = Service::start(&mut user.runs(&stage, &command));
+    service.wait_for("the answer ends early");
+    service.limit("nproc", "1");
+    service.wait_for("Resource temporarily unavailable");
+    assert!(service.is_alive());
+    service.limit("nproc", "1000");
+    wait_until("the run", || stage.log().len() == 1);
+    let log = service.stop();
+    assert!(!log.contains("panicked"), "{log}");
 }

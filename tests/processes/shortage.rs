@@ -2,12 +2,15 @@
 //! so do the runs once there is room again.
 
 use std::fs;
+use std::time::Duration;
 
 use super::{all_ended, lease, outcome, scene};
+use crate::support::broker::Broker;
 use crate::support::history::{self, accepted, event};
 use crate::support::openstack::lease_of;
 use crate::support::ordinary::Ordinary;
 use crate::support::poller::Poller;
+use crate::support::proxy::Proxy;
 use crate::support::scene::{FULFILL, Scene, Service, lives, wait_until};
 
 /// Lets the service open so many more files, and no others.
@@ -88,6 +91,32 @@ fn without_processes_runs_wait_and_are_not_given_up() {
     );
     assert_eq!(service.zombies(), 0);
     service.stop();
+}
+
+#[test]
+fn without_threads_the_broker_is_looked_for_again() {
+    let mut scene = scene("no-threads", TELL, "");
+    let proxy = Proxy::to(Broker::shared());
+    scene
+        .replace("host", "localhost")
+        .replace("port", &proxy.port().to_string());
+    let user = Ordinary::owning(&scene, 61_205);
+    let mut service = Service::start(&mut user.runs(&scene, &scene.program("listen")));
+    let connected = format!("connected to localhost:{}", proxy.port());
+    service.wait_for(&connected);
+    // Longer than a thread of the runtime's waits for work, which could look the host up.
+    std::thread::sleep(Duration::from_secs(12));
+    service.limit("nproc", "1");
+    proxy.reset();
+    service.wait_for("failed to look up the host: Resource temporarily unavailable");
+    service.wait_for("trying again in");
+    assert!(service.is_alive());
+    scene.publish(lease("one", "a"));
+    service.limit("nproc", "1000");
+    service.wait_for(&connected);
+    wait_until("the run", || scene.states() == ["succeeded"]);
+    let log = service.stop();
+    assert!(!log.contains("panicked"), "{log}");
 }
 
 #[test]

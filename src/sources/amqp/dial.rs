@@ -8,6 +8,7 @@ use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use lapin::tcp::{RustlsConnector, RustlsConnectorConfig};
@@ -20,9 +21,23 @@ use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Amqp, Endpoint, Password, Tls};
+use crate::sources::lookup::addresses;
 
 /// How long a host may take from the first packet to the end of the login.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sets up what the client library ends connections with: a thread that it starts for the first one that
+/// is lost, and panics if there is no room for it, then and ever after.
+///
+/// Called once, before there is a runtime.
+///
+/// # Errors
+/// Why there is no such thread.
+pub fn prepare() -> io::Result<()> {
+    let first = thread::Builder::new().spawn(|| drop(async_compat::Compat::new(())))?;
+    let refused = |_| io::Error::other("the client library of AMQP found no room for its thread");
+    first.join().map_err(refused)
+}
 
 /// Connects to this host and logs in.
 ///
@@ -35,11 +50,9 @@ pub(super) async fn dial(settings: &Amqp, endpoint: &Endpoint) -> Result<Connect
     let deadline = Instant::now() + CONNECT_TIMEOUT;
 
     let connecting = async {
-        let place = (endpoint.host.as_str(), endpoint.port);
-        let addresses: Vec<_> = tokio::net::lookup_host(place)
+        let addresses = addresses(&endpoint.host, endpoint.port)
             .await
-            .map_err(|error| format!("failed to look up the host: {error}"))?
-            .collect();
+            .map_err(|error| format!("failed to look up the host: {error}"))?;
         let stream = AsyncTcpStream::connect(&runtime, addresses).await;
         stream.map_err(|error| format!("failed to connect: {error}"))
     };

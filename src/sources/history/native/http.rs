@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::cloud::{CloudProblem, Tls};
 use crate::printable::printable;
+use crate::sources::lookup::Lookup;
 
 /// A whole answer.
 pub(super) struct Answer {
@@ -59,6 +60,7 @@ pub(super) fn client(tls: &Tls) -> Result<Client, CloudProblem> {
         // What is asked carries a token, which is meant for this server alone.
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
+        .dns_resolver(Lookup)
         .tls_danger_accept_invalid_certs(!tls.verify);
     if let Some(path) = &tls.ca_file {
         let found = Certificate::from_pem_bundle(&read(path, "cacert")?);
