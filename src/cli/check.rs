@@ -1,5 +1,6 @@
 //! `check`: every problem of the configuration, with its place and how to mend it.
 
+use std::convert;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -125,12 +126,15 @@ pub(super) fn survey_bus(config: &Config<Amqp>, survey: &mut Survey) {
     let keys = tls.iter().filter_map(|tls| tls.identity.as_ref());
     let keys = keys.map(|(_, key)| ("ssl_key_file", key.clone()));
     for (option, file) in passwords.chain(keys) {
-        survey.secret_file(option, &file);
+        survey.secret_file(option, &file, |problem| problem.within(DEFAULT));
     }
 }
 
-/// Who decides what the client is, which gets the password.
+/// Who decides what the client is, which gets the password, and who may read that in the cloud's files.
 pub(super) fn survey_history(config: &Config<History>, survey: &mut Survey) {
+    for (secret, file) in Cloud::secret_files() {
+        survey.secret_file(secret, &file, convert::identity);
+    }
     if let HistoryClient::Openstack(words) = &config.feed.client
         && let Ok(program) = script::locate(&config.folder(), &words[0])
     {

@@ -99,11 +99,16 @@ impl Survey {
         }
     }
 
-    /// Looks at a file that holds nothing but a secret, named by this option.
-    pub(super) fn secret_file(&mut self, option: &str, file: &Path) {
-        let problem = readable(file, option).or_else(|| self.writable(file));
-        if let Some(problem) = problem {
-            self.problems.push(problem.within(DEFAULT));
+    /// Looks at a file of its own that holds a secret of this name; `place` puts a problem where the
+    /// file is named.
+    pub(super) fn secret_file(
+        &mut self,
+        secret: &str,
+        file: &Path,
+        place: impl FnOnce(Problem) -> Problem,
+    ) {
+        if let Some(problem) = readable(file, secret).or_else(|| self.writable(file)) {
+            self.problems.push(place(problem));
         }
     }
 
@@ -158,15 +163,15 @@ fn way(file: &Path) -> Vec<(PathBuf, Standing)> {
         .collect()
 }
 
-/// That everybody can read the file in which `option` has a secret.
-fn readable(file: &Path, option: &str) -> Option<Problem> {
+/// That everybody can read the file that holds a secret of this name.
+fn readable(file: &Path, secret: &str) -> Option<Problem> {
     let real = fs::canonicalize(file).ok()?;
     let way: Vec<Standing> = way(&real).into_iter().map(|(_, it)| it).collect();
     let (file, folders) = way.split_first()?;
     anybody_reads(*file, folders).then(|| {
         Problem::warning(
             format!(
-                "every user of this machine can read the secret of `{option}`: {} has mode {:04o}",
+                "every user of this machine can read the secret of `{secret}`: {} has mode {:04o}",
                 real.display(),
                 file.mode & 0o7777
             ),

@@ -111,9 +111,20 @@ fn what_others_can_read_or_change_is_told_to_tenants() {
         "openstack_command",
         &format!("{} --os-password hidden {command}", client.display()),
     );
+    let (clouds, secure) = (poller.path("clouds.yaml"), poller.path("secure.yaml"));
+    fs::write(&clouds, "clouds: {a: {auth: {username: u}}}").expect("a file");
+    fs::write(&secure, "clouds: {a: {auth: {password: hidden}}}").expect("a file");
     chmod(&poller.path(""), 0o755);
+    // Without a secret everybody may read it.
+    chmod(&clouds, 0o644);
+    chmod(&secure, 0o600);
     chmod(&poller.config(), 0o600);
     let weaknesses = [
+        weakness(
+            secure.clone(),
+            0o644,
+            &["secret of `password`", "has mode 0644"],
+        ),
         weakness(
             poller.config(),
             0o604,
@@ -126,8 +137,17 @@ fn what_others_can_read_or_change_is_told_to_tenants() {
             &["can be changed by everybody"],
         ),
     ];
-    let check = || poller.run(&["check", "--feed", "history"]);
-    let poll = || poller.poll(&["--from-start", "--force"]);
+    let told_by = |mut command: Command| {
+        let clouds = command.env("OS_CLIENT_CONFIG_FILE", &clouds);
+        let output = clouds.env("OS_CLIENT_SECURE_FILE", &secure).output();
+        output.expect("the program")
+    };
+    let check = || {
+        let mut command = poller.program("check");
+        command.args(["--feed", "history"]);
+        told_by(command)
+    };
+    let poll = || told_by(poller.polling(&["--from-start", "--force"]));
     assert_told(&weaknesses, &[&poll, &check]);
 }
 

@@ -139,25 +139,15 @@ impl Cloud {
     /// # Errors
     /// As [`Self::find`]; also if a variable is not UTF-8.
     pub fn of_process(name: Option<&str>) -> Result<Self, CloudProblem> {
-        let mut variables = Variables::new();
-        for (variable, value) in std::env::vars_os() {
-            let Ok(variable) = variable.into_string() else {
-                continue;
-            };
-            match value.into_string() {
-                Ok(value) => {
-                    variables.insert(variable, value);
-                }
-                Err(_) if variable.starts_with("OS_") => {
-                    return Err(CloudProblem::new(
-                        format!("expected UTF-8 in `{variable}`, but found other bytes"),
-                        "set it anew, or unset it",
-                    ));
-                }
-                Err(_) => {}
-            }
-        }
-        Self::find(name, &variables, &|path| std::fs::read_to_string(path))
+        Self::find(name, &variables_of_process()?, &read)
+    }
+
+    /// Of the files in which this process would look for clouds, those that hold a secret, each with
+    /// what the secret is called there. What cannot be read or understood is left out.
+    #[must_use]
+    pub fn secret_files() -> Vec<(&'static str, PathBuf)> {
+        let variables = variables_of_process().unwrap_or_default();
+        clouds::secret_files(&variables, &read)
     }
 
     /// Who is asked, for people: the cloud's name, or where the environment's Keystone is.
@@ -168,6 +158,32 @@ impl Cloud {
             Origin::File { cloud, .. } => cloud,
         }
     }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    std::fs::read_to_string(path)
+}
+
+fn variables_of_process() -> Result<Variables, CloudProblem> {
+    let mut variables = Variables::new();
+    for (variable, value) in std::env::vars_os() {
+        let Ok(variable) = variable.into_string() else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => {
+                variables.insert(variable, value);
+            }
+            Err(_) if variable.starts_with("OS_") => {
+                return Err(CloudProblem::new(
+                    format!("expected UTF-8 in `{variable}`, but found other bytes"),
+                    "set it anew, or unset it",
+                ));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(variables)
 }
 
 #[cfg(test)]

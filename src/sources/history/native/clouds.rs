@@ -40,6 +40,19 @@ pub(super) fn choose(
     }
 }
 
+/// Of the files in which the settings of clouds are looked for, those that hold a secret, each with
+/// what the secret is called there. What cannot be read or understood is left out.
+pub(super) fn secret_files(variables: &Variables, read: Read<'_>) -> Vec<(&'static str, PathBuf)> {
+    let files = Files { variables, read };
+    let found = [files.clouds(), files.secure()].into_iter();
+    found
+        .filter_map(|found| {
+            let (path, section) = found.ok().flatten()?;
+            Some((yaml::secret_in(&section)?, path))
+        })
+        .collect()
+}
+
 /// A variable that is not empty.
 fn set<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
     variables
@@ -62,12 +75,11 @@ fn of_files(
     read: Read<'_>,
 ) -> Result<(Origin, Section), CloudProblem> {
     let files = Files { variables, read };
-    let Some((path, mut file)) = files.first("clouds", Some("OS_CLIENT_CONFIG_FILE"))? else {
+    let Some((path, mut file)) = files.clouds()? else {
         return Err(files.nothing_found(name));
     };
-    let secure = files.first("secure", Some("OS_CLIENT_SECURE_FILE"))?;
     let mut source = path.display().to_string();
-    if let Some((secure_path, secure)) = secure {
+    if let Some((secure_path, secure)) = files.secure()? {
         yaml::lay_over(&mut file, secure);
         source = format!("{source}, {}", secure_path.display());
     }
@@ -120,13 +132,21 @@ struct Files<'a> {
     read: Read<'a>,
 }
 
+/// A file with its path, if there is one.
+type Found = Result<Option<(PathBuf, Section)>, CloudProblem>;
+
 impl Files<'_> {
+    fn clouds(&self) -> Found {
+        self.first("clouds", Some("OS_CLIENT_CONFIG_FILE"))
+    }
+
+    /// What is laid over it.
+    fn secure(&self) -> Found {
+        self.first("secure", Some("OS_CLIENT_SECURE_FILE"))
+    }
+
     /// The first file of this name there is, of those that may be read.
-    fn first(
-        &self,
-        stem: &str,
-        variable: Option<&str>,
-    ) -> Result<Option<(PathBuf, Section)>, CloudProblem> {
+    fn first(&self, stem: &str, variable: Option<&str>) -> Found {
         let named = variable.and_then(|variable| Some((variable, set(self.variables, variable)?)));
         let places = match named {
             Some((_, path)) => vec![PathBuf::from(path)],

@@ -8,6 +8,16 @@ use std::collections::BTreeMap;
 use saphyr::{ScalarStyle, Tag, Yaml, YamlLoader};
 use saphyr_parser::Parser;
 
+/// What lets whoever has it log in, by the ways that `OpenStack` knows.
+const SECRETS: [&str; 6] = [
+    "password",
+    "application_credential_secret",
+    "token",
+    "client_secret",
+    "access_token",
+    "passcode",
+];
+
 /// A mapping of a file.
 pub(super) type Section = BTreeMap<String, Setting>;
 
@@ -144,6 +154,18 @@ pub(super) fn with_underscores(section: Section) -> Section {
     section.into_iter().map(rename).collect()
 }
 
+/// What a login's secret is called, of all that a section holds.
+pub(super) fn secret_in(section: &Section) -> Option<&'static str> {
+    section.iter().find_map(|(key, value)| match value {
+        Setting::Section(inner) => secret_in(inner),
+        Setting::Text(text) if !text.is_empty() => {
+            let key = key.replace('-', "_");
+            SECRETS.into_iter().find(|secret| *secret == key)
+        }
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,6 +267,23 @@ mod tests {
             "{}",
             outcome(&text)
         );
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        let cases = [
+            ("clouds: {a: {auth: {password: p}}}", Some("password")),
+            (
+                "clouds: {a: {auth: {application-credential-secret: p}}}",
+                Some("application_credential_secret"),
+            ),
+            ("clouds: {a: {auth: {password: ''}}}", None),
+            ("clouds: {a: {auth: {password: }}}", None),
+            ("clouds: {password: {auth: {username: u}}}", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(secret_in(&read(text).unwrap()), expected, "{text}");
+        }
     }
 
     #[test]
