@@ -152,7 +152,11 @@ fn transport_url(options: &mut Options<'_>) -> Option<TransportUrl> {
                 ("password", says_password),
                 ("password_file", says_password),
             ] {
-                if said && let Some(other) = options.get(name) {
+                // What the URL itself refers to says nothing else.
+                if said
+                    && let Some(other) = options.get(name)
+                    && !other.used_as_variable
+                {
                     let problem = Problem::error(
                         format!("expected `transport_url` or `{name}`, but found both"),
                         format!("remove `{name}`: the URL says it already"),
