@@ -6,8 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::finding::Finding;
+use super::support::broker::Broker;
 use super::support::history::{event, show};
 use super::support::poller::Poller;
+use super::support::proxy::{Proxy, Toward};
 use super::support::repeats::{
     TIMED, assert_nothing_is_lost, assert_order, assert_these_ran, starts,
 };
@@ -22,7 +24,12 @@ const NODES: usize = 12;
 /// Kills each feed's service so often.
 pub(crate) fn attempt(count: u64) -> Vec<Finding> {
     vec![
-        Finding::of("kill -9 of `listen` at random", count, || of_listen(count)),
+        Finding::of("kill -9 of `listen` at random", count, || {
+            of_listen(count, |_, _| {})
+        }),
+        Finding::of("the same, while its connections fail", count, || {
+            of_listen(count, fail)
+        }),
         Finding::of("kill -9 of `poll` at random", count, || of_poll(count)),
     ]
 }
@@ -43,8 +50,26 @@ fn timed_rule(number: &str) -> String {
     format!("events = {FULFILL}\nscript = timed.sh\nscript_params = node_uuid,{number}")
 }
 
-fn of_listen(count: u64) -> String {
+/// At any time of a life, the connection is reset, cut in the middle of a frame, or slow. It is not
+/// silent: the broker would keep what it has delivered there, and deliver what comes after it.
+fn fail(proxy: &Proxy, whole: Duration) {
+    proxy.forward();
+    thread::sleep(whole.mul_f64(fastrand::f64()));
+    let toward = fastrand::choice([Toward::Broker, Toward::Service]).expect("a direction");
+    match fastrand::u8(..3) {
+        0 => proxy.reset(),
+        1 => proxy.cut_after(toward, fastrand::usize(..4096)),
+        _ => proxy.slow(Duration::from_millis(100).mul_f64(fastrand::f64())),
+    }
+}
+
+/// `fail` does something to the way to the broker during each life.
+fn of_listen(count: u64, fail: fn(&Proxy, Duration)) -> String {
     let mut scene = Scene::new("soak-kills");
+    let proxy = Proxy::to(Broker::shared());
+    scene
+        .replace("host", "127.0.0.1")
+        .replace("port", &proxy.port().to_string());
     // A part of the messages stays with the broker, so that acknowledging goes on all the time.
     scene.default("prefetch = 20");
     scene.script("timed.sh", TIMED);
@@ -71,11 +96,17 @@ fn of_listen(count: u64) -> String {
         thread::scope(|threads| {
             // Some of them arrive before the kill, some after.
             threads.spawn(|| scene.publish_all(batch.iter().map(|message| &message.body)));
+            threads.spawn(|| fail(&proxy, whole));
             let_live(&scene, whole);
             service.kill();
         });
     }
-    scene.drain();
+    proxy.forward();
+    // What was under way on a connection that failed is in the queue once the broker knows of it.
+    wait_until("all messages", || {
+        scene.drain();
+        scene.runs().len() == published.len()
+    });
     assert_eq!(scene.waiting(), Some(0));
     account(&scene, &published)
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use finding::{Finding, table};
 
+mod faults;
 mod finding;
 mod fuzz;
 mod kills;
@@ -33,7 +34,12 @@ struct Part {
 }
 
 /// All parts, in the order in which they are tried.
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
+    Part {
+        name: "faults",
+        count: 20,
+        attempt: faults::attempt,
+    },
     Part {
         name: "fuzz",
         count: 10_000_000,
