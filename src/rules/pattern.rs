@@ -2,13 +2,17 @@
 //! value, not to its end.
 //!
 //! The dialects differ in small things, so a pattern is translated before it is compiled. What
-//! remains: `(?a)`, `(?L)` and `\N{…}` are refused; with `(?i)`, `i` is neither `İ` nor `ı`; `\B`
-//! matches the empty text, as in Python since 3.14. Some patterns that Python refuses are taken.
+//! remains: `(?a)`, `(?L)`, `\N{…}` and repetitions of more than 10,000 times are refused; with `(?i)`,
+//! `i` is neither `İ` nor `ı`; `\B` matches the empty text, as in Python since 3.14. Some patterns that
+//! Python refuses are taken.
+
+mod python;
 
 use std::error::Error as _;
-use std::str::Chars;
 
 use fancy_regex::{CompileError, Error, Expr, ParseError, Regex, RegexBuilder};
+
+use python::translated;
 
 /// How many steps back a pattern may take on one value before it counts as undecidable.
 const BACKTRACK_LIMIT: usize = 10_000;
@@ -94,165 +98,6 @@ fn reason(error: &Error) -> String {
     })
 }
 
-/// `\w` and `\s` in Python's sense. The engine's would count combining marks and connectors as parts
-/// of words but no superscripts, and would not count four control characters as white space.
-const WORD: &str = r"[\p{L}\p{N}_]";
-const NO_WORD: &str = r"[^\p{L}\p{N}_]";
-const SPACE: &str = r"[\s\x1c-\x1f]";
-const NO_SPACE: &str = r"[^\s\x1c-\x1f]";
-const WORD_EDGE: &str =
-    r"(?:(?<=[\p{L}\p{N}_])(?![\p{L}\p{N}_])|(?<![\p{L}\p{N}_])(?=[\p{L}\p{N}_]))";
-const NO_WORD_EDGE: &str =
-    r"(?:(?<=[\p{L}\p{N}_])(?=[\p{L}\p{N}_])|(?<![\p{L}\p{N}_])(?![\p{L}\p{N}_]))";
-
-/// Python's pattern in the engine's dialect. What Python would refuse is left for the engine to
-/// refuse or to understand.
-fn translated(python: &str) -> Result<String, String> {
-    let verbose = python
-        .strip_prefix("(?")
-        .and_then(|rest| rest.split_once(')'))
-        .is_some_and(|(flags, _)| flags.chars().all(char::is_alphabetic) && flags.contains('x'));
-    let mut out = String::with_capacity(python.len() + 8);
-    let mut rest = python.chars();
-    while let Some(c) = rest.next() {
-        match c {
-            '\\' => push_escape(&mut out, &mut rest, false)?,
-            '[' => push_class(&mut out, &mut rest)?,
-            // Right with the multi-line flag and without it.
-            '$' => out.push_str(r"(?:$|(?=\n\z))"),
-            '{' => push_brace(&mut out, rest.as_str()),
-            '(' if rest.as_str().starts_with("?#") => skip_past(&mut rest, ')'),
-            '#' if verbose => skip_past(&mut rest, '\n'),
-            '(' => push_group(&mut out, &mut rest),
-            _ => out.push(c),
-        }
-    }
-    Ok(out)
-}
-
-fn skip_past(rest: &mut Chars<'_>, end: char) {
-    rest.by_ref().find(|c| *c == end);
-}
-
-/// After `(`. A condition on a named group has the name in angle brackets in the engine.
-fn push_group(out: &mut String, rest: &mut Chars<'_>) {
-    out.push('(');
-    if let Some((name, after)) = rest
-        .as_str()
-        .strip_prefix("?(")
-        .and_then(|inside| inside.split_once(')'))
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-    {
-        out.push_str("?(<");
-        out.push_str(name);
-        out.push_str(">)");
-        *rest = after.chars();
-    }
-}
-
-/// After `[`. Set operations and nested classes are the engine's, not Python's.
-fn push_class(out: &mut String, rest: &mut Chars<'_>) -> Result<(), String> {
-    out.push('[');
-    if rest.as_str().starts_with('^') {
-        rest.next();
-        out.push('^');
-    }
-    let mut first = true;
-    while let Some(c) = rest.next() {
-        match c {
-            ']' if !first => {
-                out.push(']');
-                return Ok(());
-            }
-            '\\' => push_escape(out, rest, true)?,
-            _ => push_literal(out, c),
-        }
-        first = false;
-        // A range, unless the `-` is the last of the class.
-        let mut ahead = rest.clone();
-        if ahead.next() == Some('-')
-            && let Some(end) = ahead.next().filter(|end| *end != ']')
-        {
-            out.push('-');
-            *rest = ahead;
-            match end {
-                '\\' => push_escape(out, rest, true)?,
-                _ => push_literal(out, end),
-            }
-        }
-    }
-    Err("a `[` has no `]`".into())
-}
-
-/// After a backslash.
-fn push_escape(out: &mut String, rest: &mut Chars<'_>, in_class: bool) -> Result<(), String> {
-    let Some(c) = rest.next() else {
-        return Err("a backslash at the end of it has nothing to escape".into());
-    };
-    match c {
-        'w' => out.push_str(WORD),
-        'W' => out.push_str(NO_WORD),
-        's' => out.push_str(SPACE),
-        'S' => out.push_str(NO_SPACE),
-        'b' if in_class => out.push_str(r"\x08"),
-        'b' => out.push_str(WORD_EDGE),
-        'B' if !in_class => out.push_str(NO_WORD_EDGE),
-        'Z' | 'z' if !in_class => out.push_str(r"\z"),
-        '0'..='9' => push_number(out, rest, c, in_class),
-        'A' if !in_class => out.push_str(r"\A"),
-        'd' | 'D' | 'a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x' | 'u' | 'U' => out.extend(['\\', c]),
-        // Many letters mean something to the engine that they do not mean to Python.
-        _ if c.is_ascii_alphabetic() => return Err(format!("there is no escape `\\{c}` here")),
-        _ => push_literal(out, c),
-    }
-    Ok(())
-}
-
-/// After a backslash and a digit: a character in octal, or what a group has matched.
-fn push_number(out: &mut String, rest: &mut Chars<'_>, first: char, in_class: bool) {
-    let text = rest.as_str();
-    let most = |limit: usize, is: fn(&u8) -> bool| text.bytes().take(limit).take_while(is).count();
-    let octal = most(2, |digit| (b'0'..=b'7').contains(digit));
-    let (more, is_octal) = match first {
-        '0'..='7' if in_class || first == '0' || octal == 2 => (octal, true),
-        _ => (most(1, u8::is_ascii_digit), false),
-    };
-    let (digits, after) = text.split_at(more);
-    *rest = after.chars();
-    let digits = format!("{first}{digits}");
-    let code = is_octal.then(|| u32::from_str_radix(&digits, 8));
-    match code.and_then(Result::ok).and_then(char::from_u32) {
-        Some(character) => push_literal(out, character),
-        // The engine would take a digit that follows for a part of the number.
-        None => out.extend([r"(?:\", &digits, ")"]),
-    }
-}
-
-/// A character that stands for itself, in a class or outside, with the verbose flag or without it.
-fn push_literal(out: &mut String, c: char) {
-    match c {
-        // With a backslash these two are the edges of words.
-        '<' | '>' => out.push(c),
-        _ if c.is_ascii_punctuation() => out.extend(['\\', c]),
-        _ if c.is_whitespace() || c.is_control() => {
-            out.extend([r"\x{", &format!("{:x}", u32::from(c)), "}"]);
-        }
-        _ => out.push(c),
-    }
-}
-
-/// A `{` that begins no quantifier is itself in Python; `{,n}` means `{0,n}`.
-fn push_brace(out: &mut String, after_brace: &str) {
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    let inside = after_brace.split_once('}').map_or("", |(inside, _)| inside);
-    out.push_str(match inside.split_once(',') {
-        Some(("", most)) if digits(most) => "{0",
-        Some((least, most)) if digits(least) && digits(most) => "{",
-        None if !inside.is_empty() && digits(inside) => "{",
-        _ => r"\{",
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +120,11 @@ mod tests {
             ("[[]", "[", true),
             ("x{,2}y", "xxy", true),
             ("{a}", "{a}", true),
+            ("a{0,3}b{100}?c{,}", &"b".repeat(100), true),
+            ("(?:a{100}){100}(b{100}){,100}c{100}", "a", false),
+            ("(?:a{100}){100}(b){100}", "a", false),
+            ("(a{100})?5{101}", "a", false),
+            ("a{,100000}", "a", true),
             ("(?x) a  # one letter", "ab", true),
         ];
         for (pattern, value, expected) in cases {
@@ -303,6 +153,17 @@ mod tests {
             ("(?a)x", "unknown group flag: (?a"),
         ];
         for (pattern, reason) in cases {
+            assert_eq!(Pattern::parse(pattern).unwrap_err(), reason, "{pattern}");
+        }
+        for pattern in [
+            "a{10001}",
+            "a{18446744073709551616}",
+            "(?:(?=a)(?=a)){1000000000}",
+            "(?:(?:(?=a)(?=b)){101}|c){100}",
+            "(?:x(?:(?=a)(?=b)){101}y[)]z{2}){100,}",
+            "(?:(?=a)(?=b)){101}{100}",
+        ] {
+            let reason = "its repetitions ask for something more than 10000 times";
             assert_eq!(Pattern::parse(pattern).unwrap_err(), reason, "{pattern}");
         }
         for pattern in [r"\h", r"[\Z]", r"\p{L}"] {
