@@ -36,7 +36,7 @@ pub use settings::{
 
 use crate::journal::Retention;
 use crate::rules::RuleSet;
-use merged::{DEFAULT, Merged};
+use merged::{DEFAULT, Merged, Section};
 pub use options::duration;
 use options::{Options, report_unknown};
 use problem::nearest;
@@ -68,9 +68,11 @@ fn read_with<F>(
     feed: fn(&mut Options<'_>, &Path) -> Option<F>,
 ) -> Reading<F> {
     let (merged, mut problems) = merged::read(text);
-    if let Some((corrected, problem)) = misnamed_default(text, &merged) {
+    if let Some((corrected, misnamed)) = misnamed_default(text, &merged) {
         let mut reading = read_with(&corrected, path, feed);
-        reading.problems.push(problem);
+        for problem in misnamed {
+            reading.problems.push(problem);
+        }
         reading.config = None;
         return reading;
     }
@@ -125,32 +127,38 @@ fn read_with<F>(
     }
 }
 
-/// The text with `[DEFAULT]` instead of a section that was probably meant to be it, so that what it
-/// says is not reported as missing; and that problem itself.
-fn misnamed_default(text: &str, merged: &Merged) -> Option<(String, Problem)> {
-    let section = merged.sections.iter().find(|section| {
+/// The text with `[DEFAULT]` instead of each section that was probably meant to be it, so that what
+/// they say is not reported as missing; and those problems themselves. None, if there are none.
+fn misnamed_default(text: &str, merged: &Merged) -> Option<(String, Vec<Problem>)> {
+    let is_misnamed = |section: &&Section| {
         let own = |name| {
             let option = section.options.get(name);
             option.is_some_and(|option| !option.inherited)
         };
         let name = section.name.trim().to_uppercase();
         nearest(&name, [DEFAULT]).is_some() && !own("events") && !own("script")
-    })?;
-    let problem = Problem::error(
-        format!(
-            "expected `[{DEFAULT}]`, but found `[{}]`, which is a rule",
-            section.name
-        ),
-        format!("write `[{DEFAULT}]`, just so"),
-    );
-    let line = usize::try_from(section.position.line).unwrap_or(usize::MAX);
-    let line = dialect::lines(text).nth(line.saturating_sub(1))?;
-    let start = line.as_ptr() as usize - text.as_ptr() as usize;
-    let (before, after) = (&text[..start], &text[start + line.len()..]);
-    Some((
-        format!("{before}[{DEFAULT}]{after}"),
-        problem.at(section.position),
-    ))
+    };
+    let lines: Vec<&str> = dialect::lines(text).collect();
+    let mut corrected = String::new();
+    let mut done = 0;
+    let mut problems = Vec::new();
+    for section in merged.sections.iter().filter(is_misnamed) {
+        let number = usize::try_from(section.position.line).unwrap_or(usize::MAX);
+        let line = lines.get(number.saturating_sub(1))?;
+        let start = line.as_ptr() as usize - text.as_ptr() as usize;
+        corrected.extend([&text[done..start], "[DEFAULT]"]);
+        done = start + line.len();
+        let problem = Problem::error(
+            format!(
+                "expected `[{DEFAULT}]`, but found `[{}]`, which is a rule",
+                section.name
+            ),
+            format!("write `[{DEFAULT}]`, just so"),
+        );
+        problems.push(problem.at(section.position));
+    }
+    corrected.push_str(&text[done..]);
+    (!problems.is_empty()).then_some((corrected, problems))
 }
 
 #[cfg(test)]
