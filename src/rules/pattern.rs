@@ -17,6 +17,9 @@ use python::translated;
 /// How many steps back a pattern may take on one value before it counts as undecidable.
 const BACKTRACK_LIMIT: usize = 10_000;
 
+/// How many steps a compiled pattern may have. What refers to itself would have them without end.
+const SIZE_LIMIT: usize = 100_000;
+
 /// A compiled pattern.
 #[derive(Clone, Debug)]
 pub struct Pattern {
@@ -36,6 +39,7 @@ impl Pattern {
             Expr::parse_tree(&pattern)?;
             RegexBuilder::new(&format!(r"\A(?:{pattern})"))
                 .backtrack_limit(BACKTRACK_LIMIT)
+                .max_prog_size(SIZE_LIMIT)
                 .build()
         };
         let regex = regex().map_err(|error| reason(&error))?;
@@ -85,6 +89,10 @@ fn reason(error: &Error) -> String {
                 }
                 cause.map_or_else(|| error.to_string(), ToString::to_string)
             }
+            CompileError::LookBehindNotConst | CompileError::VariableLookBehindRequiresFeature => {
+                "a look-behind has to be of one width".into()
+            }
+            CompileError::PatternTooComplex => "it is too large, or refers to itself".into(),
             error => error.to_string(),
         },
         Error::RuntimeError(error) => error.to_string(),
@@ -151,8 +159,16 @@ mod tests {
             ("a\\", "a backslash at the end of it has nothing to escape"),
             (r"\1", "invalid back reference to group 1"),
             ("(?a)x", "unknown group flag: (?a"),
+            (
+                "(?P<n>a(?P>n)?(?P>n)?b)",
+                "it is too large, or refers to itself",
+            ),
         ];
         for (pattern, reason) in cases {
+            assert_eq!(Pattern::parse(pattern).unwrap_err(), reason, "{pattern}");
+        }
+        for pattern in ["(?<=ab?)c", r"(?<=\w{2,29003}?)"] {
+            let reason = "a look-behind has to be of one width";
             assert_eq!(Pattern::parse(pattern).unwrap_err(), reason, "{pattern}");
         }
         for pattern in [
