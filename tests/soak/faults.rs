@@ -9,12 +9,13 @@ use std::time::Instant;
 use super::finding::Finding;
 
 /// The scenarios about faults, by what their names begin with.
-const CONCERNS: [(&str, &str); 7] = [
+const CONCERNS: [(&str, &str); 8] = [
     ("kill -9 at named points", "crash_points::"),
     (
         "faults of the way to the broker, and its own",
         "broker_faults::",
     ),
+    ("a broker that is frozen or gone", "broker::"),
     (
         "faults of the history's client and the cloud",
         "poll_faults::",
