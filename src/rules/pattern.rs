@@ -17,9 +17,6 @@ use python::translated;
 /// How many steps back a pattern may take on one value before it counts as undecidable.
 const BACKTRACK_LIMIT: usize = 10_000;
 
-/// How many steps a compiled pattern may have. What refers to itself would have them without end.
-const SIZE_LIMIT: usize = 100_000;
-
 /// A compiled pattern.
 #[derive(Clone, Debug)]
 pub struct Pattern {
@@ -39,7 +36,6 @@ impl Pattern {
             Expr::parse_tree(&pattern)?;
             RegexBuilder::new(&format!(r"\A(?:{pattern})"))
                 .backtrack_limit(BACKTRACK_LIMIT)
-                .max_prog_size(SIZE_LIMIT)
                 .build()
         };
         let regex = regex().map_err(|error| reason(&error))?;
@@ -92,7 +88,6 @@ fn reason(error: &Error) -> String {
             CompileError::LookBehindNotConst | CompileError::VariableLookBehindRequiresFeature => {
                 "a look-behind has to be of one width".into()
             }
-            CompileError::PatternTooComplex => "it is too large, or refers to itself".into(),
             error => error.to_string(),
         },
         Error::RuntimeError(error) => error.to_string(),
@@ -159,9 +154,13 @@ mod tests {
             ("a\\", "a backslash at the end of it has nothing to escape"),
             (r"\1", "invalid back reference to group 1"),
             ("(?a)x", "unknown group flag: (?a"),
+            ("(?P<n>a(?P>n)?(?P>n)?b)", "unknown group: (?P>"),
+            ("(a(?P>9007199254740)?b)", "unknown group: (?P>"),
+            ("(?R)?", "unknown group: (?R)"),
+            ("(?", "unknown group: (?"),
             (
-                "(?P<n>a(?P>n)?(?P>n)?b)",
-                "it is too large, or refers to itself",
+                "(a)(?(9007199254740)b|c)",
+                "there is no group 9007199254740",
             ),
         ];
         for (pattern, reason) in cases {
@@ -178,6 +177,7 @@ mod tests {
             "(?:(?:(?=a)(?=b)){101}|c){100}",
             "(?:x(?:(?=a)(?=b)){101}y[)]z{2}){100,}",
             "(?:(?=a)(?=b)){101}{100}",
+            "(?:(?#(()x(?#()(?:a|(?=b)){101}(?#()){100}",
         ] {
             let reason = "its repetitions ask for something more than 10000 times";
             assert_eq!(Pattern::parse(pattern).unwrap_err(), reason, "{pattern}");

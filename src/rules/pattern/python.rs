@@ -32,6 +32,15 @@ pub(super) fn translated(python: &str) -> Result<String, String> {
         last: 1,
     };
     while let Some(c) = rest.next() {
+        let comment_ends = match c {
+            '(' if rest.as_str().starts_with("?#") => Some(')'),
+            '#' if verbose => Some('\n'),
+            _ => None,
+        };
+        if let Some(end) = comment_ends {
+            rest.by_ref().find(|c| *c == end);
+            continue;
+        }
         repetitions.pass(c);
         match c {
             '\\' => push_escape(&mut out, &mut rest, false)?,
@@ -43,9 +52,7 @@ pub(super) fn translated(python: &str) -> Result<String, String> {
                     repetitions.repeat(least)?;
                 }
             }
-            '(' if rest.as_str().starts_with("?#") => skip_past(&mut rest, ')'),
-            '#' if verbose => skip_past(&mut rest, '\n'),
-            '(' => push_group(&mut out, &mut rest),
+            '(' => push_group(&mut out, &mut rest)?,
             _ => out.push(c),
         }
     }
@@ -97,24 +104,32 @@ impl Repetitions {
     }
 }
 
-fn skip_past(rest: &mut Chars<'_>, end: char) {
-    rest.by_ref().find(|c| *c == end);
-}
+/// How groups begin in Python after `(?`, but for flags. The engine has more: calls of groups, which it
+/// writes out as often as they are made, and room for as many groups as a number in them says.
+const EXTENSIONS: [&str; 9] = [":", "P<", "P=", "=", "!", "<=", "<!", ">", "("];
 
 /// After `(`. A condition on a named group has the name in angle brackets in the engine.
-fn push_group(out: &mut String, rest: &mut Chars<'_>) {
+fn push_group(out: &mut String, rest: &mut Chars<'_>) -> Result<(), String> {
     out.push('(');
-    if let Some((name, after)) = rest
-        .as_str()
-        .strip_prefix("?(")
-        .and_then(|inside| inside.split_once(')'))
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-    {
-        out.push_str("?(<");
-        out.push_str(name);
-        out.push_str(">)");
-        *rest = after.chars();
+    let Some(extension) = rest.as_str().strip_prefix('?') else {
+        return Ok(());
+    };
+    let begins = |known: &str| extension.starts_with(known);
+    if !EXTENSIONS.into_iter().any(begins) && !extension.starts_with(|c| "aiLmsux-".contains(c)) {
+        let beginning: String = extension.chars().take(2).collect();
+        return Err(format!("unknown group: (?{beginning}"));
     }
+    let condition = extension.strip_prefix('(');
+    if let Some((group, after)) = condition.and_then(|inside| inside.split_once(')')) {
+        if group.len() > 3 && group.bytes().all(|digit| digit.is_ascii_digit()) {
+            return Err(format!("there is no group {group}"));
+        }
+        if !group.starts_with(|c: char| c.is_ascii_digit()) {
+            out.extend(["?(<", group, ">)"]);
+            *rest = after.chars();
+        }
+    }
+    Ok(())
 }
 
 /// After `[`. Set operations and nested classes are the engine's, not Python's.
