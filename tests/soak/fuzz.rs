@@ -3,6 +3,7 @@
 //! cargo-fuzz is not needed, nor a nightly compiler: what it adds to the compiler's flags is stable but
 //! for the address sanitizer, which would have little to do where `unsafe` is denied.
 
+use std::fs::File;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,7 +33,8 @@ const TARGETS: [(&str, u32); 6] = [
 ];
 
 /// Tries so many inputs on every target. One that breaks something is left under
-/// `fuzz/artifacts/TARGET`; it belongs into `tests/data/fuzz/TARGET`.
+/// `fuzz/artifacts/TARGET`, where the log of what is tried is, too; it belongs into
+/// `tests/data/fuzz/TARGET`.
 pub(crate) fn attempt(count: u64) -> Vec<Finding> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let host = host();
@@ -85,22 +87,25 @@ fn fuzz(folder: &Path, program: &Path, name: &str, longest: u32, count: u64) -> 
     for (number, seed) in seeds(name).iter().enumerate() {
         fs::write(corpus.join(format!("seed-{number}")), seed).expect("a file");
     }
-    let output = Command::new(program)
+    let log = artifacts.join("log");
+    let status = Command::new(program)
         .arg(format!("-runs={count}"))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .arg(format!("-max_len={longest}"))
         .args(["-timeout=20", "-print_final_stats=1"])
         .arg(&corpus)
         .stdin(Stdio::null())
-        .output()
+        .stderr(File::create(&log).expect("a file"))
+        .status()
         .expect("a target");
-    let told = String::from_utf8_lossy(&output.stderr);
+    let told = fs::read(&log).expect("a log");
+    let told = String::from_utf8_lossy(&told);
     let statistic = |what: &str| {
         let of = |line: &str| Some(line.strip_prefix(what)?.trim().to_owned());
         told.lines().find_map(of).unwrap_or_default()
     };
     let last: Vec<&str> = told.lines().rev().take(30).collect();
-    assert!(output.status.success(), "{name}: {last:#?}");
+    assert!(status.success(), "{name}: {last:#?}");
     let covered = told.lines().rev().find_map(|line| {
         let (_, rest) = line.split_once(" cov: ")?;
         rest.split(' ').next()
