@@ -79,8 +79,9 @@ impl Repetitions {
                 self.last = self.open.pop().unwrap_or(1);
                 self.note();
             }
-            // If it is a quantifier, it concerns the last.
+            // If it is a quantifier, it concerns the last; so may one after white space, by the flag `x`.
             '{' => {}
+            _ if c.is_whitespace() => {}
             _ => self.last = 1,
         }
     }
