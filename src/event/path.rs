@@ -118,6 +118,29 @@ impl PartialEq for PayloadPath {
     }
 }
 
+/// How many brackets of a JSONPath may be within each other. With each filter within another the
+/// parser may need twice the time.
+const DEEPEST: usize = 10;
+
+/// How many brackets are open at once, at most, beside those in quotation marks.
+fn depth(json_path: &str) -> usize {
+    let (mut open, mut deepest) = (0_usize, 0);
+    let mut quoted_by = None;
+    let mut characters = json_path.chars();
+    while let Some(c) = characters.next() {
+        match (quoted_by, c) {
+            (Some(_), '\\') => drop(characters.next()),
+            (Some(mark), _) if mark == c => quoted_by = None,
+            (None, '\'' | '"') => quoted_by = Some(c),
+            (None, '[' | '(') => open += 1,
+            (None, ']' | ')') => open = open.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(open);
+    }
+    deepest
+}
+
 fn json_path(text: &str) -> Result<JpQuery, InvalidPath> {
     let invalid = |message, hint: &str| InvalidPath {
         message,
@@ -128,6 +151,15 @@ fn json_path(text: &str) -> Result<JpQuery, InvalidPath> {
         return Err(invalid(
             format!("expected a JSONPath, but found the unknown operator `in` in `{text}`"),
             "write one comparison for each value, with `||` between them",
+        ));
+    }
+    if depth(text) > DEEPEST {
+        return Err(invalid(
+            format!(
+                "expected a JSONPath with at most {DEEPEST} brackets within each other, but found \
+                 `{text}`"
+            ),
+            "close the brackets, or filter in fewer steps",
         ));
     }
     // What the parser says of it is the names in its grammar.
@@ -232,7 +264,25 @@ mod tests {
     }
 
     #[test]
+    fn brackets_are_counted_beside_those_in_quotation_marks() {
+        let cases = [
+            ("$", 0),
+            ("$.a[0][1]", 1),
+            ("$.a[?length(@.b[0]) > 1]", 3),
+            ("$['[[((']", 1),
+            (r#"$["\"[[("]"#, 1),
+            (r"$['a\\'][?(@.b)]", 2),
+            ("$.a]]]](", 1),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(depth(path), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn what_is_no_path_is_refused_with_a_hint() {
+        // The parser would need days for it.
+        let deep = format!("$.a{}", "[?@.b == 1 && length(@.c".repeat(40));
         let cases = [
             ("", "but found nothing"),
             ("a..b", "an empty name"),
@@ -241,6 +291,7 @@ mod tests {
             ("$.a[", "expected a JSONPath"),
             ("$.a-b", "expected a JSONPath"),
             ("$[?(@.k in ['a'])]", "the unknown operator `in`"),
+            (&deep, "at most 10 brackets within each other"),
         ];
         for (path, part) in cases {
             let error = PayloadPath::parse(path).unwrap_err();
