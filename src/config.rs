@@ -70,9 +70,7 @@ fn read_with<F>(
     let (merged, mut problems) = merged::read(text);
     if let Some((corrected, misnamed)) = misnamed_default(text, &merged) {
         let mut reading = read_with(&corrected, path, feed);
-        for problem in misnamed {
-            reading.problems.push(problem);
-        }
+        reading.problems.append(misnamed);
         reading.config = None;
         return reading;
     }
@@ -129,7 +127,7 @@ fn read_with<F>(
 
 /// The text with `[DEFAULT]` instead of each section that was probably meant to be it, so that what
 /// they say is not reported as missing; and those problems themselves. None, if there are none.
-fn misnamed_default(text: &str, merged: &Merged) -> Option<(String, Vec<Problem>)> {
+fn misnamed_default(text: &str, merged: &Merged) -> Option<(String, Problems)> {
     let is_misnamed = |section: &&Section| {
         let own = |name| {
             let option = section.options.get(name);
@@ -141,7 +139,7 @@ fn misnamed_default(text: &str, merged: &Merged) -> Option<(String, Vec<Problem>
     let lines: Vec<&str> = dialect::lines(text).collect();
     let mut corrected = String::new();
     let mut done = 0;
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     for section in merged.sections.iter().filter(is_misnamed) {
         let number = usize::try_from(section.position.line).unwrap_or(usize::MAX);
         let line = lines.get(number.saturating_sub(1))?;

@@ -8,16 +8,11 @@ use serde_json::Value;
 
 use crate::support::history::{accepted, history, outcomes};
 use crate::support::poller::Poller;
-use crate::support::scene::{FULFILL, Scene, Service, notification, wait_until};
+use crate::support::scene::{FULFILL, Scene, Service, lease, wait_until};
 use crate::support::shim::Shim;
 use crate::support::stage::Stage;
 
 const DAY: i64 = 24 * 60 * 60;
-
-fn lease(purpose: &str, node: &str) -> String {
-    let message = notification(FULFILL).with("purpose", purpose);
-    message.with("node_uuid", node).body
-}
 
 fn start(scene: &Scene, shim: &Shim) -> Service {
     let service = Service::start(shim.below(&mut scene.program("listen")));

@@ -12,7 +12,7 @@ use ailment::Ailment;
 
 use crate::support::history::{accepted, history};
 use crate::support::poller::Poller;
-use crate::support::scene::{FULFILL, Scene, Service, notification, wait_until};
+use crate::support::scene::{FULFILL, Scene, Service, lease, wait_until};
 use crate::support::shim::{Refusal, Shim};
 use crate::support::stage::Stage;
 
@@ -23,11 +23,6 @@ echo "end $1 $ESI_ATTEMPT" >>"$LOG""#;
 
 /// What intake says when it has to wait.
 const WAITS: &str = "failed to accept deliveries in the journal";
-
-fn lease(purpose: &str, node: &str) -> String {
-    let message = notification(FULFILL).with("purpose", purpose);
-    message.with("node_uuid", node).body
-}
 
 fn scene(name: &str) -> Scene {
     let mut scene = Scene::new(name);

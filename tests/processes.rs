@@ -6,14 +6,9 @@ mod shortage;
 use std::fs;
 use std::process::Command;
 
-use crate::support::scene::{FULFILL, Scene, Service, lives, notification, wait_until};
+use crate::support::scene::{FULFILL, Scene, Service, lease, lives, wait_until};
 
 const MIB: u64 = 1024 * 1024;
-
-fn lease(purpose: &str, node: &str) -> String {
-    let message = notification(FULFILL).with("purpose", purpose);
-    message.with("node_uuid", node).body
-}
 
 /// A stage with one rule, whose script is this and gets the purpose of the lease.
 fn scene(name: &str, script: &str, options: &str) -> Scene {

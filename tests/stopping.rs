@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use super::support::scene::{FULFILL, Scene, Service, notification, wait_until};
+use super::support::scene::{FULFILL, Scene, Service, lease, wait_until};
 
 /// Ends when there is a file by the name of `gate`, or of `gate-` and the argument.
 const GATED: &str = r#"echo "start $1 $ESI_ATTEMPT" >>"$LOG"
@@ -32,11 +32,6 @@ fn stage(name: &str, defaults: &str) -> Scene {
         );
     }
     scene
-}
-
-fn lease(purpose: &str, node: &str) -> String {
-    let message = notification(FULFILL).with("purpose", purpose);
-    message.with("node_uuid", node).body
 }
 
 fn open_gate(scene: &Scene) {

@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use super::{all_succeeded, lease, scene};
+use super::{all_succeeded, scene};
 use crate::support::history::history;
 use crate::support::ordinary::Ordinary;
 use crate::support::poller::Poller;
-use crate::support::scene::{FULFILL, Service};
+use crate::support::scene::{FULFILL, Service, lease};
 use crate::support::shim::{Refusal, Shim};
 use crate::support::stage::Stage;
 

@@ -2,17 +2,12 @@
 
 use std::fs;
 
-use crate::support::scene::{DELETE, FULFILL, Scene, notification, wait_until};
+use crate::support::scene::{DELETE, FULFILL, Scene, lease, notification, wait_until};
 
 /// Ends when there is a file by the name of `gate-` and the first argument.
 const GATED: &str = r#"echo "start $1 $2" >>"$LOG"
 while [ ! -e "gate-$1" ]; do sleep 0.02; done
 echo "end $1 $2" >>"$LOG""#;
-
-fn lease(node: &str, purpose: &str) -> String {
-    let message = notification(FULFILL).with("node_uuid", node);
-    message.with("purpose", purpose).body
-}
 
 fn open_gate(scene: &Scene, name: &str) {
     fs::write(scene.path(&format!("gate-{name}")), "").expect("a gate");
@@ -49,7 +44,7 @@ fn an_event_makes_a_run_for_every_rule_that_matches_and_no_other() {
             ),
         );
     }
-    scene.publish(lease("a", "why"));
+    scene.publish(lease("why", "a"));
     scene.publish(notification(DELETE).with("purpose", "bye").body);
     scene.publish(
         notification(FULFILL)
@@ -90,11 +85,11 @@ fn one_run_of_a_node_at_a_time_in_order_and_other_nodes_meanwhile() {
         &format!("events = {FULFILL}\nscript = gated.sh\nscript_params = node_uuid,purpose"),
     );
     scene.publish_all([
-        lease("a", "1"),
-        lease("a", "2"),
-        lease("b", "1"),
-        lease("a", "3"),
-        lease("b", "2"),
+        lease("1", "a"),
+        lease("2", "a"),
+        lease("1", "b"),
+        lease("3", "a"),
+        lease("2", "b"),
     ]);
     open_gate(&scene, "b");
     let service = scene.listen();
@@ -108,7 +103,7 @@ fn one_run_of_a_node_at_a_time_in_order_and_other_nodes_meanwhile() {
         "{log:?}"
     );
     // Nor does it hold up what comes later.
-    scene.publish(lease("c", "1"));
+    scene.publish(lease("1", "c"));
     wait_until("node c to begin", || {
         scene.log().contains(&"start c 1".to_owned())
     });

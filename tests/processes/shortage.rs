@@ -4,14 +4,14 @@
 use std::fs;
 use std::time::Duration;
 
-use super::{all_ended, lease, outcome, scene};
+use super::{all_ended, outcome, scene};
 use crate::support::broker::Broker;
 use crate::support::history::{self, accepted, event};
 use crate::support::openstack::lease_of;
 use crate::support::ordinary::Ordinary;
 use crate::support::poller::Poller;
 use crate::support::proxy::Proxy;
-use crate::support::scene::{FULFILL, Scene, Service, lives, wait_until};
+use crate::support::scene::{FULFILL, Scene, Service, lease, lives, wait_until};
 
 /// Lets the service open so many more files, and no others.
 fn leave_files(service: &Service, free: usize) {

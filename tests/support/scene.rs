@@ -20,6 +20,12 @@ pub(crate) fn notification(event_type: &str) -> Captured {
     captured::first(Driver::MessagingV2, event_type).fresh()
 }
 
+/// The body of a new one, that a lease with this purpose is fulfilled on this node.
+pub(crate) fn lease(purpose: &str, node: &str) -> String {
+    let message = notification(FULFILL).with("purpose", purpose);
+    message.with("node_uuid", node).body
+}
+
 /// The stage.
 pub(crate) struct Scene {
     stage: Stage,
