@@ -4,21 +4,14 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use esi_event_actions::journal::sqlite::{Access, SqliteJournal};
-use esi_event_actions::journal::{Census, Journal};
-use tokio::runtime::Runtime;
-
+use super::counts::{Counts, LONGEST};
 use super::finding::Finding;
 use super::support::captured::Captured;
 use super::support::scene::{FULFILL, Scene, notification};
 use super::support::service::Service;
-use super::support::stage::wait_until;
 
 /// Of the service, in MiB. A message is about 2 kB, so that the messages of a trial alone would not fit.
 const LARGEST: u64 = 128;
-
-/// A trial that has not come to its end by then never does.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// How much slower others may be for one node's queue; measured twice, on a machine that is shared.
 const SLOWER: f64 = 2.0;
@@ -35,48 +28,6 @@ pub(crate) fn attempt(count: u64) -> Vec<Finding> {
             one_long_queue(queue)
         }),
     ]
-}
-
-/// What the journal counts.
-struct Counts {
-    journal: SqliteJournal,
-    runtime: Runtime,
-}
-
-impl Counts {
-    /// Of a service that has just been started.
-    fn of(scene: &Scene) -> Self {
-        let mut opened = None;
-        wait_until("a journal", || {
-            opened = SqliteJournal::open(&scene.state(), Access::Beside).ok();
-            opened.is_some()
-        });
-        Self {
-            journal: opened.expect("waited for"),
-            runtime: tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime"),
-        }
-    }
-
-    fn now(&self) -> Census {
-        let census = self.runtime.block_on(self.journal.census());
-        census.expect("the journal can be read")
-    }
-
-    fn in_state(&self, state: &str) -> u64 {
-        self.now().runs.get(state).copied().unwrap_or(0)
-    }
-
-    /// Waits until so many runs are in this state.
-    fn wait_for(&self, count: u64, state: &str) {
-        let began = Instant::now();
-        while self.in_state(state) < count {
-            assert!(began.elapsed() < LONGEST, "{:?}", self.now());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
 }
 
 /// A stage that keeps what it has done, with a rule that runs `script`.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use finding::{Finding, table};
 
+mod counts;
 mod faults;
 mod finding;
 mod fuzz;

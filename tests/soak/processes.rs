@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use rusqlite::Connection;
-
+use super::counts::Counts;
 use super::finding::Finding;
 use super::support::scene::{FULFILL, Scene, Service, notification, wait_until};
 
@@ -51,13 +50,14 @@ fn runs(count: u64) -> String {
     }
     let service = scene.listen();
     let before_any = Rest::of(&service);
-    run(&scene, 0..BATCH.min(count));
+    let counts = Counts::of(&scene);
+    run(&scene, &counts, 0..BATCH.min(count));
     let before = Rest::of(&service);
     let began = Instant::now();
     let mut done = BATCH.min(count);
     while done < count {
         let next = (done + BATCH).min(count);
-        run(&scene, done..next);
+        run(&scene, &counts, done..next);
         done = next;
     }
     let took = began.elapsed().as_secs();
@@ -66,7 +66,7 @@ fn runs(count: u64) -> String {
         service.open_files().len() <= before_any.files
     });
     let after = Rest::of(&service);
-    for (name, number) in by_state(&scene) {
+    for (name, number) in counts.now().runs {
         let expected = (0..count).filter(|run| ends_well(*run) == (name == "succeeded"));
         assert_eq!(
             number,
@@ -119,7 +119,7 @@ fn ends_well(run: u64) -> bool {
 }
 
 /// Publishes the events with these numbers, and waits until all runs so far have ended.
-fn run(scene: &Scene, numbers: Range<u64>) {
+fn run(scene: &Scene, counts: &Counts, numbers: Range<u64>) {
     let template = notification(FULFILL);
     let last = numbers.end;
     scene.publish_all(numbers.map(|number| {
@@ -128,20 +128,6 @@ fn run(scene: &Scene, numbers: Range<u64>) {
         message.fresh().body
     }));
     wait_until("all runs to end", || {
-        let ended = by_state(scene).into_iter();
-        let ended = ended.filter(|(state, _)| matches!(&**state, "succeeded" | "discarded"));
-        ended.map(|(_, number)| number).sum::<u64>() == last
+        counts.in_state("succeeded") + counts.in_state("discarded") == last
     });
-}
-
-/// How many runs are in each state. `runs list` would take its time over so many.
-fn by_state(scene: &Scene) -> Vec<(String, u64)> {
-    let database = Connection::open(scene.state().join("journal.sqlite")).expect("the journal");
-    let mut query = database
-        .prepare("SELECT state, count(*) FROM runs GROUP BY state")
-        .expect("a query");
-    let rows = query.query_map([], |row| {
-        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
-    });
-    rows.and_then(Iterator::collect).expect("states")
 }
