@@ -34,6 +34,7 @@ pub mod config;
 pub mod event;
 pub mod history;
 pub mod notification;
+pub mod outage;
 pub mod printable;
 pub mod retry;
 pub mod rules;
