@@ -2,6 +2,7 @@
 //! what waits stays where it is.
 
 use std::fs;
+use std::time::Duration;
 
 use super::support::scene::{FULFILL, Scene, Service, lease, wait_until};
 
@@ -41,7 +42,7 @@ fn open_gate(scene: &Scene) {
 /// Asks it to stop, and waits until it has understood.
 fn ask_to_stop(service: &Service, signal: &str) {
     service.signal(signal);
-    service.wait_for(&format!("SIG{signal}: taking nothing new"));
+    service.wait_for(&format!("SIG{signal}: draining"));
 }
 
 fn outcome(scene: &Scene, run: u64, attempt: usize) -> String {
@@ -149,10 +150,14 @@ fn hurries(first: &str, second: &str) {
     let mut service = scene.listen();
     scene.wait_for_log(1);
     ask_to_stop(&service, first);
-    service.signal(second);
+    // It counts as a second one from half a second after the first.
+    let ending = format!("SIG{second}: ending");
+    while !service.log().contains(&ending) {
+        service.signal(second);
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let (status, log) = service.wait();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(log.contains(&format!("SIG{second}: ending")), "{log}");
     assert_eq!(scene.states(), ["due", "due"]);
     open_gate(&scene);
     scene.drain();
@@ -165,6 +170,68 @@ fn a_second_signal_hurries() {
     hurries("TERM", "TERM");
     hurries("INT", "TERM");
     hurries("TERM", "INT");
+}
+
+#[test]
+fn two_signals_at_nearly_the_same_time_are_one_stop() {
+    let scene = stage("one-stop", "stop_timeout = 1h");
+    scene.publish(lease("one", "a"));
+    let mut service = scene.listen();
+    scene.wait_for_log(1);
+    for signal in ["TERM", "TERM", "INT", "TERM"] {
+        service.signal(signal);
+    }
+    service.wait_for("draining");
+    // Longer than such signals are apart: had they counted, the script would be ended by now.
+    std::thread::sleep(Duration::from_millis(700));
+    open_gate(&scene);
+    let (status, log) = service.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!log.contains("ending the scripts"), "{log}");
+    assert_eq!(scene.states(), ["succeeded"]);
+}
+
+#[test]
+fn no_other_signal_ends_the_service() {
+    let scene = stage("other-signals", "");
+    let mut service = scene.listen();
+    let names = [
+        "HUP", "USR1", "USR2", "ALRM", "PIPE", "IO", "STKFLT", "XFSZ", "VTALRM", "PROF", "PWR",
+    ];
+    for name in names {
+        service.signal(name);
+        service.wait_for(&format!("SIG{name}: ignored"));
+    }
+    for number in [34, 35, 50, 64] {
+        service.signal(&number.to_string());
+        service.wait_for(&format!("real-time signal {number}: ignored"));
+    }
+    assert!(service.is_alive());
+    scene.publish(lease("one", "a"));
+    open_gate(&scene);
+    wait_until("the script to end", || scene.states() == ["succeeded"]);
+    let log = service.stop();
+    assert!(log.contains("SIGTERM: draining"), "{log}");
+}
+
+#[test]
+fn a_script_begins_with_every_signal_as_the_system_has_it() {
+    let mut scene = Scene::new("dispositions");
+    scene.script(
+        "signals.sh",
+        r#"grep -E '^Sig(Ign|Blk)' /proc/self/status >>"$LOG""#,
+    );
+    scene.rule("r", &format!("events = {FULFILL}\nscript = signals.sh"));
+    scene.publish(lease("one", "a"));
+    scene.drain();
+    // The C library keeps signals 32 and 33 to itself.
+    let reserved: u64 = 0b11 << 31;
+    let of_programs = |line: &String| {
+        let (_, mask) = line.split_once('\t').expect("a mask");
+        u64::from_str_radix(mask, 16).expect("a mask") & !reserved
+    };
+    let masks: Vec<u64> = scene.log().iter().map(of_programs).collect();
+    assert_eq!(masks, [0, 0], "{:?}", scene.log());
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn a_stop_lets_a_script_finish_though_the_client_hangs() {
     poller.openstack.fault(At::Events, Fault::Hang);
     let call = poller.openstack.wait_for_held(1).remove(0);
     service.signal("TERM");
-    service.wait_for("SIGTERM: taking nothing new");
+    service.wait_for("SIGTERM: draining");
     wait_until("the end of the call", || !group_lives(call.pid));
     assert_eq!(poller.log(), ["start"]);
     fs::write(poller.path("gate"), "").expect("a gate");

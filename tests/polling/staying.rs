@@ -31,7 +31,7 @@ echo "end $1" >>"$LOG""#,
         poller.asked().len() > passes + 1
     });
     service.signal("TERM");
-    service.wait_for("SIGTERM: taking nothing new");
+    service.wait_for("SIGTERM: draining");
     assert!(service.is_alive());
     fs::write(poller.path("gate"), "").expect("a gate");
     let (status, told) = service.wait();
