@@ -46,7 +46,7 @@ pub struct Cli {
 #[derive(Debug, clap::Args)]
 pub struct Places {
     /// The configuration file [default: esi-event-action-listener.conf in the first of these that
-    /// has it: this folder, ~/.config/esi-event-actions, /etc/esi-event-actions]
+    /// has it: ~/.config/esi-event-actions, /etc/esi-event-actions]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 

@@ -112,7 +112,8 @@ impl From<JournalError> for Failure {
             JournalError::Illegal { .. } => Self::new(
                 Exit::Failed,
                 &message,
-                "`esi-event-actions runs show` tells where the run stands",
+                "a run can be retried once it has ended, or while it is `retryable`; `esi-event-actions \
+                 runs show` shows its state",
             ),
         }
     }

@@ -56,14 +56,44 @@ pub enum Step {
     Retry,
 }
 
-/// A step that the state does not allow: a defect of this program, never ignored.
+/// A step that the state does not allow: a request of the operator that cannot be met now, or else a
+/// defect of this program. Never ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a run that is {state} cannot {step:?}")]
 pub struct IllegalStep {
     /// Where the run stood.
     pub state: State,
     /// What was asked of it.
     pub step: Step,
+}
+
+impl fmt::Display for IllegalStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, step } = self;
+        let because = match state {
+            State::Due => "it is `due`: it waits for its turn and starts by itself",
+            State::Running => "it is `running`: an attempt is under way",
+            State::Retryable => "it is `retryable`: its next attempt has not come yet",
+            State::Succeeded => "it has `succeeded`",
+            State::Discarded => "it is `discarded`: its last attempt failed",
+            State::Cancelled => "it is `cancelled`",
+        };
+        write!(f, "cannot {}: {because}", step.request())
+    }
+}
+
+impl Step {
+    /// What is asked for with this step, for a message.
+    fn request(self) -> &'static str {
+        match self {
+            Self::Claim => "start an attempt of it",
+            Self::Succeed => "record that its attempt succeeded",
+            Self::Fail | Self::Discard => "record that its attempt failed",
+            Self::Interrupt => "record that its attempt was interrupted",
+            Self::Wake => "make it due after a failure",
+            Self::Cancel | Self::Refuse => "cancel it",
+            Self::Retry => "retry it",
+        }
+    }
 }
 
 impl State {
@@ -203,6 +233,25 @@ mod tests {
                     .ok_or(IllegalStep { state, step });
                 assert_eq!(state.after(step), expected, "{state} {step:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_told_in_the_words_of_the_list_of_runs() {
+        let cases = [
+            (
+                State::Running,
+                Step::Retry,
+                "cannot retry it: it is `running`: an attempt is under way",
+            ),
+            (
+                State::Discarded,
+                Step::Interrupt,
+                "cannot record that its attempt was interrupted: it is `discarded`: its last attempt failed",
+            ),
+        ];
+        for (state, step, expected) in cases {
+            assert_eq!(state.after(step).unwrap_err().to_string(), expected);
         }
     }
 

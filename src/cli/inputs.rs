@@ -18,22 +18,22 @@ const SYSTEM_STATE: &str = "/var/lib/esi-event-actions";
 pub(super) type Reader<F> = fn(&str, &Path) -> Reading<F>;
 
 impl Places {
-    /// The configuration file that is meant.
+    /// The configuration file that is meant: the named one, else the first that exists of those that
+    /// are looked for, else the last of them.
     pub(super) fn config_file(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| {
-            let own = user_folder("XDG_CONFIG_HOME", ".config");
-            let own = own.map(|folder| folder.join(FILE_NAME));
-            let first = [Some(PathBuf::from(FILE_NAME)), own].into_iter().flatten();
-            let mut existing = first.filter(|file| file.exists());
-            existing
-                .next()
-                .unwrap_or_else(|| Path::new(SYSTEM_FOLDER).join(FILE_NAME))
+            let mut places = customary_config_files();
+            let first = places.iter().position(|file| file.exists());
+            places.swap_remove(first.unwrap_or(places.len() - 1))
         })
     }
 
     /// What came of reading the configuration.
     pub(super) fn read<F>(&self, reader: Reader<F>) -> Result<Reading<F>, Failure> {
         let file = self.config_file();
+        if self.config.is_none() && !file.exists() {
+            return Err(no_configuration());
+        }
         let text = read(&file)?;
         // Scripts run in its folder, wherever this was started.
         let path = std::path::absolute(&file).unwrap_or(file);
@@ -72,12 +72,39 @@ impl Places {
     /// The journal, beside the service that may be using it.
     pub(super) fn journal(&self) -> Result<SqliteJournal, Failure> {
         let folder = match &self.state_dir {
-            // A configuration in need of mending is no reason not to look at the journal.
+            // A configuration that has to be corrected is no reason not to look at the journal.
             Some(folder) => folder.clone(),
             None => self.state_dir(&self.load()?)?,
         };
         Ok(SqliteJournal::open(&folder, Access::Beside)?)
     }
+}
+
+/// Where a configuration is looked for if none is named; never empty. The current folder is not among
+/// them: it may be anybody's, and the file says what is run.
+fn customary_config_files() -> Vec<PathBuf> {
+    let own = user_folder("XDG_CONFIG_HOME", ".config");
+    let folders = own.into_iter().chain([PathBuf::from(SYSTEM_FOLDER)]);
+    folders.map(|folder| folder.join(FILE_NAME)).collect()
+}
+
+fn no_configuration() -> Failure {
+    let places = customary_config_files();
+    let places: Vec<_> = places
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    let message = format!(
+        "there is no configuration file: looked for {}",
+        places.join(", then ")
+    );
+    let hint = if Path::new(FILE_NAME).exists() {
+        "the file of that name in the current folder is read only if you name it: `--config \
+         ./esi-event-action-listener.conf`"
+    } else {
+        "write one there (conf/esi-event-action-listener.conf is a sample), or name it with `--config`"
+    };
+    Failure::new(Exit::Configuration, &message, hint)
 }
 
 fn customary_state_dir() -> Option<PathBuf> {
@@ -94,12 +121,14 @@ fn customary_state_dir() -> Option<PathBuf> {
     user_folder("XDG_STATE_HOME", ".local/state")
 }
 
-/// Our folder in the base folder that `variable` names, or that is `customary` in the user's home.
+/// Our folder in the base folder that `variable` names, or that is `customary` in the user's home. A
+/// relative path there is passed over, as the XDG base directory specification asks: it would be
+/// another folder wherever the command is run.
 fn user_folder(variable: &str, customary: &str) -> Option<PathBuf> {
     let folder = |name| {
         env::var_os(name)
-            .filter(|value| !value.is_empty())
             .map(PathBuf::from)
+            .filter(|folder| folder.is_absolute())
     };
     folder(variable)
         .or_else(|| folder("HOME").map(|home| home.join(customary)))

@@ -43,6 +43,48 @@ fn a_command_line_that_is_not_understood_exits_with_2() {
 }
 
 #[test]
+fn a_configuration_is_never_looked_for_in_the_current_folder() {
+    const NAME: &str = "esi-event-action-listener.conf";
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = folder.path().join("home/.config/esi-event-actions");
+    let check = |arguments: &[&str], relative: &str| {
+        Command::new(program())
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("HOME", folder.path().join("home"))
+            .env("XDG_CONFIG_HOME", relative)
+            .output()
+            .expect("the program")
+    };
+    let looked_for = format!(
+        "looked for {}, then /etc/esi-event-actions/{NAME}",
+        own.join(NAME).display()
+    );
+    assert_refused(&check(&["check"], ""), 78, &[&looked_for, "--config"]);
+    // Anybody's file in the current folder, and one that a relative path leads to.
+    for beside in [
+        folder.path().to_owned(),
+        folder.path().join("esi-event-actions"),
+    ] {
+        fs::create_dir_all(&beside).expect("a folder");
+        fs::write(beside.join(NAME), "[broken").expect("a file");
+    }
+    let named = ["check", "--config", "./esi-event-action-listener.conf"];
+    for command in ["check", "listen", "poll", "runs"] {
+        let arguments: &[&str] = if command == "runs" {
+            &["runs", "list"]
+        } else {
+            &[command]
+        };
+        for relative in ["", "."] {
+            let refused = check(arguments, relative);
+            assert_refused(&refused, 78, &[&looked_for, named[2]]);
+        }
+    }
+    assert_refused(&check(&named, ""), 78, &["[broken"]);
+}
+
+#[test]
 fn completions_and_manual_pages_are_complete() {
     let folder = folder(CONFIG);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

@@ -110,7 +110,10 @@ async fn a_retry_is_of_all_runs_or_of_none() {
     claim_one(&journal, 0).await;
     journal.record(end(1, 1, Step::Fail, 0)).await.unwrap();
     let cases = [
-        (vec![1, 2], "run 2: a run that is due cannot Retry"),
+        (
+            vec![1, 2],
+            "run 2: cannot retry it: it is `due`: it waits for its turn and starts by itself",
+        ),
         (vec![1, 77], "there is no run 77 in the journal"),
     ];
     for (runs, expected) in cases {
