@@ -7,7 +7,7 @@
 mod order;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
@@ -17,7 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::actions::{Action, Order, Performed};
 use crate::clock::Clock;
 use crate::crash::{self, Point};
-use crate::journal::{AttemptEnd, Blame, ClaimedRun, Journal, JournalError, insist};
+use crate::journal::{
+    AttemptEnd, Blame, ClaimedRun, Journal, JournalError, retry_while_unavailable,
+};
+use crate::outage::Outage;
 use crate::retry::{delay_of_shortage, step_after};
 use crate::rules::RuleSet;
 use crate::run::Step;
@@ -109,6 +112,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         let mut tally = Tally::default();
         let mut clock = Clock::start();
         let mut stepped = false;
+        let mut outage = Outage::default();
         loop {
             let mut wait = LOOK_AGAIN;
             if stop.intake.is_cancelled() {
@@ -117,19 +121,18 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                 }
             } else {
                 if clock.stepped() {
-                    tracing::warn!(
-                        "the clock was set: no retry waits longer than its own delay from now"
-                    );
+                    tracing::warn!("system clock changed: rescheduling pending retries");
                     stepped = true;
                 }
                 if stepped {
                     let told = this.journal.clock_stepped(Timestamp::now()).await;
-                    stepped = unless_temporary(told)?.is_none();
+                    stepped = unless_temporary(told, &mut outage)?.is_none();
                 }
                 // Before the claim: what was accepted until then is seen by it.
                 let last = drained.is_cancelled();
-                let next = this.start_due(&mut attempts, stop).await?;
-                if last && attempts.is_empty() && next.is_some() && this.is_over().await? {
+                let next = this.start_due(&mut attempts, &mut outage, stop).await?;
+                let idle = last && attempts.is_empty() && next.is_some();
+                if idle && this.is_over(&mut outage).await? {
                     return Ok(tally);
                 }
                 wait = next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
@@ -144,11 +147,11 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     }
 
     /// Whether there is nothing to wait for, though nothing runs and nothing can be started now.
-    async fn is_over(&self) -> Result<bool, JournalError> {
+    async fn is_over(&self, outage: &mut Outage) -> Result<bool, JournalError> {
         match self.until {
             Until::NoRunIsDue => Ok(true),
             Until::EveryRunIsFinal => {
-                let census = unless_temporary(self.journal.census().await)?;
+                let census = unless_temporary(self.journal.census().await, outage)?;
                 Ok(census.is_some_and(|census| census.unfinished() == 0))
             }
         }
@@ -159,6 +162,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     async fn start_due(
         self: &Arc<Self>,
         attempts: &mut JoinSet<Result<Step, JournalError>>,
+        outage: &mut Outage,
         stop: &Stop,
     ) -> Result<Option<Duration>, JournalError> {
         let places = self.max_parallel - attempts.len();
@@ -166,7 +170,8 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             return Ok(Some(LOOK_AGAIN));
         }
         let now = Timestamp::now();
-        let Some(claimed) = unless_temporary(self.journal.claim(places, now).await)? else {
+        let claimed = self.journal.claim(places, now).await;
+        let Some(claimed) = unless_temporary(claimed, outage)? else {
             return Ok(None);
         };
         if !claimed.runs.is_empty() {
@@ -225,7 +230,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             blame: performed.blame,
         };
         // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
-        insist(&stop.work, || self.journal.record(end.clone())).await?;
+        retry_while_unavailable(&stop.work, || self.journal.record(end.clone())).await?;
         crash::point(Point::OutcomeWritten);
         Ok(step)
     }
@@ -252,11 +257,22 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
 
 /// The answer of a journal, if it is available just now. It is asked again in the next round: the
 /// attempts that run must not be dropped for it.
-fn unless_temporary<T>(answer: Result<T, JournalError>) -> Result<Option<T>, JournalError> {
+fn unless_temporary<T>(
+    answer: Result<T, JournalError>,
+    outage: &mut Outage,
+) -> Result<Option<T>, JournalError> {
     match answer {
-        Ok(answer) => Ok(Some(answer)),
+        Ok(answer) => {
+            if let Some(lasted) = outage.over(Instant::now()) {
+                tracing::info!("runs can be started again, after {lasted:.0?}");
+            }
+            Ok(Some(answer))
+        }
         Err(error) if error.is_temporary() => {
-            tracing::error!("{error}; starting nothing until this is mended");
+            let error = error.to_string();
+            if let Some(notice) = outage.failed(&error, Instant::now()) {
+                tracing::error!("{error}; starting no runs, retrying every second{notice}");
+            }
             Ok(None)
         }
         Err(error) => Err(error),

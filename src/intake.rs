@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::crash::{self, Point};
-use crate::journal::{Accepted, Entry, Journal, JournalError, insist};
+use crate::journal::{Accepted, Entry, Journal, JournalError, retry_while_unavailable};
 use crate::rules::RuleSet;
 use crate::sources::{Received, Source};
 
@@ -87,7 +87,7 @@ impl<S: Source, J: Journal> Intake<S, J> {
             if !entries.is_empty() {
                 let entries: Arc<[Entry]> = entries.into();
                 let question = || self.journal.accept(Arc::clone(&entries), Timestamp::now());
-                let accepted = insist(stop, question).await?;
+                let accepted = retry_while_unavailable(stop, question).await?;
                 crash::point(Point::Accepted);
                 entries.iter().zip(&accepted).for_each(tell);
                 self.work.notify_one();

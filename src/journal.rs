@@ -19,7 +19,7 @@ pub mod sqlite;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -29,6 +29,7 @@ pub use self::error::JournalError;
 pub use self::records::{
     AttemptRecord, Census, Quarantined, RunDetail, RunFilter, RunSummary, SourceRecord,
 };
+use crate::outage::Outage;
 use crate::run::{Outcome, Step};
 
 /// The number of a run: given by the journal, rising in the order of acceptance.
@@ -319,24 +320,35 @@ pub trait Journal: Clone + Send + Sync + 'static {
 /// How long to wait before a journal that is not available is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// Asks a journal until it is available. Once `stop` is cancelled it asks a last time and answers
-/// whatever comes of it.
+/// Tries an operation until the journal is available. Once `stop` is cancelled it tries a last time and
+/// answers whatever comes of it. The reason is logged once, and again at growing intervals.
 ///
 /// # Errors
-/// Those of the question; temporary ones only after `stop`.
-pub async fn insist<T, Asking: Future<Output = Answer<T>>>(
+/// Those of the operation; temporary ones only after `stop`.
+pub async fn retry_while_unavailable<T, Trying: Future<Output = Answer<T>>>(
     stop: &CancellationToken,
-    mut question: impl FnMut() -> Asking,
+    mut operation: impl FnMut() -> Trying,
 ) -> Answer<T> {
+    let mut outage = Outage::default();
     loop {
         let last = stop.is_cancelled();
-        match question().await {
+        match operation().await {
             Err(error) if error.is_temporary() && !last => {
-                tracing::error!("{error}; waiting until this is mended");
+                let error = error.to_string();
+                if let Some(notice) = outage.failed(&error, Instant::now()) {
+                    tracing::error!("{error}; retrying every second{notice}");
+                }
                 stop.run_until_cancelled(tokio::time::sleep(TRY_AGAIN))
                     .await;
             }
-            answer => return answer,
+            answer => {
+                if answer.is_ok()
+                    && let Some(lasted) = outage.over(Instant::now())
+                {
+                    tracing::info!("the journal can be used again, after {lasted:.0?}");
+                }
+                return answer;
+            }
         }
     }
 }

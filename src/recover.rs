@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actions::process::{Ending, Leftover, end_leftovers};
 use crate::crash::{self, Point};
-use crate::journal::{AttemptEnd, Blame, Journal, JournalError, OpenAttempt, insist};
+use crate::journal::{
+    AttemptEnd, Blame, Journal, JournalError, OpenAttempt, retry_while_unavailable,
+};
 use crate::run::{Outcome, Step};
 
 /// How long a script that is left may take to end when it is asked to, until it is forced.
@@ -38,8 +40,8 @@ pub async fn recover<J: Journal>(
     stop: &CancellationToken,
 ) -> Result<(), RecoverError> {
     let now = Timestamp::now();
-    insist(stop, || journal.clock_stepped(now)).await?;
-    let open = insist(stop, || journal.open_attempts()).await?;
+    retry_while_unavailable(stop, || journal.clock_stepped(now)).await?;
+    let open = retry_while_unavailable(stop, || journal.open_attempts()).await?;
     if open.is_empty() {
         return Ok(());
     }
@@ -77,7 +79,7 @@ pub async fn recover<J: Journal>(
         // An attempt that stays open holds its key: nothing runs beside what cannot be ended.
         if !leftovers.iter().any(alive) {
             let end = interrupted(&attempt, Timestamp::now());
-            insist(stop, || journal.record(end.clone())).await?;
+            retry_while_unavailable(stop, || journal.record(end.clone())).await?;
             crash::point(Point::InterruptionRecorded);
         }
     }

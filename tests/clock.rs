@@ -22,7 +22,7 @@ fn start(scene: &Scene, shim: &Shim) -> Service {
 
 /// Sets the clock, and waits until the service has noticed.
 fn set(shim: &Shim, service: &Service, seconds: i64) {
-    let count = || service.log().matches("the clock was set").count();
+    let count = || service.log().matches("system clock changed").count();
     let before = count();
     shim.set_clock(seconds);
     wait_until("the step to be noticed", || count() > before);

@@ -12,7 +12,7 @@ use super::Dispatch;
 use crate::actions::{Action, Order};
 use crate::crash::{self, Point};
 use crate::event::Event;
-use crate::journal::{Blame, ClaimedRun, Journal, insist};
+use crate::journal::{Blame, ClaimedRun, Journal, retry_while_unavailable};
 use crate::retry::{RetryPolicy, step_after};
 use crate::rules::{Rule, Verdict};
 use crate::run::{Outcome, Step};
@@ -104,7 +104,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         }
         // Only now: an event on record as complete is not decided again.
         let body = event.to_json();
-        insist(stop, || self.journal.complete(run.id, body.clone()))
+        retry_while_unavailable(stop, || self.journal.complete(run.id, body.clone()))
             .await
             .map_err(|error| NoOrder {
                 outcome: Outcome::Interrupted(error.to_string()),

@@ -151,7 +151,7 @@ fn a_long_script_never_meets_the_limit_of_acknowledgement_and_a_full_disk_outliv
     holder.wait_for("consuming queue");
     limit_files(&holder, "1");
     full.publish_all(load(0, 10));
-    holder.wait_for("waiting until this is mended");
+    holder.wait_for("retrying every second");
     wait_until("the end of the channel", || {
         // The deliveries are the queue's again.
         full.waiting() == Some(u32::try_from(10 * NODES).expect("a number"))

@@ -46,7 +46,7 @@ fn while_the_journal_cannot_be_written_nothing_is_acknowledged() {
     let message = notification(FULFILL);
     let numbered = |number: usize| message.fresh().with("purpose", number.to_string()).body;
     scene.publish_all((0..MESSAGES).map(numbered));
-    service.wait_for("waiting until this is mended");
+    service.wait_for("retrying every second");
     let ready = u32::try_from(MESSAGES).expect("a number") - PREFETCH;
     wait_until("as many deliveries as may be under way", || {
         scene.waiting() == Some(ready)

@@ -56,7 +56,7 @@ fn a_restart_under_load_loses_nothing_and_who_starts_meanwhile_waits() {
     holder.wait_for("consuming queue");
     limit_files(&holder, "1");
     holding.publish_all(load(0, 1));
-    holder.wait_for("waiting until this is mended");
+    holder.wait_for("retrying every second");
     holding.publish_all(load(1, 9));
     wait_until("the delivery of all", || holding.waiting() == Some(0));
     let service = scene.listen();

@@ -67,7 +67,8 @@ async fn an_attempt_ends_once_and_only_if_it_began() {
     };
     assert_eq!(
         refused(1, 1, Step::Succeed).await,
-        "run 1: a run that is due cannot Succeed"
+        "run 1: cannot record that its attempt succeeded: it is `due`: it waits for its turn and starts \
+         by itself"
     );
     assert_eq!(
         refused(9, 1, Step::Succeed).await,
