@@ -4,14 +4,18 @@
 //! envelope (`oslo.version`, `oslo.message`); `messaging` sends it bare. Both are read borrowed, and
 //! the payload stays raw until a rule wants it: most messages on a bus concern no rule.
 //!
+//! What only Python takes for JSON is read too (`python_json`), once it was refused as JSON.
+//!
 //! What cannot be read is [`Undecodable`] with a reason that is safe to show: it never quotes the
 //! message.
 
 mod blank;
+mod python_json;
 
 pub use blank::without_context;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -56,6 +60,8 @@ pub enum Undecodable {
 #[derive(Debug)]
 pub struct Envelope<'a> {
     content: Content<'a>,
+    /// The notification's text as JSON, if it was none as it came.
+    as_json: OnceCell<String>,
 }
 
 #[derive(Debug)]
@@ -111,12 +117,21 @@ impl<'a> Envelope<'a> {
         let text = std::str::from_utf8(body).map_err(|error| Undecodable::NotUtf8 {
             offset: error.valid_up_to(),
         })?;
-        let mut wire = Wire::read(text, "a JSON object")?;
-        let content = match wire.message.take() {
-            Some(Text(message)) => Content::Text(message),
-            None => Content::Bare(wire),
+        let content = if let Ok(mut wire) = Wire::read(text, "a JSON object") {
+            match wire.message.take() {
+                Some(Text(message)) => Content::Text(message),
+                None => Content::Bare(wire),
+            }
+        } else {
+            let text = python_json::to_json(text);
+            let message = Wire::read(&text, "a JSON object")?.message;
+            let message = message.map(|Text(message)| message.into_owned());
+            Content::Text(Cow::Owned(message.unwrap_or(text)))
         };
-        Ok(Self { content })
+        Ok(Self {
+            content,
+            as_json: OnceCell::new(),
+        })
     }
 
     /// The notification inside.
@@ -126,7 +141,15 @@ impl<'a> Envelope<'a> {
     pub fn notification(&self) -> Result<Notification<'_>, Undecodable> {
         let wire = match &self.content {
             Content::Bare(wire) => wire.clone(),
-            Content::Text(text) => Wire::read(text, "a JSON object as text in `oslo.message`")?,
+            Content::Text(text) => {
+                let expected = "a JSON object as text in `oslo.message`";
+                if let Ok(wire) = Wire::read(text, expected) {
+                    wire
+                } else {
+                    let text = self.as_json.get_or_init(|| python_json::to_json(text));
+                    Wire::read(text, expected)?
+                }
+            }
         };
         Ok(Notification {
             message_id: required(wire.message_id, "message_id")?,
@@ -164,13 +187,12 @@ impl Notification<'_> {
     /// The event, its payload parsed.
     ///
     /// # Errors
-    /// [`Undecodable`] if the payload nests too deep to be looked into.
+    /// [`Undecodable`] if the payload is neither JSON nor what Python takes for it.
     pub fn into_event(self) -> Result<Event, Undecodable> {
-        let payload =
-            serde_json::from_str(self.payload.get()).map_err(|error| Undecodable::Malformed {
-                expected: "a payload of valid JSON that nests at most 127 deep",
-                found: error.to_string(),
-            })?;
+        let payload = parse(self.payload.get()).map_err(|error| Undecodable::Malformed {
+            expected: "a payload of valid JSON",
+            found: error.to_string(),
+        })?;
         Ok(Event::new(
             self.message_id.into_owned(),
             self.event_type.into_owned(),
@@ -179,6 +201,18 @@ impl Notification<'_> {
             payload,
         ))
     }
+}
+
+/// A payload's text, strictly first. One that may nest too deep to be read back from the journal
+/// loses what does.
+fn parse(text: &str) -> serde_json::Result<serde_json::Value> {
+    let opened = text.bytes().filter(|byte| matches!(byte, b'[' | b'{'));
+    if opened.count() <= python_json::DEEPEST
+        && let Ok(value) = serde_json::from_str(text)
+    {
+        return Ok(value);
+    }
+    serde_json::from_str(&python_json::to_json(text))
 }
 
 #[cfg(test)]
@@ -245,9 +279,6 @@ mod tests {
             fields.to_string().into_bytes()
         };
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-        let deep_payload = notification()
-            .to_string()
-            .replace(r#"{"purpose""#, &format!(r#"{{"d":{deep},"purpose""#));
         let cases = [
             (b"".to_vec(), "expected a JSON object, but it is empty"),
             (
@@ -260,7 +291,6 @@ mod tests {
             ),
             (b"h\0\xff".to_vec(), "byte 2 of the body"),
             (deep.into_bytes(), "it begins with '['"),
-            (deep_payload.into_bytes(), "recursion limit exceeded"),
             (
                 enveloped("not json"),
                 "as text in `oslo.message`, but it begins with 'n'",
@@ -291,5 +321,30 @@ mod tests {
         fields.as_object_mut().unwrap().remove("publisher_id");
         let event = decode(fields.to_string().as_bytes()).unwrap();
         assert_eq!((event.time.as_str(), event.publisher), ("", None));
+    }
+
+    #[test]
+    fn what_only_python_takes_for_json_costs_that_value_in_both_forms() {
+        let deep = format!("{}1{}", "[".repeat(500_000), "]".repeat(500_000));
+        let properties = format!(r#"{{"nan":NaN,"\ud800":"\udfff","d":{deep},"n":1.10}}"#);
+        let bare = notification().to_string().replace(
+            r#"{"purpose""#,
+            &format!(r#"{{"properties":{properties},"purpose""#),
+        );
+        let event = decode(bare.as_bytes()).unwrap();
+        assert_eq!(event.data()["properties"]["nan"], json!(null));
+        assert_eq!(event.data()["properties"]["\u{fffd}"], "\u{fffd}");
+        assert_eq!(event.data()["properties"]["n"].to_string(), "1.10");
+        assert_eq!(event.data()["id"], 1);
+        let again: Event = serde_json::from_str(&event.to_json()).unwrap();
+        assert_eq!(again.to_json(), event.to_json());
+        assert_eq!(decode(&enveloped(&bare)).unwrap().data(), event.data());
+    }
+
+    #[test]
+    fn a_real_notification_with_nan_in_the_properties_is_an_event() {
+        let event = decode(include_bytes!("../tests/data/property-nan.body")).unwrap();
+        assert!(event.event_type.starts_with("esi_leap.lease."));
+        assert!(!event.node().is_empty());
     }
 }

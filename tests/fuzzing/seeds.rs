@@ -40,6 +40,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "envelope" => {
             let captured = Driver::ALL.into_iter().flat_map(captured::all);
             seeds.extend(captured.map(|message| message.body.into_bytes()));
+            seeds.push(fs::read(data("data/property-nan.body")).expect("a file"));
         }
         "history" => seeds.extend(printed()),
         "ini" => {
