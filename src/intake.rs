@@ -109,7 +109,7 @@ fn tell((entry, accepted): (&Entry, &Accepted)) {
         (Entry::Event(event), _) => {
             tracing::info!(event = %event.id, "{} is known already", event.event_type);
         }
-        (Entry::Quarantine(delivery), Accepted::Quarantined(id)) => tracing::warn!(
+        (Entry::Quarantine(delivery), Accepted::Quarantined(id)) => tracing::error!(
             quarantine = id, queue = %delivery.origin, size = delivery.size,
             "a delivery could not be decoded and is in quarantine: {}", delivery.reason
         ),
