@@ -81,7 +81,7 @@ async fn an_attempt_ends_once_and_only_if_it_began() {
     );
     assert_eq!(
         refused(1, 1, Step::Wake).await,
-        "run 1: a run that is running cannot Wake"
+        "run 1: cannot make it due after a failure: it is `running`: an attempt is under way"
     );
     journal.record(end(1, 1, Step::Fail, 0)).await.unwrap();
     claim_one(&journal, 10).await;
