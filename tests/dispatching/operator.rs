@@ -107,7 +107,7 @@ fn a_run_that_runs_cannot_be_retried_and_is_shown_as_it_stands() {
     let output = scene.run(&["runs", "retry", "1"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        text(&output.stderr).contains("a run that is running cannot"),
+        text(&output.stderr).contains("cannot retry it: it is `running`"),
         "{output:?}"
     );
     let shown = text(&scene.run(&["runs", "show", "1"]).stdout);

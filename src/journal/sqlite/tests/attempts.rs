@@ -93,7 +93,7 @@ async fn an_attempt_ends_once_and_only_if_it_began() {
     journal.record(end(1, 2, Step::Succeed, 11)).await.unwrap();
     assert_eq!(
         refused(1, 2, Step::Succeed).await,
-        "run 1: a run that is succeeded cannot Succeed"
+        "run 1: cannot record that its attempt succeeded: it has `succeeded`"
     );
 }
 
