@@ -11,6 +11,8 @@
 mod amqp;
 mod command;
 mod dialect;
+mod event_types;
+mod fields;
 mod filter_params;
 mod history;
 mod interpolation;

@@ -40,6 +40,20 @@ const BUS_FIELDS: [&str; 6] = [
     "esi_leap_object.version",
 ];
 
+/// What only the history has, and what says the same in a notification.
+const HISTORY_FIELDS: [(&str, Option<&str>); 10] = [
+    ("event_id", None),
+    ("event_time", None),
+    ("object_type", None),
+    ("object_uuid", Some("uuid")),
+    ("lessee_id", Some("project_id")),
+    ("owner", Some("owner_id")),
+    ("project", Some("project_id")),
+    ("resource", Some("node_name")),
+    ("resource_class", None),
+    ("resource_properties", Some("node_properties")),
+];
+
 /// Times in a lease, which the history's client prints with microseconds and without a zone.
 const LEASE_TIMES: [&str; 4] = ["start_time", "end_time", "fulfill_time", "expire_time"];
 
@@ -211,24 +225,17 @@ pub fn needs_lease(path: &PayloadPath) -> bool {
 /// The field that this path asks for and only the bus has.
 #[must_use]
 pub fn bus_field(path: &PayloadPath) -> Option<&'static str> {
-    let text = path.as_str();
-    let asked = |field: &&str| {
-        if text.starts_with('$') {
-            // At the top alone, in either form of writing it: deeper down the name is somebody's own.
-            let top = ["$.", "$['", "$[\"", "_object.data'].", "_object.data\"]."];
-            let ends = |c: char| !(c.is_alphanumeric() || c == '_');
-            text.match_indices(*field).any(|(start, _)| {
-                let rest = &text[start + field.len()..];
-                top.iter().any(|top| text[..start].ends_with(top))
-                    && !rest.starts_with(|c| !ends(c))
-            })
-        } else {
-            let text = text.strip_prefix("esi_leap_object.data.").unwrap_or(text);
-            text.strip_prefix(*field)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        }
-    };
-    BUS_FIELDS.into_iter().find(asked)
+    let fields = path.fields();
+    BUS_FIELDS.into_iter().find(|field| fields.contains(field))
+}
+
+/// The field that this path asks for and only the history has, and what to ask the bus for instead.
+#[must_use]
+pub fn history_field(path: &PayloadPath) -> Option<(&'static str, Option<&'static str>)> {
+    let fields = path.fields();
+    HISTORY_FIELDS
+        .into_iter()
+        .find(|(field, _)| fields.contains(field))
 }
 
 #[cfg(test)]

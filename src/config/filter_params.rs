@@ -9,13 +9,14 @@ use serde_json::{Deserializer, Value as Json};
 
 use super::options::Options;
 use super::problem::Problem;
+use super::rule::warn_of_unknown;
 use crate::rules::Filter;
 
 const EXPECTED: &str = "expected a JSON object in `filter_params`, but found";
 const FORM: &str = r#"write it like `{"purpose": "test", "properties.vendor": "foo"}`"#;
 
 /// The filters of a rule; none if it has no `filter_params`.
-pub(super) fn filter_params(options: &mut Options<'_>) -> Vec<Filter> {
+pub(super) fn filter_params(options: &mut Options<'_>, of_leases: bool) -> Vec<Filter> {
     let Some(option) = options.get("filter_params") else {
         return Vec::new();
     };
@@ -38,6 +39,10 @@ pub(super) fn filter_params(options: &mut Options<'_>) -> Vec<Filter> {
                 )
             }
             Ok(filter) => {
+                if of_leases {
+                    let position = value.position_at(entry.offset);
+                    warn_of_unknown(options, option, "filter_params", filter.path(), position);
+                }
                 filters.push(filter);
                 continue;
             }
@@ -126,6 +131,10 @@ fn mistake(text: &str, error: &serde_json::Error) -> (usize, Problem) {
             "a list without its `]`".into(),
             "write the `]`, and indent all lines of the value after its first",
         ),
+        "expected ident" | "expected value" if of_python(found).is_some() => (
+            format!("`{found}` where a value should be"),
+            of_python(found).unwrap_or(FORM),
+        ),
         "expected ident" | "expected value" => (
             format!("`{found}` where a value should be"),
             "put text into double quotation marks; numbers, `true`, `false` and `null` go without",
@@ -154,6 +163,16 @@ fn mistake(text: &str, error: &serde_json::Error) -> (usize, Problem) {
         said => (format!("a mistake in it: {said}"), FORM),
     };
     (offset, Problem::error(format!("{EXPECTED} {found}"), hint))
+}
+
+/// How JSON writes a constant of Python.
+fn of_python(word: &str) -> Option<&'static str> {
+    match word.to_ascii_lowercase().as_str() {
+        "none" | "null" => Some("write `null`"),
+        "true" => Some("write `true`"),
+        "false" => Some("write `false`"),
+        _ => None,
+    }
 }
 
 /// Where the parser stopped, in bytes, at the beginning of a character.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::merged::{DEFAULT, Merged, MergedOption, Section};
 use super::problem::{Problem, Problems, nearest};
-use super::text::Position;
+use super::text::{Position, at_comma};
 
 /// Options of `[DEFAULT]` alone.
 const SERVICE_OPTIONS: [&str; 27] = [
@@ -197,10 +197,20 @@ impl<'a> Options<'a> {
 
     /// The items of a comma list, each of which should be `what`, with their places.
     pub(super) fn items(&mut self, name: &str, what: &str) -> Vec<(&'a str, Position)> {
+        self.items_by(name, what, at_comma)
+    }
+
+    /// The same of items that may hold commas: `end` tells where the first item of a text ends.
+    pub(super) fn items_by(
+        &mut self,
+        name: &str,
+        what: &str,
+        end: fn(&str) -> usize,
+    ) -> Vec<(&'a str, Position)> {
         let Some(option) = self.get(name) else {
             return Vec::new();
         };
-        let mut items = option.value.items();
+        let mut items = option.value.items(end);
         if items.is_empty() {
             let problem = Problem::error(
                 format!("expected {what} in `{name}`, but found only commas"),

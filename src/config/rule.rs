@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use crate::event::PayloadPath;
+use crate::event::{PayloadPath, first_path_end};
 use crate::retry::RetryPolicy;
 use crate::rules::{EventPattern, Filter, Rule, Script};
 
 use super::command::command;
+use super::event_types::{is_esi_leap, remedy};
+use super::fields::unknown;
 use super::filter_params::filter_params;
 use super::merged::{MergedOption, Section};
 use super::options::{Options, duration};
-use super::problem::{Problem, Problems, nearest_within};
+use super::problem::{Problem, Problems};
 use super::settings::ScriptPlace;
 use super::text::Position;
 
@@ -20,24 +22,17 @@ const RETRY_DELAY: Duration = Duration::from_secs(10);
 const TIMEOUT_HINT: &str = "write it like `500ms`, `30s`, `10m` or `2h`; a bare number means \
                             seconds; without a limit leave `timeout` out";
 
-/// What ESI Leap sends.
-const EVENT_TYPES: [&str; 6] = [
-    "esi_leap.lease.delete.end",
-    "esi_leap.lease.delete.error",
-    "esi_leap.lease.delete.start",
-    "esi_leap.lease.fulfill.end",
-    "esi_leap.lease.fulfill.error",
-    "esi_leap.lease.fulfill.start",
-];
-
 /// Reads a rule and where its script is named; `None` if a problem makes it no rule.
 pub(super) fn rule(section: &Section, problems: &mut Problems) -> Option<(Rule, ScriptPlace)> {
     let options = &mut Options::new(section, problems);
+    let enabled = options.switch("enabled").unwrap_or(true);
     let events = events(options);
+    // Of what other services send nothing is known.
+    let of_leases = enabled && !events.is_empty() && events.iter().all(is_esi_leap);
     let script = script(options);
-    let params = params(options);
-    let filters: Vec<Filter> = filter_params(options);
-    let order_by = order_by(options);
+    let params = params(options, of_leases);
+    let filters: Vec<Filter> = filter_params(options, of_leases);
+    let order_by = order_by(options, of_leases);
     let retries = options.number("retries", 0, 1_000_000).unwrap_or(0);
     let timeout = timeout(options);
     let retry = RetryPolicy {
@@ -45,7 +40,6 @@ pub(super) fn rule(section: &Section, problems: &mut Problems) -> Option<(Rule, 
         first_delay: options.duration("retry_delay").unwrap_or(RETRY_DELAY),
     };
     let kill_grace = options.duration("kill_grace").unwrap_or(KILL_GRACE);
-    let enabled = options.switch("enabled").unwrap_or(true);
     let (words, position) = script?;
     let place = ScriptPlace {
         rule: section.name.clone(),
@@ -76,71 +70,140 @@ fn events(options: &mut Options<'_>) -> Vec<EventPattern> {
             "name the types of event it is for, like `events = esi_leap.lease.fulfill.end`",
         );
     }
-    let items = options.items("events", "a type of event");
+    let items = options.items_by("events", "a type of event", first_pattern_end);
     let Some(option) = options.get("events") else {
         return Vec::new();
     };
     let mut events = Vec::new();
     for (text, position) in items {
-        if text.contains(char::is_whitespace) {
-            let problem = Problem::error(
+        let (mut position, unclosed) = (position, unclosed_class(text));
+        let problem = match EventPattern::parse(text) {
+            _ if is_list(text) => Problem::error(
+                format!("expected types of events in `events`, but found `{text}`"),
+                format!(
+                    "write `{}`: there are no quotation marks here, and no brackets around a list",
+                    without_list_marks(text)
+                ),
+            ),
+            _ if text.contains(char::is_whitespace) => Problem::error(
                 format!("expected a type of event in `events`, but found `{text}`"),
                 "separate types with commas",
-            );
-            options.report(problem, option, position);
-            continue;
-        }
-        match EventPattern::parse(text) {
+            ),
             Ok(pattern) => {
-                if let Some(meant) = misspelt(text) {
-                    let problem = Problem::warning(
-                        format!("ESI Leap sends no events of type `{text}`"),
-                        format!("did you mean `{meant}`?"),
-                    );
-                    options.report(problem, option, position);
-                }
+                let remedy = remedy(&pattern);
                 events.push(pattern);
+                let Some(remedy) = remedy else {
+                    continue;
+                };
+                let message = format!("ESI Leap sends no events of type `{text}`");
+                Problem::warning(message, remedy)
             }
-            Err(why) => {
-                let problem = Problem::error(
+            Err(_) if unclosed.is_some() => {
+                position = option.value.position_in(text, unclosed.unwrap_or_default());
+                Problem::error(
                     format!(
-                        "expected a type of event or a glob in `events`, but found `{text}`: {why}"
+                        "expected a type of event or a glob in `events`, but found `[` without its \
+                         end in `{text}`"
                     ),
-                    "`*` stands for any text, like in `esi_leap.lease.*.error`",
-                );
-                options.report(problem, option, position);
+                    "close it, as in `esi_leap.lease.[df]*`, or remove it",
+                )
             }
-        }
+            Err(why) => Problem::error(
+                format!(
+                    "expected a type of event or a glob in `events`, but found `{text}`: {why}"
+                ),
+                "`*` stands for any text, like in `esi_leap.lease.*.error`",
+            ),
+        };
+        options.report(problem, option, position);
     }
     events
 }
 
-/// The type of ESI Leap's events that was probably meant. Other services have their own, which may
-/// look alike, but not so much.
-fn misspelt(text: &str) -> Option<&'static str> {
-    nearest_within(2, text, EVENT_TYPES).filter(|known| *known != text)
+/// Where the first pattern of a comma list ends, in bytes: a class like `[a,b]` is a part of it.
+fn first_pattern_end(list: &str) -> usize {
+    let mut at = 0;
+    while let Some(next) = list[at..].find(['[', ',']).map(|next| at + next) {
+        let class_end = list[next..].starts_with('[').then(|| class_end(list, next));
+        match class_end {
+            None => return next,
+            Some(Some(end)) => at = end,
+            // No class, then.
+            Some(None) => at = next + 1,
+        }
+    }
+    list.len()
 }
 
-fn params(options: &mut Options<'_>) -> Vec<PayloadPath> {
-    let items = options.items("script_params", "a field's path");
+/// Where the class of characters ends that begins with the `[` at this byte.
+fn class_end(text: &str, begin: usize) -> Option<usize> {
+    let inside = text[begin + 1..]
+        .strip_prefix('!')
+        .unwrap_or(&text[begin + 1..]);
+    // Its first character may be a `]`.
+    let first = inside.chars().next()?.len_utf8();
+    let inside_at = text.len() - inside.len() + first;
+    text[inside_at..].find(']').map(|end| inside_at + end + 1)
+}
+
+/// The first `[` of a glob without its `]`, in bytes.
+fn unclosed_class(glob: &str) -> Option<usize> {
+    let mut at = 0;
+    while let Some(begin) = glob[at..].find('[').map(|next| at + next) {
+        let Some(end) = class_end(glob, begin) else {
+            return Some(begin);
+        };
+        at = end;
+    }
+    None
+}
+
+/// Whether this is a JSON list, or a part of one, rather than a glob: no type has a quotation mark in
+/// its name, and no class of characters needs whole names.
+fn is_list(text: &str) -> bool {
+    let inner = text.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    text.contains(['"', '\''])
+        || inner.is_some_and(|inner| inner.contains(['.', ',']) && !inner.contains(']'))
+}
+
+fn without_list_marks(text: &str) -> String {
+    let items = text.split(',').map(|item| {
+        let marks = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '[' | ']');
+        item.trim_matches(marks)
+    });
+    items
+        .filter(|it| !it.is_empty())
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+fn params(options: &mut Options<'_>, of_leases: bool) -> Vec<PayloadPath> {
+    let items = options.items_by("script_params", "a field's path", first_path_end);
     let Some(option) = options.get("script_params") else {
         return Vec::new();
     };
     let mut params = Vec::new();
     for (text, position) in items {
-        if text.contains(char::is_whitespace) && !text.starts_with('$') {
+        let blank = text.contains(char::is_whitespace) && !text.starts_with('$');
+        if blank {
             let problem = Problem::warning(
                 format!("`{text}` in `script_params` is one field with a blank in its name"),
                 "separate fields with commas",
             );
             options.report(problem, option, position);
         }
-        params.extend(path(options, option, text, position));
+        params.extend(path(
+            options,
+            option,
+            "script_params",
+            text,
+            of_leases && !blank,
+        ));
     }
     params
 }
 
-fn order_by(options: &mut Options<'_>) -> Option<PayloadPath> {
+fn order_by(options: &mut Options<'_>, of_leases: bool) -> Option<PayloadPath> {
     let text = options.text("order_by")?;
     let option = options.get("order_by")?;
     if text.contains(',') && !text.starts_with('$') {
@@ -151,21 +214,46 @@ fn order_by(options: &mut Options<'_>) -> Option<PayloadPath> {
         options.report(problem, option, option.value.position());
         return None;
     }
-    path(options, option, text, option.value.position())
+    path(options, option, "order_by", text, of_leases)
 }
 
+/// The path that `text`, a part of the option's value, is.
 fn path(
     options: &mut Options<'_>,
     option: &MergedOption,
+    name: &str,
     text: &str,
-    position: Position,
+    of_leases: bool,
 ) -> Option<PayloadPath> {
-    PayloadPath::parse(text)
-        .map_err(|invalid| {
+    match PayloadPath::parse(text) {
+        Ok(path) => {
+            if of_leases {
+                let position = option.value.position_in(text, 0);
+                warn_of_unknown(options, option, name, &path, position);
+            }
+            Some(path)
+        }
+        Err(invalid) => {
+            let position = option.value.position_in(text, invalid.offset);
             let problem = Problem::error(invalid.message, invalid.hint);
             options.report(problem, option, position);
-        })
-        .ok()
+            None
+        }
+    }
+}
+
+/// Warns if no lease has anything at the path that the option `name` asks for.
+pub(super) fn warn_of_unknown(
+    options: &mut Options<'_>,
+    option: &MergedOption,
+    name: &str,
+    path: &PayloadPath,
+    position: Position,
+) {
+    if let Some((why, remedy)) = unknown(path) {
+        let message = format!("`{name}` asks for `{path}`, but {why}: it is always missing");
+        options.report(Problem::warning(message, remedy), option, position);
+    }
 }
 
 fn timeout(options: &mut Options<'_>) -> Option<Duration> {

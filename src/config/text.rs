@@ -122,18 +122,24 @@ impl Value {
         part
     }
 
-    /// The items of a comma list with the place of each, trimmed; empty ones are left out.
+    /// The place of what begins so many bytes into `part`, which is a part of this text.
+    pub(super) fn position_in(&self, part: &str, offset: usize) -> Position {
+        self.position_at(part.as_ptr() as usize - self.text.as_ptr() as usize + offset)
+    }
+
+    /// The items of a comma list with the place of each, trimmed; empty ones are left out. `end` tells
+    /// where the first item of a text ends, in bytes.
     #[must_use]
-    pub fn items(&self) -> Vec<(&str, Position)> {
-        let mut start = 0;
+    pub fn items(&self, end: fn(&str) -> usize) -> Vec<(&str, Position)> {
+        let mut rest = self.text.as_str();
         let mut items = Vec::new();
-        for item in self.text.split(',') {
-            let blanks = item.len() - item.trim_start().len();
-            let trimmed = item.trim();
-            if !trimmed.is_empty() {
-                items.push((trimmed, self.position_at(start + blanks)));
+        while !rest.is_empty() {
+            let (item, behind) = rest.split_at(end(rest));
+            rest = behind.strip_prefix(',').unwrap_or(behind);
+            let item = item.trim();
+            if !item.is_empty() {
+                items.push((item, self.position_in(item, 0)));
             }
-            start += item.len() + 1;
         }
         items
     }
@@ -160,6 +166,11 @@ impl Value {
         );
         self.text.push_str(&other.text[range]);
     }
+}
+
+/// Where the first item of a comma list ends whose items hold no comma, in bytes.
+pub(super) fn at_comma(list: &str) -> usize {
+    list.find(',').unwrap_or(list.len())
 }
 
 impl fmt::Debug for Value {
@@ -217,10 +228,10 @@ mod tests {
     #[test]
     fn items_are_trimmed_and_placed_and_empty_ones_dropped() {
         assert_eq!(
-            two_lines().items(),
+            two_lines().items(at_comma),
             [("ä b", at(3, 7)), ("c", at(5, 3)), ("d", at(5, 8))]
         );
-        assert_eq!(Value::empty(at(1, 1)).items(), []);
+        assert_eq!(Value::empty(at(1, 1)).items(at_comma), []);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Where in a payload a rule looks: a dotted path, or a JSONPath beginning with `$`.
 
+mod brackets;
+
 use std::fmt;
 
 use jsonpath_rust::parser::model::JpQuery;
@@ -8,6 +10,13 @@ use jsonpath_rust::query::{QueryRef, js_path_process};
 use serde_json::Value;
 
 use super::Event;
+pub use brackets::first_path_end;
+use brackets::{depth, unclosed};
+
+/// What the payload's own fields begin with.
+const AROUND: &str = "esi_leap_object.";
+/// Where the lease lies in the payload.
+const LEASE: &str = "esi_leap_object.data";
 
 /// A place in an event, parsed once when the configuration is read.
 ///
@@ -28,6 +37,8 @@ pub struct InvalidPath {
     pub message: String,
     /// What to write instead.
     pub hint: String,
+    /// Where in the text it is wrong, in bytes.
+    pub offset: usize,
 }
 
 /// What is at a path.
@@ -67,6 +78,7 @@ impl PayloadPath {
                 hint: "write the names of the fields with one dot between them, like \
                        `properties.vendor`"
                     .into(),
+                offset: 0,
             });
         }
         path(None)
@@ -76,6 +88,28 @@ impl PayloadPath {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The fields of the lease that the path begins with, where it spells them out: one, or several
+    /// in the brackets of a JSONPath. What lies around the lease is named with its dot, like
+    /// `esi_leap_object.name`.
+    #[must_use]
+    pub fn fields(&self) -> Vec<&str> {
+        let Some(rest) = self.text.strip_prefix('$') else {
+            let path = self
+                .text
+                .strip_prefix(LEASE)
+                .and_then(|it| it.strip_prefix('.'));
+            let path = path.unwrap_or(&self.text);
+            let around = path.starts_with(AROUND).then_some(AROUND.len());
+            let end = path[around.unwrap_or_default()..].find('.');
+            let end = end.map(|end| end + around.unwrap_or_default());
+            return vec![&path[..end.unwrap_or(path.len())]];
+        };
+        match names(rest) {
+            (only, rest) if only == [LEASE] && !rest.is_empty() => names(rest).0,
+            (names, _) => names,
+        }
     }
 
     /// Looks the path up in an event.
@@ -122,29 +156,11 @@ impl PartialEq for PayloadPath {
 /// parser may need twice the time.
 const DEEPEST: usize = 10;
 
-/// How many brackets are open at once, at most, beside those in quotation marks.
-fn depth(json_path: &str) -> usize {
-    let (mut open, mut deepest) = (0_usize, 0);
-    let mut quoted_by = None;
-    let mut characters = json_path.chars();
-    while let Some(c) = characters.next() {
-        match (quoted_by, c) {
-            (Some(_), '\\') => drop(characters.next()),
-            (Some(mark), _) if mark == c => quoted_by = None,
-            (None, '\'' | '"') => quoted_by = Some(c),
-            (None, '[' | '(') => open += 1,
-            (None, ']' | ')') => open = open.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(open);
-    }
-    deepest
-}
-
 fn json_path(text: &str) -> Result<JpQuery, InvalidPath> {
     let invalid = |message, hint: &str| InvalidPath {
         message,
         hint: hint.into(),
+        offset: 0,
     };
     // The parser accepts `in` with a list after it, and then finds nothing.
     if text.contains(" in [") {
@@ -162,6 +178,20 @@ fn json_path(text: &str) -> Result<JpQuery, InvalidPath> {
             "close the brackets, or filter in fewer steps",
         ));
     }
+    if let Some(offset) = unclosed(text) {
+        let open = text[offset..].chars().next().unwrap_or('[');
+        let what = match open {
+            '\'' | '"' => "a string without its end".to_owned(),
+            _ => format!("`{open}` without its end"),
+        };
+        return Err(InvalidPath {
+            offset,
+            ..invalid(
+                format!("expected a JSONPath, but found {what}"),
+                "close it; after a blank, `#` and `;` begin a comment",
+            )
+        });
+    }
     // What the parser says of it is the names in its grammar.
     parse_json_path(text).map_err(|_| {
         invalid(
@@ -170,6 +200,35 @@ fn json_path(text: &str) -> Result<JpQuery, InvalidPath> {
              dotted path",
         )
     })
+}
+
+/// The names that a part of a JSONPath begins with, and what follows them. None, if they are not
+/// spelt out.
+fn names(path: &str) -> (Vec<&str>, &str) {
+    let is_plain = |c: char| c.is_alphanumeric() || c == '_';
+    if let Some(name) = path.strip_prefix('.') {
+        let end = name.find(|c| !is_plain(c)).unwrap_or(name.len());
+        let (name, rest) = name.split_at(end);
+        let names = if name.is_empty() { vec![] } else { vec![name] };
+        return (names, rest);
+    }
+    let mut names = Vec::new();
+    let mut rest = path.strip_prefix('[').unwrap_or_default().trim_start();
+    while let Some(mark) = rest.chars().next().filter(|c| matches!(c, '\'' | '"')) {
+        let Some((name, behind)) = rest[1..].split_once(mark) else {
+            break;
+        };
+        if name.contains('\\') {
+            break;
+        }
+        names.push(name);
+        let behind = behind.trim_start();
+        if let Some(behind) = behind.strip_prefix(']') {
+            return (names, behind);
+        }
+        rest = behind.strip_prefix(',').unwrap_or_default().trim_start();
+    }
+    (Vec::new(), path)
 }
 
 /// Follows `path`, trying its first name alone before joining it with the next ones.
@@ -264,18 +323,25 @@ mod tests {
     }
 
     #[test]
-    fn brackets_are_counted_beside_those_in_quotation_marks() {
-        let cases = [
-            ("$", 0),
-            ("$.a[0][1]", 1),
-            ("$.a[?length(@.b[0]) > 1]", 3),
-            ("$['[[((']", 1),
-            (r#"$["\"[[("]"#, 1),
-            (r"$['a\\'][?(@.b)]", 2),
-            ("$.a]]]](", 1),
+    fn a_path_begins_with_fields() {
+        let cases: [(&str, &[&str]); 14] = [
+            ("node_name", &["node_name"]),
+            ("properties.vendor", &["properties"]),
+            ("esi_leap_object.data.id", &["id"]),
+            ("esi_leap_object.data", &["esi_leap_object.data"]),
+            ("esi_leap_object.name.x", &["esi_leap_object.name"]),
+            ("payload.node_uuid", &["payload"]),
+            ("$.properties[0]", &["properties"]),
+            ("$['node_name']", &["node_name"]),
+            (r#"$["id", 'name'].x"#, &["id", "name"]),
+            ("$['esi_leap_object.data'].id", &["id"]),
+            ("$['esi_leap_object.data']", &["esi_leap_object.data"]),
+            ("$..name", &[]),
+            ("$[*]", &[]),
+            ("$", &[]),
         ];
-        for (path, expected) in cases {
-            assert_eq!(depth(path), expected, "{path}");
+        for (path, fields) in cases {
+            assert_eq!(PayloadPath::parse(path).unwrap().fields(), fields, "{path}");
         }
     }
 
@@ -288,7 +354,8 @@ mod tests {
             ("a..b", "an empty name"),
             (".a", "an empty name"),
             ("a.", "an empty name"),
-            ("$.a[", "expected a JSONPath"),
+            ("$.a[", "found `[` without its end"),
+            ("$['a", "found a string without its end"),
             ("$.a-b", "expected a JSONPath"),
             ("$[?(@.k in ['a'])]", "the unknown operator `in`"),
             (&deep, "at most 10 brackets within each other"),

@@ -122,6 +122,24 @@ fn rows_are_read_by_the_names_of_the_client_and_of_the_api() {
 }
 
 #[test]
+fn what_only_the_history_has_is_known_with_what_both_feeds_have() {
+    let cases = [
+        ("event_id", Some(("event_id", None))),
+        ("$['lessee_id']", Some(("lessee_id", Some("project_id")))),
+        (
+            "resource_properties.vendor",
+            Some(("resource_properties", Some("node_properties"))),
+        ),
+        ("resource_uuid", None),
+        ("properties.owner", None),
+    ];
+    for (text, expected) in cases {
+        let path = PayloadPath::parse(text).unwrap();
+        assert_eq!(history_field(&path), expected, "{text}");
+    }
+}
+
+#[test]
 fn paths_are_known_by_who_can_answer_them() {
     let cases = [
         ("node_uuid", false, None),

@@ -54,7 +54,9 @@ fn the_documented_example_is_read_as_printed() {
     assert!(user.inherited && user.comment.is_none());
     assert_eq!(user.position.to_string(), "3:1");
     assert_eq!(
-        merged.defaults.options["queues"].value.items()[1]
+        merged.defaults.options["queues"]
+            .value
+            .items(crate::config::text::at_comma)[1]
             .1
             .to_string(),
         "7:48"
