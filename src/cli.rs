@@ -29,7 +29,7 @@ Exit codes:
   1   something failed, or a run was given up
   2   the command line is not understood, or does not say where `poll` is to begin
   75  the broker or the cloud cannot be reached, or another service serves this journal
-  78  the configuration has to be mended: `esi-event-actions check` tells how";
+  78  the configuration has to be fixed: `esi-event-actions check` tells how";
 
 /// Runs your scripts when ESI Leap fulfils, expires or deletes a lease.
 #[derive(Debug, Parser)]
@@ -63,7 +63,7 @@ enum Command {
     Listen(listen::Args),
     /// Read the event history and run scripts, once or staying up
     Poll(poll::Args),
-    /// Report every problem of the configuration, with its place and how to mend it
+    /// Report every problem of the configuration, with its place and how to fix it
     Check(check::Args),
     /// Tell what would run for an event, and why not
     Explain(explain::Args),

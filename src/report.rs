@@ -1,6 +1,6 @@
 //! Prints a failure with its hint; the only place that picks an exit code.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 
 use crate::daemon::DaemonError;
 use crate::journal::JournalError;
@@ -18,8 +18,23 @@ pub enum Exit {
     Usage = 2,
     /// 75: the broker or another service is in the way; try again later.
     Temporary = 75,
-    /// 78: the configuration has to be mended first; the systemd unit does not restart on it.
+    /// 78: the configuration has to be fixed first; the systemd unit does not restart on it.
     Configuration = 78,
+}
+
+impl Exit {
+    /// What a process of this program came to.
+    #[must_use]
+    pub fn of_status(status: ExitStatus) -> Self {
+        let all = [
+            Self::Success,
+            Self::Usage,
+            Self::Temporary,
+            Self::Configuration,
+        ];
+        let same = |exit: &Self| status.code() == Some(i32::from(*exit as u8));
+        all.into_iter().find(same).unwrap_or(Self::Failed)
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -104,7 +104,7 @@ pub enum Verdict {
     OtherType,
     /// A filter refuses the event: the first of them that does.
     Refused(Mismatch),
-    /// A filter cannot be decided, in words. The rule has to be mended.
+    /// A filter cannot be decided, in words. The rule has to be fixed.
     Undecidable(String),
 }
 

@@ -1,6 +1,7 @@
 //! The commands that only look: `check`, `explain`, completions, manual pages; and how each tells
 //! that it was called in vain.
 
+mod checking;
 mod explaining;
 mod usage;
 

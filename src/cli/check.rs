@@ -1,11 +1,18 @@
-//! `check`: every problem of the configuration, with its place and how to mend it.
+//! `check`: every problem of the configuration, with its place and how to fix it.
+
+mod interpreter;
+mod service_user;
 
 use std::convert;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::ValueEnum;
+use rustix::fs::{Access, access};
 
+use self::service_user::{Eyes, own_name};
 use super::Places;
 use super::inputs::Reader;
 use super::output::print_line;
@@ -16,7 +23,9 @@ use crate::config::{
     self, Amqp, Config, Endpoint, History, HistoryClient, Password, Problem, Problems, Reading,
     ScriptPlace, shown_command,
 };
+use crate::history;
 use crate::report::{Exit, Failure};
+use crate::rules::{EventPattern, Rule};
 use crate::sources::amqp::password_file;
 use crate::sources::history::{Cloud, CloudProblem};
 
@@ -25,6 +34,11 @@ pub(super) struct Args {
     /// The feed that the configuration is for
     #[arg(long, value_enum, default_value_t)]
     feed: Feed,
+
+    /// Look at files as this user [default: for root the owner of the state folder, for others
+    /// themselves]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 /// Where deliveries come from.
@@ -41,6 +55,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     match args.feed {
         Feed::Bus => check(
             places,
+            args,
             config::read_for_bus,
             survey_bus,
             bus_problems,
@@ -48,6 +63,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
         ),
         Feed::History => check(
             places,
+            args,
             config::read_for_history,
             survey_history,
             history_problems,
@@ -58,6 +74,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
 
 fn check<F>(
     places: &Places,
+    args: &Args,
     reader: Reader<F>,
     survey_feed: fn(&Config<F>, &mut Survey),
     feed_problems: fn(&Config<F>) -> Problems,
@@ -65,6 +82,36 @@ fn check<F>(
 ) -> Result<Exit, Failure> {
     let file = places.config_file();
     let mut reading = places.read(reader)?;
+    let state = state_folder(places, &reading);
+    match Eyes::choose(args.user.as_deref(), state.as_deref())? {
+        Eyes::Of(user, why) => {
+            let shown = user.shown();
+            eprintln!("note: looking at files as user {shown}, {why}");
+            let feed = args.feed.to_possible_value();
+            let feed = feed.as_ref().map_or("bus", |feed| feed.get_name());
+            let mut arguments: Vec<&Path> = ["check", "--feed", feed, "--user", shown, "--config"]
+                .map(Path::new)
+                .into();
+            arguments.push(&file);
+            arguments.extend(state.iter().flat_map(|it| [Path::new("--state-dir"), it]));
+            match user.run(&arguments) {
+                Ok(status) => return Ok(Exit::of_status(status)),
+                Err(error) => eprintln!(
+                    "note: looked at files as user {}: failed to run as user {shown}: {error}",
+                    own_name()
+                ),
+            }
+        }
+        Eyes::Own(Some(why)) => {
+            eprintln!("note: looked at files as user {}: {why}", own_name());
+        }
+        Eyes::Own(None) => {}
+    }
+    if args.user.is_some()
+        && let Some(state) = &state
+    {
+        reading.problems.append(state_problems(state));
+    }
     let found = file_problems(&file, &reading, survey_feed);
     reading.problems.append(found);
     if let Some(config) = &reading.config {
@@ -87,6 +134,37 @@ fn check<F>(
     }
 }
 
+/// The folder of the journal, as far as it is known.
+fn state_folder<F>(places: &Places, reading: &Reading<F>) -> Option<PathBuf> {
+    let folder = match &reading.config {
+        Some(config) => places.state_dir(config).ok(),
+        None => places.state_dir.clone(),
+    };
+    // The current folder may be out of another user's reach.
+    folder.map(|it| std::path::absolute(&it).unwrap_or(it))
+}
+
+/// Why the service cannot keep its journal there, as things stand for this user.
+fn state_problems(state: &Path) -> Problems {
+    let mut problems = Problems::default();
+    // One that is not there yet is made by the service, or by systemd.
+    if state.symlink_metadata().is_ok()
+        && let Err(error) = access(state, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)
+    {
+        problems.push(
+            Problem::error(
+                format!(
+                    "the state folder {} cannot be used: {error}",
+                    state.display()
+                ),
+                "make the user of the service its owner, with mode 0700",
+            )
+            .within(DEFAULT),
+        );
+    }
+    problems
+}
+
 /// What is wrong with the configuration file itself, the scripts that it names, and the files that
 /// `survey_feed` looks at.
 pub(super) fn file_problems<F>(
@@ -106,13 +184,18 @@ pub(super) fn file_problems<F>(
 }
 
 /// The scripts of enabled rules that cannot be run as things stand. The service starts all the
-/// same: a run of such a script is a failed attempt, and may be retried when it is mended.
+/// same: a run of such a script is a failed attempt, and may be retried once the script is fixed.
 fn script_problems(folder: &Path, scripts: &[ScriptPlace], survey: &mut Survey) -> Problems {
     let mut problems = Problems::default();
     for place in scripts.iter().filter(|place| place.enabled) {
         let placed = |problem: Problem| problem.at(place.position).within(&place.rule);
         match script::locate(folder, &place.program) {
-            Ok(path) => survey.program(&path, placed),
+            Ok(path) => {
+                if let Some(problem) = interpreter::problem(&path) {
+                    problems.push(placed(problem));
+                }
+                survey.program(&path, placed);
+            }
             Err(unfit) => problems.push(placed(Problem::error(unfit.what, unfit.remedy))),
         }
     }
@@ -150,7 +233,8 @@ fn password_of(endpoint: &Endpoint) -> Option<(&'static str, PathBuf)> {
     }
 }
 
-/// The files that connecting needs and that cannot be read from here. Warnings: the service may see
+/// The rules that ask for what the bus never tells, and the files that connecting needs and that cannot
+/// be read from here. Warnings: the service may see
 /// what this user does not.
 fn bus_problems(config: &Config<Amqp>) -> Problems {
     let amqp = &config.feed;
@@ -168,8 +252,51 @@ fn bus_problems(config: &Config<Amqp>) -> Problems {
             .chain(identity)
     });
     let mut problems = Problems::default();
+    for rule in enabled(config) {
+        // Other services have fields of those names, too.
+        let is_esi_leap = |events: &EventPattern| events.as_str().starts_with("esi_leap.");
+        if !rule.events.iter().all(is_esi_leap) {
+            continue;
+        }
+        for (option, path) in rule.paths() {
+            let Some((_, instead)) = history::history_field(path) else {
+                continue;
+            };
+            let remedy = match instead {
+                Some(instead) => format!("use `{instead}`, which both feeds have"),
+                None => format!("leave `{path}` out, or run this rule with `poll`"),
+            };
+            problems.push(
+                Problem::warning(
+                    format!(
+                        "`{option}` asks for `{path}`, which only the event history has: on the bus \
+                         it is always missing"
+                    ),
+                    remedy,
+                )
+                .within(&rule.name),
+            );
+        }
+    }
+    let credentials = amqp.endpoints.iter().filter(|it| match &it.password {
+        Password::File { name, .. } => name.is_relative(),
+        Password::Text(_) => false,
+    });
+    let credentials: Vec<PathBuf> = credentials
+        .filter_map(|it| password_of(it).map(|(_, path)| path))
+        .collect();
     for (option, path) in passwords.chain(tls) {
         if let Err(error) = File::open(&path) {
+            if error.kind() == io::ErrorKind::PermissionDenied && credentials.contains(&path) {
+                // As the unit has it that comes along: root's file, which systemd hands on.
+                eprintln!(
+                    "note: user {} cannot read {} (`{option}`): the service gets it only if systemd \
+                     hands it on (`LoadCredential=`)",
+                    own_name(),
+                    path.display()
+                );
+                continue;
+            }
             problems.push(
                 Problem::warning(
                     format!("failed to read {} (`{option}`): {error}", path.display()),
@@ -180,6 +307,11 @@ fn bus_problems(config: &Config<Amqp>) -> Problems {
         }
     }
     problems
+}
+
+/// The rules in force.
+fn enabled<F>(config: &Config<F>) -> impl Iterator<Item = &Arc<Rule>> {
+    config.rules.all().iter().filter(|rule| rule.enabled)
 }
 
 fn bus_summary(amqp: &Amqp) -> String {
@@ -195,9 +327,9 @@ fn bus_summary(amqp: &Amqp) -> String {
 /// what is missing is an empty argument, and the service may have another `PATH`.
 fn history_problems(config: &Config<History>) -> Problems {
     let mut problems = Problems::default();
-    for rule in config.rules.all().iter().filter(|rule| rule.enabled) {
+    for rule in enabled(config) {
         for (option, path) in rule.paths() {
-            let Some(field) = crate::history::bus_field(path) else {
+            let Some(field) = history::bus_field(path) else {
                 continue;
             };
             let remedy = match field {
@@ -243,8 +375,8 @@ fn client_problem(config: &Config<History>) -> Option<Problem> {
 fn history_summary(history: &History) -> String {
     match &history.client {
         HistoryClient::Openstack(words) => {
-            format!("the event history by `{}`", shown_command(words))
+            format!("the event history, using `{}`", shown_command(words))
         }
-        HistoryClient::Native => "the event history by the client within".to_owned(),
+        HistoryClient::Native => "the event history, using the built-in client".to_owned(),
     }
 }

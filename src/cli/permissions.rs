@@ -74,7 +74,7 @@ impl Survey {
     pub(super) fn new(configuration: &Path) -> Self {
         let user = geteuid().as_raw();
         let mut trusted = vec![ROOT, user];
-        // Root looks at what is another's too; whoever owns the configuration says what is run.
+        // Root looks at what is another's too; the owner of the configuration says what is run.
         if user == ROOT
             && let Ok(metadata) = fs::metadata(configuration)
         {
@@ -147,7 +147,7 @@ fn absolute(file: &Path) -> PathBuf {
     std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }
 
-/// A file and all folders above it. What cannot be looked at is left out: whoever needs the file says
+/// A file and all folders above it. What cannot be looked at is left out: what needs the file says
 /// so.
 fn way(file: &Path) -> Vec<(PathBuf, Standing)> {
     let standing = |path: &Path| {

@@ -140,10 +140,8 @@ fn meant(path: &str) -> Option<String> {
         .collect();
     let split = |part: &'_ str| part.find(['.', '[']).unwrap_or(part.len());
     let joined = dotted.replacen('.', "_", 1);
-    let exact = std::iter::once(joined.as_str()).chain(parts.iter().copied());
-    let exact = exact
-        .filter(|part| KNOWN.contains(&&part[..split(part)]))
-        .next();
+    let mut exact = std::iter::once(joined.as_str()).chain(parts.iter().copied());
+    let exact = exact.find(|part| KNOWN.contains(&&part[..split(part)]));
     if let Some(part) = exact {
         return Some(format!("{prefix}{part}"));
     }

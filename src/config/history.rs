@@ -9,7 +9,8 @@ use crate::retry::RetryPolicy;
 
 /// Reads them; what is wrong is a problem and has its default.
 pub(super) fn history(options: &mut Options<'_>) -> History {
-    let hint = "leave it out for the `openstack` program, or write `native` for the client within";
+    let hint =
+        "leave it out for the `openstack` program, or write `native` for the built-in client";
     let native = options.parse("client", "`openstack` or `native`", hint, |text| match text
         .to_ascii_lowercase()
         .as_str()

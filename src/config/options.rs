@@ -1,7 +1,7 @@
 //! The options there are, and reading them as what they should be.
 //!
 //! Every reader takes an option of one section, and either gives its value or puts the problem on
-//! the list: what was expected, what was found, how to mend it.
+//! the list: what was expected, what was found, how to fix it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -117,7 +117,7 @@ impl<'a> Options<'a> {
     }
 
     /// The option, if it is there and says something. A placeholder that is still to be filled in
-    /// says nothing, and neither does what took in a secret and is none itself.
+    /// says nothing, and neither does what took in a secret and is not one itself.
     pub(super) fn get(&mut self, name: &str) -> Option<&'a MergedOption> {
         let option = self.section.options.get(name)?;
         if let Some(unresolved) = &option.unresolved {

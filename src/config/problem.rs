@@ -1,4 +1,4 @@
-//! What is wrong, or worth saying, in a configuration file: where, what, and how to mend it.
+//! What is wrong, or worth saying, in a configuration file: where, what, and how to fix it.
 
 use std::fmt;
 
@@ -215,19 +215,19 @@ mod tests {
         .within("delete");
         problems.push(stray.clone());
         problems.push(
-            Problem::warning("b", "mend b")
+            Problem::warning("b", "fix b")
                 .at(at(21, 3))
                 .within("DEFAULT"),
         );
-        problems.push(Problem::error("a", "mend a"));
+        problems.push(Problem::error("a", "fix a"));
         problems.push(stray);
-        problems.push(Problem::error("c", "mend c").at(at(3, 30)));
+        problems.push(Problem::error("c", "fix c").at(at(3, 30)));
         assert!(problems.has_errors());
         assert_eq!(
             problems.report("conf/listener.conf").to_string(),
-            "error: a\n  --> conf/listener.conf\nhint: mend a\n\n\
-             error: c\n  --> conf/listener.conf:3:30\nhint: mend c\n\n\
-             warning: b\n  --> conf/listener.conf:21:3, section [DEFAULT]\nhint: mend b\n\n\
+            "error: a\n  --> conf/listener.conf\nhint: fix a\n\n\
+             error: c\n  --> conf/listener.conf:3:30\nhint: fix c\n\n\
+             warning: b\n  --> conf/listener.conf:21:3, section [DEFAULT]\nhint: fix b\n\n\
              error: expected a JSON object in `filter_params`, but found `}` after it\n  \
              --> conf/listener.conf:21:64, rule [delete]\n\
              hint: remove the second `}`, then run `esi-event-actions check`"
@@ -238,7 +238,7 @@ mod tests {
     fn warnings_alone_are_no_errors() {
         let mut problems = Problems::default();
         assert!(problems.is_empty() && !problems.has_errors());
-        problems.push(Problem::warning("b", "mend b"));
+        problems.push(Problem::warning("b", "fix b"));
         assert!(!problems.is_empty() && !problems.has_errors());
     }
 

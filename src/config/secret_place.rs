@@ -1,4 +1,4 @@
-//! Where the configuration file itself holds a secret, for whoever looks who may read it.
+//! Where the configuration file itself holds a secret, for the check of who may read it.
 
 use super::command::secrets_among;
 use super::merged::{MergedOption, Section};

@@ -19,9 +19,9 @@ use super::text::Position;
 pub struct Reading<F = ()> {
     /// The configuration, unless there is an error among the problems.
     pub config: Option<Config<F>>,
-    /// The programs that the rules name, for whoever looks whether they are there.
+    /// The programs that the rules name, for the check whether they are there.
     pub scripts: Vec<ScriptPlace>,
-    /// Where the file itself holds a secret, for whoever looks who may read it.
+    /// Where the file itself holds a secret, for the check of who may read it.
     pub secret: Option<SecretPlace>,
     /// All that is wrong, or worth saying.
     pub problems: Problems,

@@ -2,7 +2,7 @@
 //!
 //! What an option means is rarely what stands in the file in one piece: comments are cut off, lines
 //! are joined, `%(name)s` brings in text from elsewhere. A complaint about the result (a stray `}`
-//! in JSON, an empty item in a list) still has to point at the character to mend.
+//! in JSON, an empty item in a list) still has to point at the character to fix.
 
 use std::fmt;
 use std::ops::Range;
@@ -96,7 +96,7 @@ impl Value {
     /// The place that the character at this byte offset came from.
     ///
     /// For text that `%(name)s` brought in, this is the place of the text in the option it comes
-    /// from: that is where it can be mended. For the `%` that `%%` stands for, it is the first of
+    /// from: that is where it can be fixed. For the `%` that `%%` stands for, it is the first of
     /// the two. An offset at the end or beyond is the place just after the last character.
     #[must_use]
     pub fn position_at(&self, offset: usize) -> Position {

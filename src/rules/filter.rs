@@ -24,7 +24,7 @@ enum Test {
     Null,
 }
 
-/// Why an entry of `filter_params` is none.
+/// Why an entry of `filter_params` is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct InvalidFilter {
@@ -60,7 +60,7 @@ impl Filter {
     /// Reads one entry of `filter_params`: a path and a text, number, boolean, null or list.
     ///
     /// # Errors
-    /// [`InvalidFilter`] if the path is none, or the value not one of these.
+    /// [`InvalidFilter`] if the path is not one, or the value is not one of these.
     pub fn parse(path: &str, expected: &Value) -> Result<Self, InvalidFilter> {
         let path = PayloadPath::parse(path).map_err(|error| InvalidFilter {
             message: error.message,

@@ -37,7 +37,7 @@ fn a_configuration_without_a_bus_serves_all_that_needs_none() {
         (&["explain", "1"], "record.sh 1 7a1c3c5e"),
         (
             &["check", "--feed", "history"],
-            "no problems; 1 of 1 rules in force, the event history by `",
+            "no problems; 1 of 1 rules in force, the event history, using `",
         ),
         (&["poll", "--status"], "openstack"),
         (&["poll"], ""),

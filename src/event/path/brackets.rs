@@ -21,7 +21,6 @@ fn scan(text: &str) -> Scan {
         match (quoted_by, c) {
             (Some(_), '\\') => drop(characters.next()),
             (Some((mark, _)), _) if mark == c => quoted_by = None,
-            (Some(_), _) => {}
             // Outside of brackets a quotation mark is an ordinary character, or a mistake.
             (None, '\'' | '"') if !found.open.is_empty() => quoted_by = Some((c, at)),
             (None, '[' | '(') => found.open.push(at),
