@@ -92,6 +92,15 @@ fn root_looks_at_files_as_the_user_of_the_service() {
     );
     set_mode(&at("listener.conf"), 0o644);
 
+    // As systemd has it: a number without a name.
+    chown(at("state"), Some(54_321), Some(54_321)).expect("a folder of ours");
+    let nameless = check(&[]);
+    assert_eq!(nameless.status.code(), Some(0), "{nameless:?}");
+    assert!(
+        text(&nameless.stderr).contains("looking at files as user 54321"),
+        "{nameless:?}"
+    );
+
     chown(at("state"), Some(0), Some(0)).expect("a folder of ours");
     let uid = NOBODY.to_string();
     assert_refused(

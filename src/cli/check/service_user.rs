@@ -42,6 +42,10 @@ impl Eyes {
     pub(super) fn choose(named: Option<&str>, state: Option<&Path>) -> Result<Self, Failure> {
         let own = geteuid();
         if let Some(name) = named {
+            // A number that has no name, as we are called for the owner of a state folder.
+            if name == own.as_raw().to_string() {
+                return Ok(Self::Own(None));
+            }
             let user = User::find(name)?;
             return Ok(if user.uid == own.as_raw() {
                 Self::Own(None)
