@@ -8,6 +8,7 @@ use crate::support::broker::{Broker, Reaper};
 use crate::support::scene::{FULFILL, Scene};
 
 mod hosts;
+mod limits;
 mod operator;
 mod pressure;
 mod proxy;

@@ -6,6 +6,7 @@
 //! what is being waited for. The broker keeps at most `prefetch` deliveries of a queue under way:
 //! that is all the back-pressure there is, and all there needs to be.
 
+mod condition;
 mod dial;
 mod feed;
 mod link;
@@ -20,57 +21,24 @@ use lapin::options::BasicAckOptions;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub use condition::Condition;
 pub use dial::{password_file, prepare};
 pub use link::{Link, Unreachable};
 
-use super::{self as sources, Delivery, Received, Source};
+use super::{Delivery, Received, Source};
 use crate::config::Amqp;
-use feed::Feed;
+use crate::outage::Outage;
+use feed::{Feed, Whom};
 
 /// How long after a failure or a loss the next connection is tried; doubles up to the second figure,
 /// as long as nothing is acknowledged and no connection lasts so long.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
-/// How often a queue that is missing is asked for.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether there is something to ask for.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long queues that are to be drained have to be silent, twice, before they count as empty.
 const SILENCE: Duration = Duration::from_millis(200);
-
-/// What the source is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Condition {
-    /// There is no connection yet, or none any more.
-    #[default]
-    Connecting,
-    /// Connected, and consuming the queues that can be consumed.
-    Consuming {
-        /// The queues that are consumed; none, if all are waited for.
-        queues: Vec<String>,
-        /// Those that are waited for.
-        missing: Vec<String>,
-    },
-}
-
-impl sources::Condition for Condition {
-    fn is_ready(&self) -> bool {
-        matches!(self, Self::Consuming { queues, .. } if !queues.is_empty())
-    }
-
-    fn in_words(&self) -> String {
-        let Self::Consuming { queues, missing } = self else {
-            return "connecting to the broker".to_owned();
-        };
-        let mut parts = Vec::new();
-        if !queues.is_empty() {
-            parts.push(format!("consuming {}", queues.join(", ")));
-        }
-        if !missing.is_empty() {
-            parts.push(format!("waiting for {}", missing.join(", ")));
-        }
-        parts.join("; ")
-    }
-}
 
 /// The AMQP queues as a source.
 #[derive(Debug)]
@@ -80,7 +48,15 @@ pub struct AmqpSource {
     condition: watch::Sender<Condition>,
     link: Option<Link>,
     feeds: Vec<Feed>,
-    ask_again_at: Instant,
+    /// Whether a limit on channels has ended a connection: then the queues do not share one any more,
+    /// because whoever asks for too much ends it for all.
+    is_limited: bool,
+    /// Attempts to connect that failed.
+    failures: Outage,
+    /// Connections that were lost before they were of use.
+    losses: Outage,
+    /// Whether the last loss was logged: then the next connection is, too.
+    is_loss_logged: bool,
     connect_at: Instant,
     connected_at: Instant,
     backoff: Duration,
@@ -110,7 +86,10 @@ impl AmqpSource {
             until_drained,
             condition: watch::Sender::default(),
             link: None,
-            ask_again_at: Instant::now(),
+            is_limited: false,
+            failures: Outage::default(),
+            losses: Outage::default(),
+            is_loss_logged: true,
             connect_at: Instant::now(),
             connected_at: Instant::now(),
             backoff: BACKOFF.0,
@@ -130,16 +109,21 @@ impl AmqpSource {
             tokio::time::sleep_until(self.connect_at).await;
             match Link::open(&self.settings).await {
                 Ok(link) => {
-                    tracing::info!("connected to {}", link.name());
+                    let after = self.failures.over(std::time::Instant::now());
+                    if after.is_some() || self.is_loss_logged {
+                        tracing::info!("connected to {}", link.name());
+                    } else {
+                        tracing::debug!("connected to {}", link.name());
+                    }
                     self.link = Some(link);
                     self.connected_at = Instant::now();
-                    self.ask_again_at = self.connected_at;
                     return Ok(());
                 }
                 Err(unreachable) if self.until_drained => return Err(unreachable),
                 Err(unreachable) => {
                     let delay = self.put_off();
-                    tracing::warn!("{unreachable}; trying again in {delay:.1?}");
+                    let what = unreachable.to_string();
+                    log_failure(&mut self.failures, &what, delay);
                 }
             }
         }
@@ -153,13 +137,25 @@ impl AmqpSource {
         delay
     }
 
-    /// Begins to ask for the queues that are waited for.
+    /// Begins to ask for the queues whose time it is.
     fn ask_for_missing(&mut self, link: &Link) {
-        for feed in self.feeds.iter_mut().filter(|feed| feed.is_waiting()) {
+        let now = Instant::now();
+        // A limit leaves the shared connection to one queue.
+        let mut is_shared = self.is_limited && self.feeds.iter().any(|feed| !feed.may_share());
+        for feed in &mut self.feeds {
+            if !feed.is_to_be_asked(now) {
+                continue;
+            }
             self.channels += 1;
-            feed.ask(link, &self.settings, self.channels);
+            let shares = feed.may_share() && !is_shared;
+            let whom = match (shares, self.is_limited) {
+                (true, _) => Whom::Shared(link.clone()),
+                (false, true) => Whom::Apart(None),
+                (false, false) => Whom::Apart(Some(link.clone())),
+            };
+            feed.ask(whom, &self.settings, self.channels);
+            is_shared |= shares && self.is_limited;
         }
-        self.ask_again_at = Instant::now() + ASK_AGAIN;
     }
 
     /// Tells what is consumed and what is not, or not yet.
@@ -183,22 +179,70 @@ impl AmqpSource {
     /// Forgets a connection that is gone. The next one waits as after a failure: where each is lost as
     /// soon as it is made, they would come as fast as the broker lets them.
     fn disconnected(&mut self, link: &Link) -> Result<(), Unreachable> {
+        let shared = self.link.as_ref().is_some_and(|shared| shared.is(link));
+        for feed in &mut self.feeds {
+            self.is_limited |= feed.is_limited();
+            if feed.link().is_some_and(|own| own.is(link)) || (shared && !feed.is_open()) {
+                feed.close();
+            }
+        }
+        if !shared {
+            self.tell_condition();
+            return Ok(());
+        }
         self.link = None;
-        self.feeds.iter_mut().for_each(Feed::close);
         self.condition.send_replace(Condition::Connecting);
         if self.connected_at.elapsed() >= BACKOFF.1 {
-            self.backoff = BACKOFF.0;
+            self.recovered();
         }
         if self.until_drained && self.backoff > BACKOFF.0 {
             let why = "lost the connection again, before anything was acknowledged over it";
             return Err(Unreachable::Broker(vec![format!("{}: {why}", link.name())]));
         }
         let delay = self.put_off();
-        tracing::warn!(
-            "lost the connection to {}; trying again in {delay:.1?}",
-            link.name()
-        );
+        let what = format!("lost the connection to {}", link.name());
+        self.is_loss_logged = log_failure(&mut self.losses, &what, delay);
         Ok(())
+    }
+
+    /// Ends the shared connection in good order, because its channel numbers run out. That takes a user who
+    /// may have one connection only: else a question that may be refused has a connection of its own.
+    async fn renew(&mut self, link: &Link) {
+        tracing::info!("renewing the connection to {}", link.name());
+        self.leave().await;
+        self.condition.send_replace(Condition::Connecting);
+        self.connect_at = Instant::now();
+    }
+
+    /// Gives back what is unacknowledged, and ends all connections.
+    async fn leave(&mut self) {
+        let leaving = self.feeds.iter_mut().map(Feed::leave);
+        futures_util::future::join_all(leaving).await;
+        if let Some(link) = self.link.take() {
+            link.close().await;
+        }
+    }
+
+    /// The connection does its work: the next failure is a new one.
+    fn recovered(&mut self) {
+        self.backoff = BACKOFF.0;
+        self.losses.over(std::time::Instant::now());
+    }
+
+    /// A connection that is gone: the shared one, or that of one queue.
+    fn gone(&self) -> Option<Link> {
+        let links = self.feeds.iter().filter_map(Feed::link).chain(&self.link);
+        links.into_iter().find(|link| !link.is_alive()).cloned()
+    }
+
+    /// Whether none of the queues that are consumed has a message that is ready.
+    async fn are_empty(&mut self) -> bool {
+        for feed in &mut self.feeds {
+            if feed.ready().await != Some(0) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Waits until deliveries have arrived, or a feed has become another: then there may be none.
@@ -229,10 +273,21 @@ impl AmqpSource {
         self.feeds.iter().find_map(|feed| {
             Some(Unreachable::Queue {
                 queue: feed.queue().to_owned(),
-                why: feed.withheld()?.to_owned(),
+                why: feed.withheld()?,
             })
         })
     }
+}
+
+/// Logs a failure: once, then at growing intervals. Answers whether it was logged.
+fn log_failure(outage: &mut Outage, what: &str, delay: Duration) -> bool {
+    let notice = outage.failed(what, std::time::Instant::now());
+    if let Some(notice) = notice {
+        tracing::warn!("{what}; trying again in {delay:.1?}{notice}");
+    } else {
+        tracing::debug!("{what}; trying again in {delay:.1?}");
+    }
+    notice.is_some()
 }
 
 /// Acknowledges deliveries, waiting no longer than there is a connection: an acknowledgement that
@@ -240,7 +295,7 @@ impl AmqpSource {
 async fn acknowledge(acker: &Acker, link: Option<&Link>) -> Option<lapin::Result<bool>> {
     let mut acknowledging = std::pin::pin!(acker.ack(BasicAckOptions { multiple: true }));
     loop {
-        if let Ok(answer) = tokio::time::timeout(ASK_AGAIN, &mut acknowledging).await {
+        if let Ok(answer) = tokio::time::timeout(LOOK_AGAIN, &mut acknowledging).await {
             return Some(answer);
         }
         if !link.is_some_and(Link::is_alive) {
@@ -264,13 +319,13 @@ impl Source for AmqpSource {
                 self.connect().await?;
                 continue;
             };
-            if !link.is_alive() {
+            if let Some(gone) = self.gone() {
                 // What has arrived may be all there is of it, if the broker kept it in memory only.
                 let rest = self.arrivals(limit).now_or_never().unwrap_or_default();
                 if !rest.is_empty() {
                     return Ok(Received::Deliveries(rest));
                 }
-                self.disconnected(&link)?;
+                self.disconnected(&gone)?;
                 continue;
             }
             if self.until_drained
@@ -278,19 +333,21 @@ impl Source for AmqpSource {
             {
                 return Err(unreachable);
             }
-            if self.ask_again_at <= Instant::now() {
-                self.ask_for_missing(&link);
+            if link.is_worn() {
+                self.renew(&link).await;
+                continue;
             }
+            self.ask_for_missing(&link);
             let wait = if self.until_drained {
                 SILENCE
             } else {
-                ASK_AGAIN
+                LOOK_AGAIN
             };
             match tokio::time::timeout(wait, self.arrivals(limit)).await {
                 Ok(deliveries) if deliveries.is_empty() => silences = 0,
                 Ok(deliveries) => return Ok(Received::Deliveries(deliveries)),
                 Err(_) if self.until_drained && !self.feeds.iter().any(Feed::is_asking) => {
-                    silences = if link.are_empty(&self.queues(Feed::is_open)).await {
+                    silences = if self.are_empty().await {
                         silences + 1
                     } else {
                         0
@@ -314,7 +371,7 @@ impl Source for AmqpSource {
             }
             settled.push(channel);
             match acknowledge(&acker, self.link.as_ref()).await {
-                Some(Ok(true)) => self.backoff = BACKOFF.0,
+                Some(Ok(true)) => self.recovered(),
                 Some(Ok(false)) => tracing::info!(
                     "a channel ended before its deliveries were acknowledged; they will come again"
                 ),
@@ -329,9 +386,6 @@ impl Source for AmqpSource {
     }
 
     async fn close(&mut self) {
-        self.feeds.iter_mut().for_each(Feed::close);
-        if let Some(link) = self.link.take() {
-            link.close().await;
-        }
+        self.leave().await;
     }
 }

@@ -19,7 +19,7 @@ fn a_wrong_password_is_told_but_never_shown_and_the_right_one_is_taken_up() {
     scene.replace("password_file", "secret").without("password");
     scene.publish(notification(FULFILL).body);
     let said = given_up(&scene);
-    let service = scene.start(&[]);
+    let service = scene.start(&["-v"]);
     wait_until("a second attempt", || {
         service.log().matches("the broker refuses user `").count() >= 2
     });

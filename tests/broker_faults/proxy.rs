@@ -62,7 +62,8 @@ fn a_reset_at_any_moment_is_followed_by_another_connection() {
     const RESETS: usize = 12;
 
     let (scene, proxy) = scene("reset", "60");
-    let service = scene.listen();
+    let service = scene.start(&["-v"]);
+    service.wait_for("consuming queue");
     for reset in 1..=RESETS {
         wait_until("a connection", || connections(&service.log()) >= reset);
         // Some are delivered by then, some are being acknowledged, and some are in the queue.
@@ -170,7 +171,8 @@ const EARLY_CUTS: [(Toward, usize); 6] = [
 #[test]
 fn a_frame_that_is_cut_in_the_middle_is_as_if_it_had_not_come() {
     let (scene, proxy) = scene("cut", "1");
-    let service = scene.listen();
+    let service = scene.start(&["-v"]);
+    service.wait_for("consuming queue");
     for (made, (toward, bytes)) in CUTS.into_iter().enumerate() {
         proxy.cut_after(toward, bytes);
         scene.publish_all(load(made, 1));
@@ -202,7 +204,7 @@ fn connections_that_are_lost_as_soon_as_they_are_made_are_made_ever_more_rarely(
     let line = line_with(&said, "error: failed to connect to the broker");
     assert!(line.contains("lost the connection again"), "{line}");
 
-    let service = scene.start(&[]);
+    let service = scene.start(&["-v"]);
     // The first pauses are from 0.25 s to 0.5 s and from 0.5 s to 1 s, the third is a second or more.
     let pauses = || {
         let log = service.log();

@@ -125,9 +125,14 @@ fn a_connection_that_ends_while_every_queue_is_waited_for_is_made_anew() {
         .rabbitmqctl(&["close_all_connections", "--vhost", VHOST, "for a test"]);
 
     service.wait_for("lost the connection to");
-    wait_until("the question on the new connection", || {
-        service.log().matches("there is no such queue yet").count() == 2
+    wait_until("the next connection", || {
+        service.log().matches("connected to").count() == 2
     });
+    let mut maker = Scene::in_vhost(&ours.broker, VHOST, "maker");
+    maker.queue.clone_from(&scene.queue);
+    maker.declare(Declaration::Durable);
+    service.wait_for("consuming queue");
+    maker.delete_queue();
     service.stop();
 }
 

@@ -188,7 +188,7 @@ fn a_broker_that_cannot_be_trusted_is_refused_again_and_again() {
     scene
         .replace("host", "localhost")
         .replace("ssl_ca_file", text(&ours.file("stranger.pem")));
-    let service = scene.start(&[]);
+    let service = scene.start(&["-v"]);
     wait_until("a second attempt", || {
         service.log().matches("failed to set up TLS").count() >= 2
     });

@@ -4,20 +4,38 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::Stream;
-use lapin::Consumer;
+use tokio::time::Instant;
 
-use super::link::Refusal;
+use super::link::{Consuming, Refusal, Tally, count, leave};
 use super::{Delivery, Link, Receipt};
 use crate::config::Amqp;
+use crate::outage::Outage;
+
+/// A queue that is waited for is asked for again after so long; the time doubles up to the second figure.
+const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// How often the consumers of a queue are counted.
+const COUNT_AGAIN: Duration = Duration::from_secs(300);
+
+/// How long giving back may take: the broker does it by itself when the connection is gone.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A queue and, while there is one, its consumer.
 pub(super) struct Feed {
     queue: String,
     state: State,
-    /// Why it is waited for, the last time that the broker was asked: told once, not every time.
+    /// Why it is waited for, the last time that the broker was asked.
     refusal: Option<Refusal>,
+    outage: Outage,
+    ask_at: Instant,
+    pause: Duration,
+    /// Whether the connection that all queues share has been tried.
+    tried_shared: bool,
+    /// How many others consumed it when they were last counted.
+    others: u32,
 }
 
 enum State {
@@ -25,13 +43,25 @@ enum State {
     /// The question is under way. Other queues are consumed meanwhile.
     Asking {
         channel: u64,
-        question: Pin<Box<dyn Future<Output = Result<Consumer, Refusal>> + Send>>,
+        question: Question<Result<Consuming, Refusal>>,
     },
     Open {
         channel: u64,
-        consumer: Consumer,
+        consuming: Box<Consuming>,
+        count_at: Pin<Box<tokio::time::Sleep>>,
+        counting: Option<Question<Option<Tally>>>,
     },
 }
+
+/// The connection that a queue is asked for over.
+pub(super) enum Whom {
+    /// The one that queues share.
+    Shared(Link),
+    /// One of its own; if there can be none, the shared one, if that may be used.
+    Apart(Option<Link>),
+}
+
+type Question<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Feed {
     pub(super) fn new(queue: &str) -> Self {
@@ -39,6 +69,11 @@ impl Feed {
             queue: queue.to_owned(),
             state: State::Waiting,
             refusal: None,
+            outage: Outage::default(),
+            ask_at: Instant::now(),
+            pause: ASK_AGAIN.0,
+            tried_shared: false,
+            others: 0,
         }
     }
 
@@ -54,30 +89,95 @@ impl Feed {
         matches!(self.state, State::Asking { .. })
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
+    /// Whether it is time to ask for it.
+    pub(super) fn is_to_be_asked(&self, now: Instant) -> bool {
+        self.is_waiting() && self.ask_at <= now
+    }
+
+    fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting)
     }
 
-    /// Why it is waited for, other than that there is no such queue.
-    pub(super) fn withheld(&self) -> Option<&str> {
-        match &self.refusal {
-            Some(Refusal::Other(why)) if self.is_waiting() => Some(why),
+    /// The connection that it is consumed over.
+    pub(super) fn link(&self) -> Option<&Link> {
+        match &self.state {
+            State::Open { consuming, .. } => Some(&consuming.link),
             _ => None,
         }
     }
 
+    /// Why it is waited for, other than that there is no such queue.
+    pub(super) fn withheld(&self) -> Option<String> {
+        match &self.refusal {
+            None | Some(Refusal::Missing) => None,
+            Some(refusal) => self.is_waiting().then(|| refusal.to_string()),
+        }
+    }
+
+    /// Whether a limit on channels was the broker's last answer.
+    pub(super) fn is_limited(&self) -> bool {
+        matches!(self.refusal, Some(Refusal::Channels(_)))
+    }
+
+    /// Forgets a consumer whose connection is gone, or a question that was asked over it.
     pub(super) fn close(&mut self) {
         self.state = State::Waiting;
-        self.refusal = None;
+        self.tried_shared = false;
+        self.soon();
+    }
+
+    /// Something has changed: it is asked for at once, and often at first.
+    fn soon(&mut self) {
+        self.ask_at = Instant::now();
+        self.pause = ASK_AGAIN.0;
+    }
+
+    /// Whether the shared connection is to be asked; once for each, because a refusal costs it a channel.
+    pub(super) fn may_share(&self) -> bool {
+        !self.tried_shared
     }
 
     /// Begins to ask for it, on a channel that is to be known as number `channel`.
-    pub(super) fn ask(&mut self, link: &Link, settings: &Arc<Amqp>, channel: u64) {
-        let question = link.clone().consume(self.queue.clone(), settings.clone());
-        self.state = State::Asking {
-            channel,
-            question: Box::pin(question),
+    pub(super) fn ask(&mut self, whom: Whom, settings: &Arc<Amqp>, channel: u64) {
+        let (queue, settings) = (self.queue.clone(), settings.clone());
+        let question: Question<_> = match whom {
+            Whom::Shared(link) => {
+                self.tried_shared = true;
+                Box::pin(link.consume(queue, settings))
+            }
+            Whom::Apart(shared) => Box::pin(Link::consume_apart(queue, settings, shared)),
         };
+        self.state = State::Asking { channel, question };
+    }
+
+    /// Gives back what is unacknowledged, and consumes no longer.
+    pub(super) async fn leave(&mut self) {
+        let state = std::mem::replace(&mut self.state, State::Waiting);
+        self.close();
+        let State::Open { consuming, .. } = state else {
+            return;
+        };
+        if !consuming.link.is_alive() {
+            return;
+        }
+        let leaving = leave(&consuming.channel, &consuming.consumer);
+        match tokio::time::timeout(LEAVE_TIMEOUT, leaving).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("failed to leave queue {}: {error}", self.queue),
+            Err(_) => tracing::debug!(
+                "the broker did not answer that queue {} is left",
+                self.queue
+            ),
+        }
+    }
+
+    /// How many messages are ready; `None` if the broker does not say.
+    pub(super) async fn ready(&mut self) -> Option<u32> {
+        let State::Open { consuming, .. } = &self.state else {
+            return Some(0);
+        };
+        let counted = count(consuming.channel.clone(), self.queue.clone()).await;
+        counted.map(|tally| tally.ready)
     }
 
     /// Goes on with what is under way, and adds to `taken` what has arrived, at most `share`.
@@ -96,10 +196,22 @@ impl Feed {
                 };
                 let channel = *channel;
                 match answer {
-                    Ok(consumer) => {
-                        tracing::info!("consuming queue {}", self.queue);
+                    Ok(consuming) => {
+                        match self.outage.over(std::time::Instant::now()) {
+                            None => tracing::info!("consuming queue {}", self.queue),
+                            Some(after) => tracing::info!(
+                                "consuming queue {}, after waiting for {:?}",
+                                self.queue,
+                                Duration::from_secs(after.as_secs())
+                            ),
+                        }
                         self.refusal = None;
-                        self.state = State::Open { channel, consumer };
+                        self.state = State::Open {
+                            channel,
+                            consuming: Box::new(consuming),
+                            count_at: Box::pin(tokio::time::sleep(Duration::ZERO)),
+                            counting: None,
+                        };
                         self.take(context, share, taken);
                     }
                     Err(refusal) => self.wait(refusal),
@@ -107,6 +219,7 @@ impl Feed {
                 true
             }
             State::Open { .. } => {
+                self.watch(context);
                 self.take(context, share, taken);
                 !self.is_open()
             }
@@ -114,11 +227,65 @@ impl Feed {
     }
 
     fn wait(&mut self, refusal: Refusal) {
-        if self.refusal.as_ref() != Some(&refusal) {
-            tracing::warn!("waiting for queue {}: {refusal}", self.queue);
+        let notice = (self.outage).failed(&refusal.to_string(), std::time::Instant::now());
+        let changed = self.refusal.as_ref() != Some(&refusal);
+        if changed || notice.is_some() {
+            let lasting = notice.map_or_else(String::new, |notice| notice.to_string());
+            tracing::warn!("waiting for queue {}: {refusal}{lasting}", self.queue);
+        }
+        if changed {
+            self.soon();
         }
         self.refusal = Some(refusal);
         self.state = State::Waiting;
+        self.ask_at = Instant::now() + self.pause;
+        self.pause = (self.pause * 2).min(ASK_AGAIN.1);
+    }
+
+    /// Looks from time to time who else consumes the queue, and so takes messages away from us.
+    fn watch(&mut self, context: &mut Context<'_>) {
+        let State::Open {
+            consuming,
+            count_at,
+            counting,
+            ..
+        } = &mut self.state
+        else {
+            return;
+        };
+        if counting.is_none() && count_at.as_mut().poll(context).is_ready() {
+            let channel = consuming.channel.clone();
+            *counting = Some(Box::pin(count(channel, self.queue.clone())));
+        }
+        let Some(question) = counting else {
+            return;
+        };
+        let Poll::Ready(tally) = question.as_mut().poll(context) else {
+            return;
+        };
+        *counting = None;
+        count_at.as_mut().reset(Instant::now() + COUNT_AGAIN);
+        // Registers with the timer, so that it wakes us.
+        let _ = count_at.as_mut().poll(context);
+        let Some(tally) = tally else {
+            return;
+        };
+        let others = tally.consumers.saturating_sub(1);
+        if others == self.others {
+            return;
+        }
+        self.others = others;
+        if others == 0 {
+            tracing::info!("queue {} has no other consumer any more", self.queue);
+            return;
+        }
+        tracing::warn!(
+            "queue {} has {others} other consumer{}, and each message goes to one of them only: give \
+             this service a queue of its own (`queues` and `declare_queues`); or it is an earlier \
+             connection of this service that the broker has not given up yet, which passes",
+            self.queue,
+            if others == 1 { "" } else { "s" },
+        );
     }
 
     /// Adds what has arrived. The end of the consumer is the end of being open.
@@ -128,11 +295,14 @@ impl Feed {
         share: usize,
         taken: &mut Vec<Delivery<Receipt>>,
     ) {
-        let State::Open { channel, consumer } = &mut self.state else {
+        let State::Open {
+            channel, consuming, ..
+        } = &mut self.state
+        else {
             return;
         };
         for _ in 0..share {
-            match Pin::new(&mut *consumer).poll_next(context) {
+            match Pin::new(&mut consuming.consumer).poll_next(context) {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(delivery))) => taken.push(Delivery {
                     origin: self.queue.clone(),
@@ -144,17 +314,21 @@ impl Feed {
                 }),
                 Poll::Ready(Some(Err(error))) => {
                     tracing::warn!("queue {} can be consumed no longer: {error}", self.queue);
-                    self.state = State::Waiting;
-                    return;
+                    return self.lose();
                 }
                 // Without an error: the queue was deleted, or the consumer cancelled by the broker.
                 Poll::Ready(None) => {
                     tracing::warn!("queue {} was deleted or its consumer cancelled", self.queue);
-                    self.state = State::Waiting;
-                    return;
+                    return self.lose();
                 }
             }
         }
+    }
+
+    fn lose(&mut self) {
+        self.state = State::Waiting;
+        self.others = 0;
+        self.soon();
     }
 }
 

@@ -4,13 +4,14 @@
 //! asked on a channel of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use lapin::options::{
-    BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
+    BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, Connection, Consumer, ErrorKind, ExchangeKind};
 
@@ -19,6 +20,9 @@ use crate::config::{Amqp, DeclareQueues};
 
 /// The broker answers questions at once, or something is wrong with it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How many channels a question for one queue may cost, if it is also to be made.
+const LOST_BY_QUESTION: u16 = 4;
 
 /// Why the queues cannot be consumed now.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -41,6 +45,8 @@ pub enum Unreachable {
 pub struct Link {
     name: String,
     connection: Arc<Connection>,
+    /// How many channels may have been lost to refusals, whose numbers the client library never uses again.
+    lost: Arc<AtomicU16>,
 }
 
 impl Link {
@@ -60,6 +66,7 @@ impl Link {
                     return Ok(Self {
                         name,
                         connection: Arc::new(connection),
+                        lost: Arc::default(),
                     });
                 }
                 Err(why) => reasons.push(format!("{name}: {why}")),
@@ -89,7 +96,7 @@ impl Link {
         self,
         queue: String,
         settings: Arc<Amqp>,
-    ) -> Result<Consumer, Refusal> {
+    ) -> Result<Consuming, Refusal> {
         let consume = || self.answer(self.consume_existing(&queue, settings.prefetch));
         match consume().await {
             Err(Refusal::Missing) if settings.declare_queues != DeclareQueues::No => {
@@ -106,15 +113,59 @@ impl Link {
         }
     }
 
-    async fn consume_existing(&self, queue: &str, prefetch: u16) -> lapin::Result<Consumer> {
+    /// Consumes a queue over a connection of its own, which ends with the answer unless that is yes.
+    ///
+    /// The client library never uses the number of a channel again that the broker has closed. Over
+    /// a connection that lasts, refusals would use up the numbers.
+    ///
+    /// A user who may have no further connection asks over the `shared` one, which wears out.
+    ///
+    /// # Errors
+    /// Why it cannot be consumed now.
+    pub(super) async fn consume_apart(
+        queue: String,
+        settings: Arc<Amqp>,
+        shared: Option<Self>,
+    ) -> Result<Consuming, Refusal> {
+        tracing::debug!("asking for queue {queue} over a connection of its own");
+        let link = match Self::open(&settings).await {
+            Ok(link) => link,
+            Err(error) => {
+                let Some(shared) = shared.filter(|shared| !shared.is_worn()) else {
+                    return Err(Refusal::NoConnection(error.to_string()));
+                };
+                tracing::debug!("{error}; asking over the connection that there is");
+                shared.lost.fetch_add(LOST_BY_QUESTION, Ordering::Relaxed);
+                return shared.consume(queue, settings).await;
+            }
+        };
+        let answer = link.clone().consume(queue, settings).await;
+        if answer.is_err() {
+            link.close().await;
+        }
+        answer
+    }
+
+    /// Whether the numbers of its channels run out: half of them may have been lost to refusals.
+    pub(super) fn is_worn(&self) -> bool {
+        let all = self.connection.configuration().channel_max();
+        self.lost.load(Ordering::Relaxed) > (all / 2).max(LOST_BY_QUESTION)
+    }
+
+    async fn consume_existing(&self, queue: &str, prefetch: u16) -> lapin::Result<Consuming> {
         let channel = self.connection.create_channel().await?;
         channel
             .basic_qos(prefetch, BasicQosOptions::default())
             .await?;
         let options = BasicConsumeOptions::default();
-        channel
+        let consumer = channel
             .basic_consume(queue.into(), "".into(), options, FieldTable::default())
-            .await
+            .await?;
+        Ok(Consuming {
+            link: self.clone(),
+            channel,
+            consumer,
+        })
     }
 
     /// Makes a queue and its binding as oslo.messaging would; an exchange that exists stays as it is.
@@ -171,30 +222,6 @@ impl Link {
         bound
     }
 
-    /// Whether none of the queues has a message that is ready. One that is missing has none.
-    pub async fn are_empty(&self, queues: &[String]) -> bool {
-        for queue in queues {
-            let asking = async {
-                let channel = self.connection.create_channel().await?;
-                let options = QueueDeclareOptions {
-                    passive: true,
-                    ..QueueDeclareOptions::default()
-                };
-                let answer = channel
-                    .queue_declare(queue.as_str().into(), options, FieldTable::default())
-                    .await?;
-                channel.close(200, "asked".into()).await?;
-                Ok(answer)
-            };
-            match self.answer(asking).await {
-                Ok(answer) if answer.message_count() == 0 => {}
-                Err(Refusal::Missing) => {}
-                Ok(_) | Err(Refusal::Other(_)) => return false,
-            }
-        }
-        true
-    }
-
     /// Says goodbye, so that the broker need not find out.
     pub async fn close(&self) {
         let closing = self.connection.close(200, "stopping".into());
@@ -203,6 +230,11 @@ impl Link {
             Ok(Err(error)) => tracing::debug!("failed to close the connection in order: {error}"),
             Err(_) => tracing::debug!("the broker did not answer the closing of the connection"),
         }
+    }
+
+    /// Whether both are the same connection.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.connection, &other.connection)
     }
 
     async fn answer<T>(
@@ -219,24 +251,94 @@ impl Link {
     }
 }
 
+/// A queue that is consumed, on a channel of its own.
+pub(super) struct Consuming {
+    /// The connection that it is consumed over.
+    pub(super) link: Link,
+    pub(super) channel: Channel,
+    pub(super) consumer: Consumer,
+}
+
+/// What the broker knows of a queue that is consumed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tally {
+    /// How many messages are ready.
+    pub(super) ready: u32,
+    /// How many consumers there are, with ours.
+    pub(super) consumers: u32,
+}
+
+/// Counts what is in a queue, on the channel that consumes it: if it is gone, so is its consumer.
+pub(super) async fn count(channel: Channel, queue: String) -> Option<Tally> {
+    let options = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let asking = channel.queue_declare(queue.into(), options, FieldTable::default());
+    let answer = tokio::time::timeout(ANSWER_TIMEOUT, asking)
+        .await
+        .ok()?
+        .ok()?;
+    Some(Tally {
+        ready: answer.message_count(),
+        consumers: answer.consumer_count(),
+    })
+}
+
+/// Gives back what is unacknowledged on this channel. The consumer is cancelled first, or the broker would
+/// deliver it all again.
+pub(super) async fn leave(channel: &Channel, consumer: &Consumer) -> lapin::Result<()> {
+    channel
+        .basic_cancel(consumer.tag(), BasicCancelOptions::default())
+        .await?;
+    let options = BasicNackOptions {
+        multiple: true,
+        requeue: true,
+    };
+    // All of them, also what nobody has taken out of the client library yet.
+    channel.basic_nack(0, options).await?;
+    channel.close(200, "stopping".into()).await
+}
+
 /// Why the broker did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("there is no such queue yet; ESI Leap makes it with its first message")]
     Missing,
+    /// A limit on channels. The broker ends the whole connection over it.
+    #[error("the broker allows no further channel: {0}")]
+    Channels(String),
+    /// There is no connection to ask over.
+    #[error("it is asked for over a connection of its own, and there is none: {0}")]
+    NoConnection(String),
     #[error("{0}")]
     Other(String),
 }
+
+/// How to raise a limit on channels.
+const RAISE: &str = "`rabbitmqctl clear_user_limits` or `rabbitmqctl set_user_limits` (`max-channels`) \
+                     raises the limit of a user, and `channel_max_per_node` in rabbitmq.conf that of a node";
 
 impl From<&lapin::Error> for Refusal {
     fn from(error: &lapin::Error) -> Self {
         use AMQPSoftError::{ACCESSREFUSED, NOTFOUND, RESOURCELOCKED};
 
-        let ErrorKind::ProtocolError(refused) = error.kind() else {
-            return Self::Other(error.to_string());
+        let refused = match error.kind() {
+            ErrorKind::ProtocolError(refused) => refused,
+            ErrorKind::ChannelsLimitReached => {
+                return Self::Channels(
+                    "this connection has as many as `channel_max` in rabbitmq.conf lets it".into(),
+                );
+            }
+            _ => return Self::Other(error.to_string()),
         };
         let text = refused.get_message();
         match refused.kind() {
+            AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+                if text.as_str().contains("number of channels") =>
+            {
+                Self::Channels(format!("{RAISE} ({text})"))
+            }
             AMQPErrorKind::Soft(NOTFOUND) => Self::Missing,
             AMQPErrorKind::Soft(ACCESSREFUSED) => Self::Other(format!(
                 "the user lacks a permission, which `rabbitmqctl set_permissions` gives ({text})"

@@ -1,0 +1,38 @@
+//! What the source is about, for whoever watches the service.
+
+use crate::sources;
+
+/// What the source is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// There is no connection yet, or none any more.
+    #[default]
+    Connecting,
+    /// Connected, and consuming the queues that can be consumed.
+    Consuming {
+        /// The queues that are consumed; none, if all are waited for.
+        queues: Vec<String>,
+        /// Those that are waited for.
+        missing: Vec<String>,
+    },
+}
+
+impl sources::Condition for Condition {
+    fn is_ready(&self) -> bool {
+        matches!(self, Self::Consuming { queues, .. } if !queues.is_empty())
+    }
+
+    fn in_words(&self) -> String {
+        let Self::Consuming { queues, missing } = self else {
+            return "connecting to the broker".to_owned();
+        };
+        let mut parts = Vec::new();
+        if !queues.is_empty() {
+            parts.push(format!("consuming {}", queues.join(", ")));
+        }
+        if !missing.is_empty() {
+            parts.push(format!("waiting for {}", missing.join(", ")));
+        }
+        parts.join("; ")
+    }
+}
