@@ -170,3 +170,25 @@ fn whoever_stops_leaves_nothing_unacknowledged() {
     assert_eq!(scene.waiting(), Some(1));
     scene.delete_queue();
 }
+
+#[test]
+fn a_user_who_may_only_read_is_not_disturbed_by_the_counting_of_consumers() {
+    let (ours, _turn) = super::alone();
+    let scene = as_nobody(&ours.broker, "reader");
+    ours.broker
+        .rabbitmqctl(&["set_permissions", "-p", VHOST, NOBODY.0, "", "", ".*"]);
+    let mut other = Scene::in_vhost(&ours.broker, VHOST, "also-reading");
+    record(&mut other, "node_name");
+    other.replace("queues", &scene.queue);
+    scene.declare(Declaration::Durable);
+    let competitor = other.start(&[]);
+    competitor.wait_for("consuming queue");
+    let service = scene.start(&[]);
+    service.wait_for("has 1 other consumer,");
+    competitor.stop();
+    scene.publish(notification(FULFILL).body);
+    scene.wait_for_log(1);
+    let log = service.stop();
+    assert!(!log.contains("no longer"), "{log}");
+    scene.delete_queue();
+}
