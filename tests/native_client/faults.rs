@@ -41,7 +41,7 @@ fn a_fault_of_either_server_is_shown_and_passes() {
             Fault::Elsewhere("https://elsewhere/v3".into()),
             vec![
                 "answers 302 Found and leads to https://elsewhere/v3, which is not followed",
-                "mend `auth_url`",
+                "correct `auth_url`",
             ],
         ),
         (

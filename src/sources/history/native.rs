@@ -144,6 +144,7 @@ impl NativeClient {
             let said = words::words(&answer.body, &self.secrets(secret));
             let remedy = match self.cloud.login {
                 Login::Password { .. } => "check user, domains, project and password of",
+                Login::Token { .. } => "the token may have ended; put a new one into",
                 Login::ApplicationCredential { .. } => {
                     "if the application credential has expired, make a new one for"
                 }
@@ -169,6 +170,7 @@ impl NativeClient {
     fn secrets<'a>(&'a self, token: Option<&'a SecretString>) -> Vec<&'a SecretString> {
         let login = match &self.cloud.login {
             Login::Password { password, .. } => password,
+            Login::Token { token, .. } => token,
             Login::ApplicationCredential { secret, .. } => secret,
         };
         token.into_iter().chain([login]).collect()
@@ -184,7 +186,7 @@ impl NativeClient {
         let said = words::words(&answer.body, &self.secrets(token));
         let why = match &answer.elsewhere {
             Some(elsewhere) if answer.status.is_redirection() => format!(
-                "answers {} and leads to {}, which is not followed with a token or password; mend \
+                "answers {} and leads to {}, which is not followed with a token or password; correct \
                  `auth_url`, or set `lease_endpoint_override`",
                 answer.status,
                 words::words(elsewhere.as_bytes(), &self.secrets(token)),
@@ -239,3 +241,6 @@ impl Client for NativeClient {
         Err(self.refused(&url, &answer, Some(&token.secret)))
     }
 }
+
+#[cfg(test)]
+mod recorded;

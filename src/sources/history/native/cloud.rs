@@ -2,8 +2,13 @@
 //!
 //! Secrets are `SecretString`s from here on, and no message holds one.
 
+mod effective;
+mod reading;
 mod settings;
 
+use std::fs::{File, Metadata};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
@@ -36,8 +41,8 @@ impl CloudProblem {
 /// Where settings came from, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// `OS_AUTH_URL` and its like.
-    Variables,
+    /// `OS_AUTH_URL` and its like; because of this variable, if no cloud was named.
+    Variables { because: Option<String> },
     /// This cloud of these files.
     File { cloud: String, source: String },
 }
@@ -45,7 +50,7 @@ pub(super) enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Variables => to.write_str("the environment"),
+            Self::Variables { .. } => to.write_str("the environment"),
             Self::File { cloud, source } => write!(to, "cloud `{cloud}` in {source}"),
         }
     }
@@ -78,6 +83,8 @@ pub(super) enum Login {
         password: SecretString,
         project: Ident,
     },
+    /// A token that somebody else was given. It cannot outlive its end.
+    Token { token: SecretString, project: Ident },
     ApplicationCredential {
         credential: Credential,
         secret: SecretString,
@@ -124,14 +131,9 @@ impl Cloud {
         variables: &Variables,
         read: &dyn Fn(&Path) -> io::Result<String>,
     ) -> Result<Self, CloudProblem> {
-        let (origin, written) = clouds::choose(name, variables, read)?;
+        let chosen = clouds::choose(name, variables, read)?;
         let home = variables.get("HOME").map(PathBuf::from);
-        Settings {
-            origin,
-            written,
-            home,
-        }
-        .into_cloud()
+        Settings::new(chosen, home)?.into_cloud()
     }
 
     /// The same from this process's environment and files.
@@ -154,14 +156,46 @@ impl Cloud {
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.origin {
-            Origin::Variables => self.keystone.as_str(),
+            Origin::Variables { .. } => self.keystone.as_str(),
             Origin::File { cloud, .. } => cloud,
         }
     }
 }
 
+/// Reads a file. One in the current folder may be anybody's (`cd /tmp`): it counts only if nobody but
+/// this user and root can have written it.
 fn read(path: &Path) -> io::Result<String> {
-    std::fs::read_to_string(path)
+    let in_current_folder = path.parent().is_some_and(|folder| folder == Path::new(""));
+    if !in_current_folder {
+        return std::fs::read_to_string(path);
+    }
+    let us = rustix::process::geteuid().as_raw();
+    let of_stranger = |found: &Metadata| ![us, 0].contains(&found.uid());
+    let stranger = || {
+        io::Error::other(
+            "the file in the current folder belongs to another user, who could choose where this \
+             program logs in; start it in another folder, or name the file with \
+             `OS_CLIENT_CONFIG_FILE`",
+        )
+    };
+    // Before it is opened, too: a pipe would never answer.
+    if of_stranger(&path.symlink_metadata()?) || of_stranger(&path.metadata()?) {
+        return Err(stranger());
+    }
+    let mut file = File::open(path)?;
+    let found = file.metadata()?;
+    if of_stranger(&found) {
+        return Err(stranger());
+    }
+    if found.mode() & 0o022 != 0 {
+        return Err(io::Error::other(
+            "others may write to the file in the current folder: take that right away (`chmod \
+             go-w`), or start the program in another folder",
+        ));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn variables_of_process() -> Result<Variables, CloudProblem> {
@@ -182,6 +216,13 @@ fn variables_of_process() -> Result<Variables, CloudProblem> {
             }
             Err(_) => {}
         }
+    }
+    // Python, too, asks the list of users then.
+    if !variables.contains_key("HOME")
+        && let Some(home) =
+            std::env::home_dir().and_then(|home| home.into_os_string().into_string().ok())
+    {
+        variables.insert("HOME".to_owned(), home);
     }
     Ok(variables)
 }

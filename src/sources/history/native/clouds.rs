@@ -1,10 +1,14 @@
-//! Where the settings of a cloud are, in the order in which openstacksdk looks: `clouds.yaml` with
-//! `secure.yaml` over it and a profile of `clouds-public.yaml` under it, or the `OS_*` variables.
+//! Where the settings of a cloud are, in the order in which the `openstack` program looks: the `OS_*`
+//! variables that are its options, over `clouds.yaml` with `secure.yaml` over it and a profile of
+//! `clouds-public.yaml` under it. Without the name of a cloud, any variable but those that choose
+//! among clouds makes the variables the cloud, and the file is not looked at.
 //!
-//! A cloud that has a name comes from the files alone, one without a name from the variables alone;
-//! only `OS_REGION_NAME` chooses among a file's regions. Where openstacksdk passes over a broken
-//! file with a warning, this is an error: the user named a cloud, and would get another. What is
-//! read, and from where, are arguments.
+//! `tests/data/clouds` has what the program made of some two hundred cases. Where it passes over a
+//! broken file with a warning, this is an error: the user named a cloud, and would get another. What
+//! is read, and from where, are arguments.
+
+mod overrides;
+mod regions;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use super::cloud::{CloudProblem, Origin};
 use super::yaml::{self, Section, Setting};
+
+pub(super) use overrides::variable;
 
 /// The process's environment.
 pub type Variables = BTreeMap<String, String>;
@@ -22,22 +28,72 @@ pub(super) type Read<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 /// What files may end with; JSON is YAML.
 const SUFFIXES: [&str; 3] = ["yaml", "yml", "json"];
 
+/// Variables that choose a cloud and describe none.
+const SELECTORS: [&str; 5] = [
+    "OS_CLOUD",
+    "OS_REGION_NAME",
+    "OS_CLIENT_CONFIG_FILE",
+    "OS_CLIENT_SECURE_FILE",
+    "OS_CLOUD_NAME",
+];
+
+/// A cloud's settings, and where they are from.
+pub(super) struct Chosen {
+    pub(super) origin: Origin,
+    pub(super) written: Section,
+    /// What variables set, whatever the cloud says.
+    pub(super) overridden: Vec<&'static str>,
+}
+
 /// The settings of the cloud with this name, of the one that `OS_CLOUD` names, of the `OS_*`
-/// variables if they name a Keystone, or of the only cloud there is in `clouds.yaml`.
+/// variables if they describe one, or of the only cloud there is in `clouds.yaml`.
 pub(super) fn choose(
     name: Option<&str>,
     variables: &Variables,
     read: Read<'_>,
-) -> Result<(Origin, Section), CloudProblem> {
-    let named = name.or_else(|| set(variables, "OS_CLOUD"));
-    let described = set(variables, "OS_AUTH_URL").is_some();
-    match named {
-        Some(name) if described && name == set(variables, "OS_CLOUD_NAME").unwrap_or("envvars") => {
-            Ok(of_variables(variables))
-        }
-        None if described => Ok(of_variables(variables)),
-        named => of_files(named, variables, read),
-    }
+) -> Result<Chosen, CloudProblem> {
+    let files = Files { variables, read };
+    let describing = describing(variables);
+    let of_variables = !describing.is_empty()
+        && name
+            .or_else(|| set(variables, "OS_CLOUD"))
+            .is_none_or(|name| name == name_of_variables(variables));
+    let (origin, cloud) = if of_variables {
+        let named = name.is_some() || set(variables, "OS_CLOUD").is_some();
+        let because = (!named).then(|| describing[0].to_owned());
+        (Origin::Variables { because }, of_variables_alone(variables))
+    } else {
+        of_files(name.or_else(|| set(variables, "OS_CLOUD")), &files)?
+    };
+    let cloud = files.over_profile(&origin, cloud)?;
+    let mut cloud = regions::in_region(&origin, cloud, set(variables, "OS_REGION_NAME"))?;
+    let overridden = overrides::lay_over(&mut cloud, variables);
+    Ok(Chosen {
+        origin,
+        written: cloud,
+        overridden,
+    })
+}
+
+/// The variables that describe a cloud, even those that are empty.
+fn describing(variables: &Variables) -> Vec<&str> {
+    let names = variables.keys().map(String::as_str);
+    names
+        .filter(|name| {
+            name.starts_with("OS_")
+                && !["OS_TEST", "OS_STD", "OS_LOG"]
+                    .iter()
+                    .any(|other| name.starts_with(other))
+                && !SELECTORS.contains(name)
+        })
+        .collect()
+}
+
+/// What the cloud that the variables describe is called.
+fn name_of_variables(variables: &Variables) -> &str {
+    variables
+        .get("OS_CLOUD_NAME")
+        .map_or("envvars", String::as_str)
 }
 
 /// Of the files in which the settings of clouds are looked for, those that hold a secret, each with
@@ -61,20 +117,15 @@ fn set<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
         .filter(|value| !value.is_empty())
 }
 
-fn of_variables(variables: &Variables) -> (Origin, Section) {
+fn of_variables_alone(variables: &Variables) -> Section {
     let settings = variables.iter().filter_map(|(name, value)| {
         let key = name.strip_prefix("OS_")?.to_ascii_lowercase();
         Some((key, Setting::Text(value.clone())))
     });
-    (Origin::Variables, settings.collect())
+    settings.collect()
 }
 
-fn of_files(
-    name: Option<&str>,
-    variables: &Variables,
-    read: Read<'_>,
-) -> Result<(Origin, Section), CloudProblem> {
-    let files = Files { variables, read };
+fn of_files(name: Option<&str>, files: &Files<'_>) -> Result<(Origin, Section), CloudProblem> {
     let Some((path, mut file)) = files.clouds()? else {
         return Err(files.nothing_found(name));
     };
@@ -89,6 +140,16 @@ fn of_files(
             "write the cloud below `clouds:`, as the dashboard's own clouds.yaml has it",
         ));
     };
+    let reserved = name_of_variables(files.variables);
+    if clouds.contains_key(reserved) {
+        return Err(CloudProblem::new(
+            format!(
+                "{source} has a cloud `{reserved}`, which is what the cloud of the variables is called \
+                 (`OS_CLOUD_NAME`)"
+            ),
+            "give it another name",
+        ));
+    }
     let names = clouds.keys().cloned().collect::<Vec<_>>().join("`, `");
     let chosen = match name {
         Some(name) => name.to_owned(),
@@ -101,7 +162,7 @@ fn of_files(
         }
     };
     let cloud = match clouds.remove(&chosen) {
-        Some(Setting::Section(cloud)) => yaml::with_underscores(cloud),
+        Some(Setting::Section(cloud)) => cloud,
         Some(other) => {
             return Err(CloudProblem::new(
                 format!(
@@ -114,7 +175,7 @@ fn of_files(
         None => {
             return Err(CloudProblem::new(
                 format!("no cloud `{chosen}` in {source}: it has `{names}`"),
-                "mend `--cloud` or `OS_CLOUD`, or name another file with `OS_CLIENT_CONFIG_FILE`",
+                "correct `--cloud` or `OS_CLOUD`, or name another file with `OS_CLIENT_CONFIG_FILE`",
             ));
         }
     };
@@ -122,9 +183,18 @@ fn of_files(
         cloud: chosen,
         source,
     };
-    let cloud = files.over_profile(&origin, cloud)?;
-    let cloud = in_region(&origin, cloud, set(variables, "OS_REGION_NAME"))?;
+    let cloud = plain(&origin, cloud)?;
     Ok((origin, cloud))
+}
+
+/// The settings with underscores in their names.
+fn plain(origin: &Origin, section: Section) -> Result<Section, CloudProblem> {
+    yaml::with_underscores(section).map_err(|key| {
+        CloudProblem::new(
+            format!("{origin} has `{key}` with `_` and with `-`"),
+            "remove one of them",
+        )
+    })
 }
 
 struct Files<'a> {
@@ -159,10 +229,11 @@ impl Files<'_> {
         for path in places {
             match ((self.read)(&path), named) {
                 (Ok(text), _) => {
-                    let section = yaml::read(&text).map_err(|what| {
+                    let json = path.extension().is_some_and(|end| end == "json");
+                    let section = yaml::read(&text, json).map_err(|what| {
                         CloudProblem::new(
                             format!("failed to read {}: {what}", path.display()),
-                            "mend the file",
+                            "correct the file",
                         )
                     })?;
                     return Ok(Some((path, section)));
@@ -170,7 +241,7 @@ impl Files<'_> {
                 (Err(error), Some((variable, _))) => {
                     return Err(CloudProblem::new(
                         format!("failed to read {} (`{variable}`): {error}", path.display()),
-                        &format!("mend `{variable}`, or unset it"),
+                        &format!("correct `{variable}`, or unset it"),
                     ));
                 }
                 // As openstacksdk does: what only root may read is not meant for this user.
@@ -184,7 +255,7 @@ impl Files<'_> {
                 (Err(error), None) => {
                     return Err(CloudProblem::new(
                         format!("failed to read {}: {error}", path.display()),
-                        "mend or remove the file",
+                        "correct or remove the file",
                     ));
                 }
             }
@@ -196,7 +267,8 @@ impl Files<'_> {
     fn folders(&self) -> Vec<PathBuf> {
         let home = set(self.variables, "HOME").map(|home| Path::new(home).join(".config"));
         let config = set(self.variables, "XDG_CONFIG_HOME").map(PathBuf::from);
-        let roots = [config, home, Some("/etc/xdg".into()), Some("/etc".into())];
+        let site = set(self.variables, "XDG_CONFIG_DIRS").map_or("/etc/xdg".into(), PathBuf::from);
+        let roots = [config, home, Some(site), Some("/etc".into())];
         let roots = roots.into_iter().flatten();
         std::iter::once(PathBuf::new())
             .chain(roots.map(|root| root.join("openstack")))
@@ -206,7 +278,7 @@ impl Files<'_> {
     fn nothing_found(&self, name: Option<&str>) -> CloudProblem {
         let what = match name {
             Some(name) => format!("found no settings for cloud `{name}`"),
-            None => "found no settings: `OS_AUTH_URL` is not set".to_owned(),
+            None => "found no settings: no `OS_*` variable describes a cloud".to_owned(),
         };
         let places = self.folders().into_iter();
         let places: Vec<_> = places
@@ -224,6 +296,11 @@ impl Files<'_> {
         let old_name = cloud.remove("cloud");
         let profile = match cloud.remove("profile").or(old_name) {
             None | Some(Setting::Unset) => return Ok(cloud),
+            Some(Setting::Text(profile))
+                if profile.is_empty() || profile == name_of_variables(self.variables) =>
+            {
+                return Ok(cloud);
+            }
             Some(Setting::Text(profile)) => profile,
             Some(other) => {
                 return Err(CloudProblem::new(
@@ -247,60 +324,13 @@ impl Files<'_> {
                 "write the profile's settings into the cloud itself, or use `client = openstack`",
             ));
         };
-        let mut under = yaml::with_underscores(found);
+        let mut under = plain(origin, found)?;
+        if cloud.contains_key("region_name") {
+            under.remove("regions");
+        }
         yaml::lay_over(&mut under, cloud);
         Ok(under)
     }
-}
-
-/// The settings for one region: the chosen one, or the first in `regions`.
-fn in_region(
-    origin: &Origin,
-    mut cloud: Section,
-    chosen: Option<&str>,
-) -> Result<Section, CloudProblem> {
-    let Some(Setting::List(regions)) = cloud.remove("regions") else {
-        if let Some(region) = chosen {
-            cloud.insert("region_name".into(), Setting::Text(region.to_owned()));
-        }
-        return Ok(cloud);
-    };
-    let mut names = Vec::new();
-    for region in regions {
-        let (name, values) = match region {
-            Setting::Text(name) => (name, Setting::Unset),
-            Setting::Section(mut region) => match region.remove("name") {
-                Some(Setting::Text(name)) => {
-                    (name, region.remove("values").unwrap_or(Setting::Unset))
-                }
-                _ => return Err(no_region(origin)),
-            },
-            _ => return Err(no_region(origin)),
-        };
-        if chosen.is_none_or(|chosen| chosen == name) {
-            if let Setting::Section(values) = values {
-                yaml::lay_over(&mut cloud, yaml::with_underscores(values));
-            }
-            cloud.insert("region_name".into(), Setting::Text(name));
-            return Ok(cloud);
-        }
-        names.push(name);
-    }
-    Err(CloudProblem::new(
-        format!(
-            "{origin} has no region `{}`: it has `{}`",
-            chosen.unwrap_or_default(),
-            names.join("`, `")
-        ),
-        "mend `OS_REGION_NAME`, or unset it",
-    ))
-}
-
-fn no_region(origin: &Origin) -> CloudProblem {
-    CloudProblem::new(
-        format!("expected names, or mappings with `name` and `values`, as `regions` of {origin}"),
-        "mend `regions`",
-    )
 }
 
 #[cfg(test)]

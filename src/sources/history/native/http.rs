@@ -101,7 +101,7 @@ pub(super) fn client(tls: &Tls) -> Result<Client, CloudProblem> {
     builder.build().map_err(|error| {
         CloudProblem::new(
             format!("failed to set up TLS: {}", chain(&error.without_url())),
-            "install ca-certificates, or mend `cacert`, `cert` and `key`",
+            "install ca-certificates, or correct `cacert`, `cert` and `key`",
         )
     })
 }
@@ -110,7 +110,7 @@ fn read(path: &Path, key: &str) -> Result<Vec<u8>, CloudProblem> {
     std::fs::read(path).map_err(|error| {
         CloudProblem::new(
             format!("failed to read {} (`{key}`): {error}", path.display()),
-            &format!("mend `{key}`"),
+            &format!("correct `{key}`"),
         )
     })
 }

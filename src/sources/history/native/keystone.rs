@@ -51,6 +51,10 @@ pub(super) fn request(cloud: &Cloud) -> Vec<u8> {
                 "scope": { "project": ident(project) },
             })
         }
+        Login::Token { token, project } => json!({
+            "identity": { "methods": ["token"], "token": { "id": token.expose_secret() } },
+            "scope": { "project": ident(project) },
+        }),
         // Its project is a part of it; Keystone refuses any other scope.
         Login::ApplicationCredential { credential, secret } => {
             let mut shown = match credential {
@@ -188,15 +192,14 @@ fn endpoint(catalog: &[Service], cloud: &Cloud) -> Result<Url, String> {
     let endpoints: Vec<_> = services.flat_map(|service| &service.endpoints).collect();
     let fits = |endpoint: &&&Endpoint| {
         endpoint.interface.trim_end_matches("URL") == cloud.interface
-            && cloud.region.as_deref().is_none_or(|region| {
-                [&endpoint.region_id, &endpoint.region]
-                    .into_iter()
-                    .any(|name| name.as_deref() == Some(region))
-            })
+            && cloud
+                .region
+                .as_deref()
+                .is_none_or(|region| endpoint.region() == Some(region))
     };
     let Some(endpoint) = endpoints.iter().find(fits) else {
         return Err(format!(
-            "expected the {} endpoint of `{}` in {}, but found {}; mend `interface` or \
+            "expected the {} endpoint of `{}` in {}, but found {}; correct `interface` or \
              `region_name`",
             cloud.interface,
             cloud.service_type,

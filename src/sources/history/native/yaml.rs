@@ -1,12 +1,16 @@
-//! The text of a `clouds.yaml` → settings, every value as it was written.
+//! The text of a `clouds.yaml` → settings, as the `openstack` program reads them.
 //!
-//! YAML would make numbers of a password `0123` or a project `12e45`; to `OpenStack` all are text.
-//! Pure. Nothing here has a `Debug`, because the settings hold secrets.
+//! It reads YAML 1.1 by `PyYAML`: a password `0123` without quotation marks is the number 83 to it, and
+//! `yes` is true. Such values are kept as [`Setting::Odd`], so that nobody takes them for the text that
+//! was written. What `PyYAML` cannot read is an error. Pure. Nothing here has a `Debug`, because the settings hold secrets.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use saphyr::{ScalarStyle, Tag, Yaml, YamlLoader};
+use fancy_regex::Regex;
+use saphyr::{ScalarStyle, Yaml, YamlLoader};
 use saphyr_parser::Parser;
+use serde_json::Value;
 
 /// What lets whoever has it log in, by the ways that `OpenStack` knows.
 const SECRETS: [&str; 6] = [
@@ -26,8 +30,11 @@ pub(super) type Section = BTreeMap<String, Setting>;
 pub(super) enum Setting {
     /// `null`, or nothing after the colon.
     Unset,
-    /// A scalar, as it was written.
+    /// Text, or a whole number whose digits are what was written.
     Text(String),
+    /// A plain scalar, as it was written, that `PyYAML` takes for a truth value, a date or a number of
+    /// another form.
+    Odd(String),
     List(Vec<Setting>),
     Section(Section),
 }
@@ -38,17 +45,102 @@ impl Setting {
         match self {
             Self::Unset => "nothing",
             Self::Text(_) => "text",
+            Self::Odd(_) => "what YAML takes for a number, a date or a truth value",
             Self::List(_) => "a list",
             Self::Section(_) => "a mapping",
         }
     }
 }
 
-/// Reads a file with one mapping; JSON is YAML too. An empty file is an empty mapping.
+/// `PyYAML`'s own patterns (`resolver.py`) of what is no text.
+static NO_TEXT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"\A(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF|=",
+        r"|[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?",
+        r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[-+]?\.(?:inf|Inf|INF)",
+        r"|\.(?:nan|NaN|NAN)|[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)",
+        r"|[-+]?0x[0-9a-fA-F_]+|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?)\z",
+    ))
+    .ok()
+});
+
+/// Whether a plain scalar is no text to `PyYAML`.
+fn is_no_text(text: &str) -> bool {
+    NO_TEXT
+        .as_ref()
+        .is_none_or(|pattern| pattern.is_match(text).unwrap_or(true))
+}
+
+/// Whether a number has the digits with which Python writes it.
+fn is_whole_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    text == "0" || digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
+}
+
+/// Reads a file with one mapping, which is JSON if it is called so. An empty file is an empty mapping.
 ///
 /// # Errors
 /// What was expected, and where something else was found; no value is shown.
-pub(super) fn read(text: &str) -> Result<Section, String> {
+pub(super) fn read(text: &str, json: bool) -> Result<Section, String> {
+    if json {
+        read_json(text)
+    } else {
+        read_yaml(text)
+    }
+}
+
+fn read_json(text: &str) -> Result<Section, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        format!("expected JSON, but line {line}, column {column} ends it")
+    })?;
+    match json_setting(value) {
+        Setting::Section(section) => Ok(section),
+        other => Err(format!("expected a mapping, but found {}", other.kind())),
+    }
+}
+
+fn json_setting(value: Value) -> Setting {
+    match value {
+        Value::Null => Setting::Unset,
+        Value::Bool(flag) => Setting::Odd(flag.to_string()),
+        Value::Number(number) if is_whole_number(&number.to_string()) => {
+            Setting::Text(number.to_string())
+        }
+        Value::Number(number) => Setting::Odd(number.to_string()),
+        Value::String(text) => Setting::Text(text),
+        Value::Array(items) => Setting::List(items.into_iter().map(json_setting).collect()),
+        Value::Object(pairs) => {
+            let pairs = pairs.into_iter();
+            Setting::Section(
+                pairs
+                    .map(|(key, value)| (key, json_setting(value)))
+                    .collect(),
+            )
+        }
+    }
+}
+
+/// The first line with a tab that `PyYAML` refuses, and some that it takes: within quotation marks.
+fn line_with_tab(text: &str) -> Option<usize> {
+    text.lines()
+        .position(|line| {
+            let before = line.split('\t').next().unwrap_or_default();
+            let comment = before.trim_start().starts_with('#')
+                || before.contains(" #") && !before.contains(['"', '\'']);
+            before.len() < line.len() && !comment
+        })
+        .map(|line| line + 1)
+}
+
+fn read_yaml(text: &str) -> Result<Section, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(line) = line_with_tab(text) {
+        return Err(format!(
+            "expected spaces, but line {line} has a tab, where the `openstack` program takes none \
+             (write `\\t` within double quotation marks if it is a part of a value)"
+        ));
+    }
     let mut loader = YamlLoader::<Yaml<'_>>::default();
     loader.early_parse(false);
     let parsed = Parser::new_from_str(text).load(&mut loader, true);
@@ -74,8 +166,18 @@ pub(super) fn read(text: &str) -> Result<Section, String> {
 fn setting(node: Yaml<'_>) -> Result<Setting, String> {
     Ok(match node {
         Yaml::Representation(text, ScalarStyle::Plain, None) if is_null(&text) => Setting::Unset,
-        Yaml::Representation(text, _, tag) if tag.as_deref().is_none_or(is_plain) => {
-            Setting::Text(text.into_owned())
+        Yaml::Representation(text, ScalarStyle::Plain, None)
+            if is_no_text(&text) && !is_whole_number(&text) =>
+        {
+            Setting::Odd(text.into_owned())
+        }
+        Yaml::Representation(text, _, None) => Setting::Text(text.into_owned()),
+        Yaml::Representation(text, _, Some(tag)) if tag.is_yaml_core_schema() => {
+            if tag.suffix == "str" {
+                Setting::Text(text.into_owned())
+            } else {
+                Setting::Odd(text.into_owned())
+            }
         }
         Yaml::Sequence(items) => {
             Setting::List(items.into_iter().map(setting).collect::<Result<_, _>>()?)
@@ -83,9 +185,7 @@ fn setting(node: Yaml<'_>) -> Result<Setting, String> {
         Yaml::Mapping(pairs) => {
             let (mut own, mut merged) = (Section::new(), Section::new());
             for (key, value) in pairs {
-                let Setting::Text(key) = setting(key)? else {
-                    return Err("expected text as the key of a mapping".to_owned());
-                };
+                let key = key_of(key)?;
                 let value = setting(value)?;
                 if key == "<<" {
                     take_in(&mut merged, value)?;
@@ -99,6 +199,23 @@ fn setting(node: Yaml<'_>) -> Result<Setting, String> {
         Yaml::BadValue => Setting::Unset,
         _ => return Err("expected plain values, but found a tag such as `!name`".to_owned()),
     })
+}
+
+fn key_of(node: Yaml<'_>) -> Result<String, String> {
+    match node {
+        Yaml::Representation(text, ScalarStyle::Plain, None)
+            if is_no_text(&text) || is_null(&text) =>
+        {
+            Err(format!(
+                "expected text as the key of a mapping, but found `{text}`, which is none to YAML \
+                 without quotation marks"
+            ))
+        }
+        node => match setting(node)? {
+            Setting::Text(key) => Ok(key),
+            _ => Err("expected text as the key of a mapping".to_owned()),
+        },
+    }
 }
 
 /// What a merge key (`<<: *base`) brings in: the first of several mappings wins.
@@ -124,16 +241,10 @@ fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
-/// `!!str`, and whatever else YAML itself defines: the text is what counts here.
-fn is_plain(tag: &Tag) -> bool {
-    tag.is_yaml_core_schema()
-}
-
-/// Lays one section over another: mappings are merged, anything else replaces, nothing unsets.
+/// Lays one section over another: mappings are merged, anything else replaces, nothing too.
 pub(super) fn lay_over(under: &mut Section, over: Section) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {
-            (_, Setting::Unset) => {}
             (Some(Setting::Section(under)), Setting::Section(over)) => lay_over(under, over),
             (_, value) => {
                 under.insert(key, value);
@@ -143,22 +254,29 @@ pub(super) fn lay_over(under: &mut Section, over: Section) {
 }
 
 /// The same with `user-name` as `user_name`, to the ground.
-pub(super) fn with_underscores(section: Section) -> Section {
-    let rename = |(key, value): (String, Setting)| {
+///
+/// # Errors
+/// The key that is there in both forms.
+pub(super) fn with_underscores(section: Section) -> Result<Section, String> {
+    let mut renamed = Section::new();
+    for (key, value) in section {
         let value = match value {
-            Setting::Section(inner) => Setting::Section(with_underscores(inner)),
+            Setting::Section(inner) => Setting::Section(with_underscores(inner)?),
             other => other,
         };
-        (key.replace('-', "_"), value)
-    };
-    section.into_iter().map(rename).collect()
+        let key = key.replace('-', "_");
+        if renamed.insert(key.clone(), value).is_some() {
+            return Err(key);
+        }
+    }
+    Ok(renamed)
 }
 
 /// What a login's secret is called, of all that a section holds.
 pub(super) fn secret_in(section: &Section) -> Option<&'static str> {
     section.iter().find_map(|(key, value)| match value {
         Setting::Section(inner) => secret_in(inner),
-        Setting::Text(text) if !text.is_empty() => {
+        Setting::Text(text) | Setting::Odd(text) if !text.is_empty() => {
             let key = key.replace('-', "_");
             SECRETS.into_iter().find(|secret| *secret == key)
         }
@@ -167,140 +285,4 @@ pub(super) fn secret_in(section: &Section) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Shows what was read: in a test there are no secrets.
-    fn shown(setting: &Setting) -> String {
-        match setting {
-            Setting::Unset => "-".into(),
-            Setting::Text(text) => format!("{text:?}"),
-            Setting::List(items) => {
-                let items: Vec<_> = items.iter().map(shown).collect();
-                format!("[{}]", items.join(","))
-            }
-            Setting::Section(section) => {
-                let pairs = section
-                    .iter()
-                    .map(|(key, value)| format!("{key}:{}", shown(value)));
-                format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
-            }
-        }
-    }
-
-    fn outcome(text: &str) -> String {
-        read(text).map_or_else(|error| error, |section| shown(&Setting::Section(section)))
-    }
-
-    #[test]
-    fn values_are_what_was_written() {
-        let cases = [
-            ("", "{}"),
-            ("# nothing\n", "{}"),
-            ("a: 0123", r#"{a:"0123"}"#),
-            ("a: 12e45", r#"{a:"12e45"}"#),
-            ("a: true", r#"{a:"true"}"#),
-            ("a: !!str 1", r#"{a:"1"}"#),
-            ("a: '~'", r#"{a:"~"}"#),
-            ("a: ~\nb:\nc: null", "{a:-,b:-,c:-}"),
-            ("a: \"\\u00fc\\n\"", r#"{a:"ü\n"}"#),
-            ("a: [1, x: y]", r#"{a:["1",{x:"y"}]}"#),
-            (r#"{"a": {"b": 1}}"#, r#"{a:{b:"1"}}"#),
-            (
-                "x: &x {p: 1, q: 2}\ny: {<<: *x, q: 3}",
-                r#"{x:{p:"1",q:"2"},y:{p:"1",q:"3"}}"#,
-            ),
-            (
-                "x: &x {p: 1}\nz: &z {p: 2, r: 4}\ny: {<<: [*x, *z]}",
-                r#"{x:{p:"1"},y:{p:"1",r:"4"},z:{p:"2",r:"4"}}"#,
-            ),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(outcome(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_mapping_is_told_without_its_value() {
-        let cases = [
-            ("hunter2", "expected a mapping, but found text"),
-            ("- hunter2", "expected a mapping, but found a list"),
-            (
-                "a: 1\n---\nb: 2",
-                "expected one YAML document, but found a second",
-            ),
-            (
-                "a: !vault hunter2",
-                "expected plain values, but found a tag such as `!name`",
-            ),
-            ("? [hunter2]\n: 1", "expected text as the key of a mapping"),
-            (
-                "a: {<<: hunter2}",
-                "expected a mapping after `<<`, but found text",
-            ),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(outcome(text), expected, "{text}");
-        }
-        for (text, line) in [
-            ("a: 'hunter2", "line 1"),
-            ("a: 1\na: hunter2", "line 2"),
-            ("a: {b: [hunter2", "line 2"),
-        ] {
-            let said = outcome(text);
-            assert!(said.starts_with("expected YAML, but line"), "{said}");
-            assert!(said.contains(line) && !said.contains("hunter2"), "{said}");
-        }
-    }
-
-    #[test]
-    fn anchors_cannot_grow_without_end() {
-        use std::fmt::Write as _;
-
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..12 {
-            let row = vec![format!("*a{}", level - 1); 10].join(", ");
-            writeln!(text, "a{level}: &a{level} [{row}]").unwrap();
-        }
-        assert!(
-            outcome(&text).contains("alias expansion"),
-            "{}",
-            outcome(&text)
-        );
-    }
-
-    #[test]
-    fn secrets_are_known_by_their_names() {
-        let cases = [
-            ("clouds: {a: {auth: {password: p}}}", Some("password")),
-            (
-                "clouds: {a: {auth: {application-credential-secret: p}}}",
-                Some("application_credential_secret"),
-            ),
-            ("clouds: {a: {auth: {password: ''}}}", None),
-            ("clouds: {a: {auth: {password: }}}", None),
-            ("clouds: {password: {auth: {username: u}}}", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(secret_in(&read(text).unwrap()), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn one_section_over_another() {
-        let mut under = read("c: {auth: {user: u, pass: p}, region: r, key: k}").unwrap();
-        lay_over(
-            &mut under,
-            read("c: {auth: {pass: q}, region: [s], key: ~}\nd: 1").unwrap(),
-        );
-        assert_eq!(
-            shown(&Setting::Section(under)),
-            r#"{c:{auth:{pass:"q",user:"u"},key:"k",region:["s"]},d:"1"}"#
-        );
-        let dashed = read("user-name: u\nauth: {project-id: p-1}").unwrap();
-        assert_eq!(
-            shown(&Setting::Section(with_underscores(dashed))),
-            r#"{auth:{project_id:"p-1"},user_name:"u"}"#
-        );
-    }
-}
+mod tests;

@@ -1,21 +1,26 @@
 //! Settings as they were written → a [`Cloud`]: by which names a thing may go, what may be left out,
 //! and what this client leaves to the `openstack` program.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use reqwest::Url;
+use secrecy::SecretString;
 
-use super::{Cloud, CloudProblem, Credential, Domain, Ident, Login, Origin, Tls};
-use crate::sources::history::native::yaml::{Section, Setting};
+use super::{Cloud, CloudProblem, Credential, Domain, Ident, Login, Tls, effective};
+use crate::sources::history::native::clouds::Chosen;
+use crate::sources::history::native::yaml::Setting;
 
 /// Settings that are yet to be checked.
 pub(super) struct Settings {
-    pub(super) origin: Origin,
-    pub(super) written: Section,
+    pub(super) chosen: Chosen,
     pub(super) home: Option<PathBuf>,
 }
 
 impl Settings {
+    pub(super) fn new(mut chosen: Chosen, home: Option<PathBuf>) -> Result<Self, CloudProblem> {
+        effective::prepare(&mut chosen)?;
+        Ok(Self { chosen, home })
+    }
+
     pub(super) fn into_cloud(self) -> Result<Cloud, CloudProblem> {
         let keystone = self.required(
             "auth_url",
@@ -23,7 +28,12 @@ impl Settings {
         )?;
         let mut keystone = self.url("auth_url", &keystone)?;
         let path = keystone.path().trim_end_matches('/');
-        let path = path.strip_suffix("/v2.0").unwrap_or(path);
+        if path.ends_with("/v2.0") {
+            return Err(CloudProblem::new(
+                format!("{} ends with `/v2.0`", self.called("auth_url")),
+                "replace it by `/v3`: the native client, like today's Keystone, knows no other version",
+            ));
+        }
         let path = path.strip_suffix("/v3").unwrap_or(path);
         keystone.set_path(&format!("{path}/v3"));
 
@@ -33,14 +43,12 @@ impl Settings {
                 .map(|url| self.url("lease_endpoint", &url)),
             Some(url) => Some(self.url("lease_endpoint_override", &url)),
         };
-        // The old name wins, as it does in openstacksdk, where the new one has a default.
-        let interface = self.first_of(&[
-            "lease_endpoint_type",
-            "lease_interface",
-            "endpoint_type",
-            "interface",
-        ])?;
-        let interface = interface.unwrap_or_else(|| "public".into());
+        if self
+            .text("lease_api_version")?
+            .is_some_and(|version| version != "1")
+        {
+            return Err(self.beyond("lease_api_version", "something else than `1`"));
+        }
         Ok(Cloud {
             keystone,
             login: self.login()?,
@@ -48,45 +56,92 @@ impl Settings {
                 .text("lease_service_type")?
                 .unwrap_or_else(|| "lease".into()),
             service_name: self.text("lease_service_name")?,
-            region: self.first_of(&["lease_region_name", "region_name"])?,
-            interface: interface.trim_end_matches("URL").to_owned(),
+            region: match self.text("lease_region_name")? {
+                None => self.text("region_name")?,
+                region => region,
+            },
+            interface: self.interface()?,
             endpoint: endpoint.transpose()?,
             tls: self.tls()?,
-            origin: self.origin,
+            origin: self.chosen.origin,
         })
     }
 
+    /// The service's own, else the cloud's. Of the cloud's, the old name wins, because the new one
+    /// has a default.
+    fn interface(&self) -> Result<String, CloudProblem> {
+        let (own, old) = ("lease_interface", "lease_endpoint_type");
+        if self.chosen.written.contains_key(own) && self.chosen.written.contains_key(old) {
+            return Err(CloudProblem::new(
+                format!("{} and `{old}` are the same setting", self.called(own)),
+                "remove one of them",
+            ));
+        }
+        for key in [old, own, "endpoint_type", "interface"] {
+            match self.chosen.written.get(key) {
+                None => {}
+                Some(Setting::Text(text)) if !text.is_empty() => {
+                    return Ok(text.trim_end_matches("URL").to_owned());
+                }
+                Some(other) => {
+                    return Err(self.not_text(
+                        key,
+                        "one of `public`, `internal` and `admin`",
+                        other,
+                    ));
+                }
+            }
+        }
+        Ok("public".to_owned())
+    }
+
     fn login(&self) -> Result<Login, CloudProblem> {
-        for beyond in ["trust_id", "system_scope", "passcode"] {
+        for beyond in ["trust_id", "system_scope", "passcode", "service_provider"] {
             if self.text(beyond)?.is_some() {
                 return Err(self.beyond(beyond, "set"));
             }
         }
-        let kind = self.first_of(&["auth_type", "auth_plugin"])?;
+        if self
+            .version()?
+            .is_some_and(|version| !version.starts_with('3'))
+        {
+            return Err(self.beyond("identity_api_version", "something else than 3"));
+        }
+        let kind = self.text("auth_type")?;
         let kind = kind.unwrap_or_else(|| "password".into());
+        let Some(allowed) = effective::allowed(&kind) else {
+            return Err(self.beyond("auth_type", &format!("`{kind}`")));
+        };
+        self.nothing_else(&kind, &allowed)?;
         match kind.as_str() {
             "password" | "v3password" => {
-                let Some(password) = self.text("password")? else {
-                    let forgotten = self.text("application_credential_secret")?.is_some();
-                    return Err(self.missing(
-                        "password",
-                        if forgotten {
-                            "or `auth_type: v3applicationcredential` (`OS_AUTH_TYPE`), since there \
-                             is an application credential"
-                        } else {
-                            "secure.yaml is a good place for it"
-                        },
-                    ));
-                };
-                let password = password.into();
-                let (user, project) = (self.user()?, self.project()?);
+                let password = self.password()?;
+                let (user, project) = (self.user(&kind)?, self.project(&kind)?);
                 Ok(Login::Password {
                     user,
                     password,
                     project,
                 })
             }
-            "v3applicationcredential" => {
+            "token" | "v3token" => Ok(Login::Token {
+                token: self
+                    .required("token", "`openstack token issue` prints one")?
+                    .into(),
+                project: self.project(&kind)?,
+            }),
+            _ => {
+                for key in ["project_id", "project_name", "domain_id", "domain_name"] {
+                    if self.text(key)?.is_some() {
+                        return Err(CloudProblem::new(
+                            format!(
+                                "{} is set beside an application credential",
+                                self.called(key)
+                            ),
+                            "remove it: the credential is for one project, and Keystone refuses to be \
+                             told of any",
+                        ));
+                    }
+                }
                 let secret = self.required(
                     "application_credential_secret",
                     "it was shown when the credential was made",
@@ -98,7 +153,7 @@ impl Settings {
                             "application_credential_name",
                             "or its `application_credential_id`",
                         )?,
-                        user: self.user()?,
+                        user: self.user(&kind)?,
                     },
                 };
                 Ok(Login::ApplicationCredential {
@@ -106,45 +161,100 @@ impl Settings {
                     secret: secret.into(),
                 })
             }
-            other => Err(self.beyond("auth_type", &format!("`{other}`"))),
         }
     }
 
-    fn user(&self) -> Result<Ident, CloudProblem> {
+    fn password(&self) -> Result<SecretString, CloudProblem> {
+        if let Some(password) = self.text("password")? {
+            return Ok(password.into());
+        }
+        let remark = if self.text("application_credential_secret")?.is_some() {
+            "or `auth_type: v3applicationcredential` (`OS_AUTH_TYPE`), since there is an application \
+             credential"
+        } else {
+            "secure.yaml and `OS_PASSWORD` are good places for it"
+        };
+        Err(self.missing("password", remark))
+    }
+
+    /// The program gives up over what its way to log in does not know.
+    fn nothing_else(&self, kind: &str, allowed: &[&str]) -> Result<(), CloudProblem> {
+        let Some(Setting::Section(auth)) = self.chosen.written.get("auth") else {
+            return Ok(());
+        };
+        match auth.keys().find(|key| !allowed.contains(&key.as_str())) {
+            None => Ok(()),
+            Some(key) => Err(CloudProblem::new(
+                format!(
+                    "{} is nothing to log in with by `{kind}`, and the `openstack` program refuses it \
+                     there",
+                    self.called(key)
+                ),
+                "remove it, correct its name, or set `auth_type` (`OS_AUTH_TYPE`)",
+            )),
+        }
+    }
+
+    fn version(&self) -> Result<Option<String>, CloudProblem> {
+        self.text("identity_api_version")
+    }
+
+    fn user(&self, kind: &str) -> Result<Ident, CloudProblem> {
         if let Some(id) = self.text("user_id")? {
             return Ok(Ident::Id(id));
         }
-        let name = self.first_of(&["username", "user_name"])?;
+        let mut name = None;
+        for beside in [true, false] {
+            for key in ["username", "user_name"] {
+                if name.is_none() {
+                    name = if beside {
+                        self.beside(key)?
+                    } else {
+                        self.text(key)?
+                    };
+                }
+            }
+        }
         let name = name.ok_or_else(|| self.missing("username", "or `user_id`"))?;
-        let domain = self.domain("user")?;
+        let domain = self.domain("user", kind)?;
         Ok(Ident::Name { name, domain })
     }
 
-    fn project(&self) -> Result<Ident, CloudProblem> {
-        if let Some(id) = self.first_of(&["project_id", "tenant_id"])? {
+    fn project(&self, kind: &str) -> Result<Ident, CloudProblem> {
+        if let Some(id) = self.text("project_id")? {
             return Ok(Ident::Id(id));
         }
-        let name = self.first_of(&["project_name", "tenant_name"])?;
-        let name = name.ok_or_else(|| {
-            self.missing("project_name", "or `project_id`: events are a project's")
-        })?;
-        let domain = self.domain("project")?;
+        let name = self.required("project_name", "or `project_id`: events are a project's")?;
+        let domain = self.domain("project", kind)?;
         Ok(Ident::Name { name, domain })
     }
 
-    /// The domain of the user or the project: its own, else the one that is named once for both.
-    fn domain(&self, whose: &str) -> Result<Domain, CloudProblem> {
-        for prefix in [&format!("{whose}_"), "", "default_"] {
-            if let Some(id) = self.text(&format!("{prefix}domain_id"))? {
-                return Ok(Domain::Id(id));
-            }
-            if let Some(name) = self.text(&format!("{prefix}domain_name"))? {
-                return Ok(Domain::Name(name));
-            }
+    /// The domain of the user or the project, as the program sends it; an id wins over a name.
+    fn domain(&self, whose: &str, kind: &str) -> Result<Domain, CloudProblem> {
+        let (own_id, own_name) = (format!("{whose}_domain_id"), format!("{whose}_domain_name"));
+        let (mut id, mut name) = (self.text(&own_id)?, self.text(&own_name)?);
+        if id.is_none()
+            && name.is_none()
+            && effective::default_domain(kind, self.version()?.as_deref())
+        {
+            id = self.text("default_domain")?;
         }
-        // The `openstack` program's own option, and what it takes without one.
-        let id = self.text("default_domain")?;
-        Ok(Domain::Id(id.unwrap_or_else(|| "default".into())))
+        // Only the two that look at Keystone's version know these.
+        if !kind.starts_with("v3") {
+            id = id.or(self.text("default_domain_id")?);
+            name = name.or(self.text("default_domain_name")?);
+        }
+        match (id, name) {
+            (Some(id), _) => Ok(Domain::Id(id)),
+            (None, Some(name)) => Ok(Domain::Name(name)),
+            (None, None) => Err(self.missing(
+                &own_id,
+                &format!(
+                    "or `{own_name}`; it is often `default`, and Keystone knows no {whose} by its name \
+                     alone"
+                ),
+            )),
+        }
     }
 
     fn tls(&self) -> Result<Tls, CloudProblem> {
@@ -156,125 +266,5 @@ impl Settings {
             ca_file: self.path("cacert")?,
             identity: self.path("cert")?.map(|certificate| (certificate, key)),
         })
-    }
-
-    /// A setting, beside `auth` or in it; what is empty is not set. Beside it wins, as it does for
-    /// the `openstack` program.
-    fn text(&self, key: &str) -> Result<Option<String>, CloudProblem> {
-        let beside = self.written.get(key);
-        let within = match self.written.get("auth") {
-            Some(Setting::Section(auth)) => auth.get(key),
-            None | Some(Setting::Unset) => None,
-            Some(other) => return Err(self.not_text("auth", "a mapping", other)),
-        };
-        for setting in [beside, within].into_iter().flatten() {
-            match setting {
-                Setting::Text(text) if text.is_empty() => {}
-                Setting::Text(text) => return Ok(Some(text.clone())),
-                Setting::Unset => {}
-                other => return Err(self.not_text(key, "text", other)),
-            }
-        }
-        Ok(None)
-    }
-
-    fn first_of(&self, keys: &[&str]) -> Result<Option<String>, CloudProblem> {
-        for key in keys {
-            if let Some(text) = self.text(key)? {
-                return Ok(Some(text));
-            }
-        }
-        Ok(None)
-    }
-
-    fn required(&self, key: &str, remark: &str) -> Result<String, CloudProblem> {
-        self.text(key)?.ok_or_else(|| self.missing(key, remark))
-    }
-
-    fn flag(&self, key: &str) -> Result<Option<bool>, CloudProblem> {
-        let Some(text) = self.text(key)? else {
-            return Ok(None);
-        };
-        match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "1" => Ok(Some(true)),
-            "false" | "no" | "off" | "0" => Ok(Some(false)),
-            _ => Err(CloudProblem::new(
-                format!(
-                    "expected `true` or `false` as {}, but found `{text}`",
-                    self.called(key)
-                ),
-                "mend it, or leave it out",
-            )),
-        }
-    }
-
-    fn path(&self, key: &str) -> Result<Option<PathBuf>, CloudProblem> {
-        let text = self.text(key)?;
-        Ok(
-            text.map(|text| match (text.strip_prefix("~/"), &self.home) {
-                (Some(rest), Some(home)) => home.join(rest),
-                _ => Path::new(&text).to_owned(),
-            }),
-        )
-    }
-
-    /// An address. It is shown in messages, so it may hold no password.
-    fn url(&self, key: &str, text: &str) -> Result<Url, CloudProblem> {
-        let url = Url::parse(text).ok().filter(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.username().is_empty()
-                && url.password().is_none()
-        });
-        let mut url = url.ok_or_else(|| {
-            CloudProblem::new(
-                format!(
-                    "expected an address with `https://` or `http://`, and without user or password, \
-                     as {}, but found something else",
-                    self.called(key)
-                ),
-                "mend it",
-            )
-        })?;
-        url.set_query(None);
-        url.set_fragment(None);
-        Ok(url)
-    }
-
-    /// A setting by the name that its author knows.
-    fn called(&self, key: &str) -> String {
-        match &self.origin {
-            Origin::Variables => format!("`OS_{}`", key.to_ascii_uppercase()),
-            Origin::File { .. } => format!("`{key}` of {}", self.origin),
-        }
-    }
-
-    fn missing(&self, key: &str, remark: &str) -> CloudProblem {
-        CloudProblem::new(
-            format!("expected {}, but found none", self.called(key)),
-            &format!("set it: {remark}"),
-        )
-    }
-
-    fn not_text(&self, key: &str, expected: &str, found: &Setting) -> CloudProblem {
-        CloudProblem::new(
-            format!(
-                "expected {expected} as {}, but found {}",
-                self.called(key),
-                found.kind()
-            ),
-            "mend it",
-        )
-    }
-
-    fn beyond(&self, key: &str, what: &str) -> CloudProblem {
-        CloudProblem::new(
-            format!(
-                "{} is {what}, and the native client knows `password` and \
-                 `v3applicationcredential` alone",
-                self.called(key)
-            ),
-            "use `client = openstack`, or an application credential",
-        )
     }
 }

@@ -69,8 +69,16 @@ fn files_are_looked_for_as_openstacksdk_does() {
         "/etc/openstack/clouds.yaml",
         "/etc/openstack/clouds.json",
     ];
+    // JSON is YAML, but not the other way round.
     let texts: Vec<_> = (0..places.len())
-        .map(|place| file("c", &format!("place{place}")))
+        .map(|place| {
+            let host = format!("place{place}");
+            let auth = serde_json::json!({
+                "auth_url": format!("http://{host}"), "user_id": "u",
+                "password": format!("from-{host}"), "project_id": "p",
+            });
+            serde_json::json!({ "clouds": { "c": { "auth": auth } } }).to_string()
+        })
         .collect();
     for first in 0..places.len() {
         let files = places.iter().copied().zip(texts.iter().map(String::as_str));
@@ -95,7 +103,7 @@ fn files_are_looked_for_as_openstacksdk_does() {
     );
     assert_eq!(
         outcome(find(Some("c"), &named, &files[..1])),
-        "failed to read /named (`OS_CLIENT_CONFIG_FILE`): entity not found; mend \
+        "failed to read /named (`OS_CLIENT_CONFIG_FILE`): entity not found; correct \
          `OS_CLIENT_CONFIG_FILE`, or unset it"
     );
 }
@@ -112,7 +120,8 @@ fn the_cloud_is_named_or_described_or_the_only_one() {
         (Some("a"), vec![], &two, "a from-a"),
         (Some("a"), named("b-c"), &two, "a from-a"),
         (None, named("b-c"), &two, "b from-b"),
-        (None, described(&named("a")), &two, "a from-a"),
+        // What is an option of the program wins over the file, whichever cloud it is.
+        (None, described(&named("a")), &two, "env env-pass"),
         (None, described(&[]), &two, "env env-pass"),
         (
             None,
@@ -128,12 +137,7 @@ fn the_cloud_is_named_or_described_or_the_only_one() {
             "env env-pass",
         ),
         (None, vec![], &one, "one from-one"),
-        (
-            None,
-            vec![("OS_AUTH_URL", ""), ("OS_CLOUD", "")],
-            &one,
-            "one from-one",
-        ),
+        (None, vec![("OS_CLOUD", "")], &one, "one from-one"),
     ];
     for (name, variables, files, expected) in cases {
         let found = outcome(find(name, &variables, files));
@@ -150,7 +154,7 @@ fn what_is_not_there_is_told_with_the_place() {
             None,
             &[],
             &[
-                "found no settings: `OS_AUTH_URL` is not set, and there is no readable clouds.yaml, ",
+                "found no settings: no `OS_*` variable describes a cloud, and there is no readable clouds.yaml, ",
             ],
         ),
         (
@@ -170,7 +174,7 @@ fn what_is_not_there_is_told_with_the_place() {
         (
             Some("x"),
             &[("clouds.yaml", two.as_str())],
-            &["no cloud `x` in clouds.yaml: it has `a`, `b`; mend"],
+            &["no cloud `x` in clouds.yaml: it has `a`, `b`; correct"],
         ),
         (
             Some("a"),
@@ -195,7 +199,7 @@ fn what_is_not_there_is_told_with_the_place() {
         (
             Some("a"),
             &[("clouds.yaml", "folder")],
-            &["failed to read clouds.yaml: is a directory; mend or remove the file"],
+            &["failed to read clouds.yaml: is a directory; correct or remove the file"],
         ),
         (
             Some("a"),
@@ -255,10 +259,16 @@ fn a_region_is_the_first_or_the_one_asked_for() {
         (
             &many,
             Some("r9"),
-            Err("cloud `c` in clouds.yaml has no region `r9`: it has `r1`, `r2`"),
+            Err(
+                "cloud `c` in clouds.yaml has no region `r9` (`OS_REGION_NAME`): it has `r1`, `r2`",
+            ),
         ),
         (&plain, None, Ok((Some("r3"), "public"))),
-        (&plain, Some("r9"), Ok((Some("r9"), "public"))),
+        (
+            &plain,
+            Some("r9"),
+            Err("cloud `c` in clouds.yaml has no region `r9` (`OS_REGION_NAME`): it has `r3`"),
+        ),
         (
             &odd,
             None,

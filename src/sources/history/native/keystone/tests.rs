@@ -31,8 +31,16 @@ fn a_login_is_asked_for_as_keystone_has_it() {
         ("AUTH_TYPE", "v3applicationcredential"),
         ("APPLICATION_CREDENTIAL_SECRET", "hunter2"),
     ];
-    let by_id = [&credential[..], &[("APPLICATION_CREDENTIAL_ID", "c")]].concat();
-    let by_name = [&credential[..], &[("APPLICATION_CREDENTIAL_NAME", "c")]].concat();
+    let by_id = [
+        &credential[..],
+        &[("APPLICATION_CREDENTIAL_ID", "c"), ("PROJECT_ID", "")],
+    ]
+    .concat();
+    let by_name = [
+        &credential[..],
+        &[("APPLICATION_CREDENTIAL_NAME", "c"), ("PROJECT_ID", "")],
+    ]
+    .concat();
     let with_project = |user: Value, project: Value| {
         json!({ "auth": {
             "identity": { "methods": ["password"], "password": { "user": user } },
@@ -151,7 +159,7 @@ fn the_catalogue_leads_to_esi_leap() {
             &[("REGION_NAME", "r9")],
             Err(&[
                 "the public endpoint of `lease` in region `r9`, but found admin in r2, admin in \
-                 r3, internal in r1, public in r1, public in r2; mend",
+                 r3, internal in r1, public in r1, public in r2; correct",
             ]),
         ),
         (
