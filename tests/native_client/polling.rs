@@ -154,3 +154,77 @@ fn without_threads_the_cloud_is_looked_for_again() {
     let log = service.stop();
     assert!(!log.contains("panicked"), "{log}");
 }
+
+#[test]
+fn variables_win_over_the_file() {
+    let stage = stage();
+    let api = CloudApi::start();
+    let with = |name: &str, value: &str| {
+        let mut command = polling(&stage, &api, &["--from-now"]);
+        // Nothing secret is left in files.
+        fs::write(stage.path("secure.yaml"), "").expect("a file");
+        let output = command.env(name, value).output().expect("the program");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains(PASSWORD), "{said}");
+        (output.status.code(), said)
+    };
+    let (code, said) = with("OS_REGION_NAME", "");
+    assert_eq!(code, Some(78), "{said}");
+    assert!(
+        said.contains("expected `password` of cloud `test`") && said.contains("`OS_PASSWORD`"),
+        "{said}"
+    );
+    let (code, said) = with("OS_PASSWORD", PASSWORD);
+    assert_eq!(code, Some(0), "{said}");
+
+    // Another project is asked for, not silently that of the file.
+    let mut command = polling(&stage, &api, &["--from-now"]);
+    let output = command.env("OS_PROJECT_NAME", "other").output();
+    let output = output.expect("the program");
+    assert_eq!(output.status.code(), Some(75), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("secure.yaml, with `OS_PROJECT_NAME` over it"),
+        "{said}"
+    );
+    let login = api.logins().pop().expect("a login");
+    assert_eq!(login["auth"]["scope"]["project"]["name"], "other");
+}
+
+#[test]
+fn clouds_yaml_in_the_current_folder_has_to_be_ours_alone() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    let stage = stage();
+    let api = CloudApi::start();
+    let file = stage.path("clouds.yaml");
+    let poll_here = |mode: u32, code: i32, part: &str| {
+        let mut command = polling(&stage, &api, &["--from-now"]);
+        command
+            .env_remove("OS_CLIENT_CONFIG_FILE")
+            .env("HOME", stage.path("nobody"))
+            .current_dir(stage.path(""));
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("permissions");
+        let output = command.output().expect("the program");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(part), "no `{part}` in {said}");
+    };
+    poll_here(0o644, 0, "");
+    poll_here(0o664, 78, "failed to read clouds.yaml: others may write to");
+    // Only root can give a file away.
+    if rustix::process::geteuid().is_root() {
+        let mut command = polling(&stage, &api, &["--from-now"]);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("permissions");
+        chown(&file, Some(4711), None).expect("another owner");
+        let output = command
+            .env_remove("OS_CLIENT_CONFIG_FILE")
+            .env("HOME", stage.path("nobody"))
+            .current_dir(stage.path(""))
+            .output()
+            .expect("the program");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{said}");
+        assert!(said.contains("belongs to another user"), "{said}");
+    }
+}

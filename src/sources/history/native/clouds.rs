@@ -58,7 +58,7 @@ pub(super) fn choose(
         && name
             .or_else(|| set(variables, "OS_CLOUD"))
             .is_none_or(|name| name == name_of_variables(variables));
-    let (origin, cloud) = if of_variables {
+    let (mut origin, cloud) = if of_variables {
         let named = name.is_some() || set(variables, "OS_CLOUD").is_some();
         let because = (!named).then(|| describing[0].to_owned());
         (Origin::Variables { because }, of_variables_alone(variables))
@@ -68,6 +68,12 @@ pub(super) fn choose(
     let cloud = files.over_profile(&origin, cloud)?;
     let mut cloud = regions::in_region(&origin, cloud, set(variables, "OS_REGION_NAME"))?;
     let overridden = overrides::lay_over(&mut cloud, variables);
+    if let Origin::File { source, .. } = &mut origin
+        && !overridden.is_empty()
+    {
+        let names: Vec<_> = overridden.iter().map(|option| variable(option)).collect();
+        *source = format!("{source}, with `{}` over it", names.join("`, `"));
+    }
     Ok(Chosen {
         origin,
         written: cloud,
