@@ -3,7 +3,7 @@
 //! `clouds-public.yaml` under it. Without the name of a cloud, any variable but those that choose
 //! among clouds makes the variables the cloud, and the file is not looked at.
 //!
-//! `tests/data/clouds` has what the program made of some two hundred cases. Where it passes over a
+//! `tests/data/clouds` has what the program made of 298 cases. Where it passes over a
 //! broken file with a warning, this is an error: the user named a cloud, and would get another. What
 //! is read, and from where, are arguments.
 
