@@ -5,6 +5,7 @@
 mod check;
 mod explain;
 mod inputs;
+mod journal;
 mod listen;
 mod output;
 mod permissions;
@@ -73,6 +74,9 @@ enum Command {
     /// List, show and retry deliveries that could not be decoded
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// Back up the journal
+    #[command(subcommand)]
+    Journal(journal::Command),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -124,6 +128,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&cli.places, &args),
         Command::Runs(command) => runs::run(&cli.places, command),
         Command::Quarantine(command) => quarantine::run(&cli.places, command),
+        Command::Journal(command) => journal::run(&cli.places, &command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "esi-event-actions", &mut script);

@@ -111,6 +111,9 @@ impl From<JournalError> for Failure {
         let message = error.to_string();
         match error {
             JournalError::Unusable { remedy, .. } => Self::new(Exit::Failed, &message, &remedy),
+            JournalError::Unsuitable { remedy, .. } => {
+                Self::new(Exit::Configuration, &message, &remedy)
+            }
             JournalError::InUse { .. } => Self::new(
                 Exit::Temporary,
                 &message,

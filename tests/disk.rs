@@ -2,6 +2,7 @@
 //! service says what it waits for, and goes on by itself.
 
 mod ailment;
+mod displaced;
 mod files;
 mod rights;
 

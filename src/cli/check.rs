@@ -24,6 +24,7 @@ use crate::config::{
     ScriptPlace, shown_command,
 };
 use crate::history;
+use crate::journal::sqlite::network_warning;
 use crate::report::{Exit, Failure};
 use crate::rules::{EventPattern, Rule};
 use crate::sources::amqp::password_file;
@@ -116,6 +117,12 @@ fn check<F>(
     reading.problems.append(found);
     if let Some(config) = &reading.config {
         reading.problems.append(feed_problems(config));
+        if let Ok(folder) = places.state_dir(config)
+            && let Some((message, remedy)) = network_warning(&folder)
+        {
+            let problem = Problem::warning(message, remedy.as_str());
+            reading.problems.push(problem.within(DEFAULT));
+        }
     }
     let name = file.display().to_string();
     let report = reading.problems.report(&name).to_string();

@@ -23,7 +23,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     args.logging.begin();
-    tell_problems(&reading, config, survey_bus);
+    tell_problems(&reading, config, &state_dir, survey_bus);
     install_tls_provider()?;
     prepare().map_err(|error| {
         let message = format!("failed to start a thread: {error}");

@@ -88,7 +88,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     args.logging.begin();
-    tell_problems(&reading, config, survey_history);
+    tell_problems(&reading, config, &state_dir, survey_history);
     let folder = config.folder();
     let poll = |cloud: Option<String>| Poll {
         cloud: cloud.unwrap_or_else(|| "openstack".to_owned()),
@@ -124,6 +124,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
             folder,
             pid,
             poller: true,
+            ..
         })) => {
             tracing::info!(
                 "process {pid} is polling into {folder} already: leaving it to that one"

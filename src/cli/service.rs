@@ -1,18 +1,26 @@
 //! What `listen` and `poll` share: how they begin, and what their end is worth.
 
+use std::path::Path;
+
 use super::check::file_problems;
 use super::permissions::Survey;
 use crate::config::{Config, Reading};
 use crate::dispatch::Tally;
+use crate::journal::sqlite::network_warning;
 use crate::report::{Exit, Failure};
 
-/// Logs what is wrong with the configuration, though not so wrong that nothing can be done.
+/// Logs what is wrong with the configuration and the state folder, though not so wrong that nothing can
+/// be done.
 pub(super) fn tell_problems<F>(
     reading: &Reading<F>,
     config: &Config<F>,
+    state_dir: &Path,
     survey_feed: fn(&Config<F>, &mut Survey),
 ) {
     let of_files = file_problems(&config.path, reading, survey_feed);
+    if let Some((message, remedy)) = network_warning(state_dir) {
+        tracing::warn!("{message}; {remedy}");
+    }
     for problem in reading.problems.iter().chain(&of_files) {
         tracing::warn!("{}; {}", problem.message, problem.hint);
     }

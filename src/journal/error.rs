@@ -24,8 +24,16 @@ pub enum JournalError {
         /// What to do about it.
         remedy: String,
     },
+    /// The file system of the folder lacks what a journal needs: another folder has to be configured.
+    #[error("{message}")]
+    Unsuitable {
+        /// What which file system lacks.
+        message: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// Another service holds this journal.
-    #[error("the journal in {folder} is in use by another service (process {pid})")]
+    #[error("the journal in {folder} is in use by another service (process {pid}){}", elsewhere_words(*elsewhere))]
     InUse {
         /// The state folder.
         folder: String,
@@ -33,6 +41,8 @@ pub enum JournalError {
         pid: String,
         /// Whether the other one is a poller.
         poller: bool,
+        /// Whether the other one opened it under another path: this is a copy, or it was moved.
+        elsewhere: bool,
     },
     /// Nothing has this number.
     #[error("there is no {what} {id} in the journal")]
@@ -57,5 +67,13 @@ impl JournalError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
+    }
+}
+
+fn elsewhere_words(elsewhere: bool) -> &'static str {
+    if elsewhere {
+        ", which opened it, or the one that it is a copy of, in another folder"
+    } else {
+        ""
     }
 }

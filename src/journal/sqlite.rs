@@ -10,8 +10,14 @@
 //! finished, waits for its retry, or queues up behind one node.
 
 mod accept;
+mod backup;
 mod fault;
+mod file_system;
+mod files;
 mod folder;
+mod lock;
+mod note;
+mod presence;
 mod prune;
 mod reads;
 mod rows;
@@ -21,13 +27,14 @@ mod steps;
 mod tests;
 mod writer;
 
-use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use self::writer::{Kind, Writer};
+pub use self::file_system::network_warning;
+use self::presence::Presence;
+use self::writer::{Kind, Session, Writer};
 use super::{
     Acceptance, Accepted, Answer, AttemptEnd, Census, Claimed, Entry, Journal, OpenAttempt,
     ProcessIdentity, QuarantineId, Quarantined, Retention, RunDetail, RunFilter, RunId, RunSummary,
@@ -53,12 +60,10 @@ pub struct SqliteJournal {
     shared: Arc<Shared>,
 }
 
-/// The order of the fields matters: the lock is given back after the writer has ended.
 #[derive(Debug)]
 struct Shared {
     writer: Writer,
     name: String,
-    _lock: Option<File>,
 }
 
 impl SqliteJournal {
@@ -73,17 +78,33 @@ impl SqliteJournal {
     /// damaged, of another program or of a newer version; [`Unavailable`](super::JournalError::Unavailable) for what may
     /// pass.
     pub fn open(folder: &Path, access: Access) -> Answer<Self> {
-        let place = folder::prepare(folder, access)?;
-        let connection = schema::open(&place.database, access)?;
+        let mut place = folder::prepare(folder, access)?;
+        let connection = schema::open(&place, access)?;
         let name = schema::name(&connection, &place.database)?;
-        let writer = Writer::start(connection, place.database)?;
+        let mut lock = place.lock.take();
+        if let Some(lock) = &mut lock {
+            lock.take_name(&name)?;
+        }
+        let presence = Presence::of(&place.database, lock)
+            .map_err(|error| fault::failed("look at files", &place.database, error))?;
+        let session = Session::new(connection, presence, place, access)?;
+        let writer = Writer::start(session)?;
         Ok(Self {
-            shared: Arc::new(Shared {
-                writer,
-                name,
-                _lock: place.lock,
-            }),
+            shared: Arc::new(Shared { writer, name }),
         })
+    }
+
+    /// Copies the whole journal, as it is at one moment, into a new file of the same name and owner that
+    /// nobody else may read; a service may go on writing meanwhile. Answers how large the copy is, in
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`Unusable`](super::JournalError::Unusable) if there is something at `file` already;
+    /// [`Unavailable`](super::JournalError::Unavailable) if it cannot be written. Nothing is left there
+    /// then.
+    pub async fn backup(&self, file: PathBuf) -> Answer<u64> {
+        let work = move |db: &_| backup::write(db, &file);
+        self.writer().ask("back up", Kind::Read, work).await
     }
 
     fn writer(&self) -> &Writer {

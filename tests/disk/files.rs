@@ -57,7 +57,7 @@ const CASES: [Case; 5] = [
             bytes
         },
         said: "is damaged",
-        hint: "mend a copy with `sqlite3 journal.sqlite .recover`",
+        hint: "repair a copy with `sqlite3 journal.sqlite .recover`",
     },
     Case {
         what: "overwritten behind its tables' names",
@@ -66,7 +66,7 @@ const CASES: [Case; 5] = [
             bytes
         },
         said: "is damaged",
-        hint: "mend a copy with `sqlite3 journal.sqlite .recover`",
+        hint: "repair a copy with `sqlite3 journal.sqlite .recover`",
     },
 ];
 

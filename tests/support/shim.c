@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -57,6 +59,56 @@ static int refused(int file) {
         return 0;
     errno = (int)error;
     return 1;
+}
+
+/* What files of a folder called `state` cannot do. */
+static int lacks(const char *what, int file) {
+    char link[64], path[4096];
+    long error = number(what);
+    if (error == 0)
+        return 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    long length = syscall(SYS_readlink, link, path, sizeof path - 1);
+    if (length < 0)
+        return 0;
+    path[length] = 0;
+    if (!strstr(path, "/state"))
+        return 0;
+    errno = (int)error;
+    return 1;
+}
+
+int flock(int file, int operation) {
+    return lacks("locks", file) ? -1 : (int)syscall(SYS_flock, file, operation);
+}
+
+static int control(int file, int command, void *argument) {
+    int locks = command == F_SETLK || command == F_SETLKW || command == F_GETLK;
+    if (locks && lacks("locks", file))
+        return -1;
+    return (int)syscall(SYS_fcntl, file, command, argument);
+}
+
+#define CONTROL(name)                                                                              \
+    int name(int file, int command, ...) {                                                         \
+        va_list rest;                                                                              \
+        va_start(rest, command);                                                                   \
+        void *argument = va_arg(rest, void *);                                                     \
+        va_end(rest);                                                                              \
+        return control(file, command, argument);                                                   \
+    }
+
+CONTROL(fcntl)
+CONTROL(fcntl64)
+
+void *mmap64(void *at, size_t length, int rights, int flags, int file, off64_t place) {
+    if (file >= 0 && (flags & MAP_SHARED) && lacks("mmap", file))
+        return MAP_FAILED;
+    return (void *)syscall(SYS_mmap, at, length, rights, flags, file, place);
+}
+
+void *mmap(void *at, size_t length, int rights, int flags, int file, off_t place) {
+    return mmap64(at, length, rights, flags, file, place);
 }
 
 ssize_t write(int file, const void *bytes, size_t length) {

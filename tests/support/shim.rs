@@ -62,6 +62,12 @@ impl Shim {
         self.say("sync", i64::try_from(by.as_millis()).expect("a short time"));
     }
 
+    /// From now on, the state folder's file system lacks `locks` or shared memory (`mmap`), and the kernel
+    /// says so with this number.
+    pub(crate) fn lack(&self, what: &str, errno: i64) {
+        self.say(what, errno);
+    }
+
     /// The disk is well again.
     pub(crate) fn mend(&self) {
         self.say("errno", 0);

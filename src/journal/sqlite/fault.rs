@@ -1,10 +1,13 @@
 //! What can go wrong inside the journal, and what it means to whoever asked.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
+use super::file_system;
+use super::presence::Displaced;
 use crate::journal::{JournalError, RunId};
 use crate::run::IllegalStep;
 
@@ -13,8 +16,34 @@ use crate::run::IllegalStep;
 pub(super) enum Fault {
     /// The database said no. Shared, because one failed commit fails many requests.
     Database(Arc<rusqlite::Error>),
+    /// The file that is open is not the one that is there.
+    Displaced(Displaced),
     /// What was asked for cannot be done.
     Refused(JournalError),
+}
+
+/// Why nothing of a whole batch reached the disk.
+#[derive(Clone, Debug)]
+pub(super) enum Loss {
+    /// The database said no.
+    Database(Arc<rusqlite::Error>),
+    /// What it would have written would not be found.
+    Displaced(Displaced),
+}
+
+impl From<rusqlite::Error> for Loss {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+impl From<Loss> for Fault {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::Database(error) => Self::Database(error),
+            Loss::Displaced(displaced) => Self::Displaced(displaced),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -44,13 +73,48 @@ impl Fault {
     pub(super) fn told(self, what: &'static str, path: &Path) -> JournalError {
         match self {
             Self::Refused(error) => error,
+            Self::Displaced(displaced) => unavailable(what, path, displaced),
             Self::Database(error) => from_database(error, what, path),
         }
     }
 }
 
+/// What the database says of a disk, and what the kernel says.
+#[derive(Debug, thiserror::Error)]
+#[error("{error} ({refusal})")]
+struct Refusal {
+    error: Arc<rusqlite::Error>,
+    refusal: String,
+}
+
+fn unavailable(
+    what: &'static str,
+    path: &Path,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> JournalError {
+    JournalError::Unavailable {
+        what,
+        path: path.display().to_string(),
+        source: source.into(),
+    }
+}
+
 /// Full disks and busy files may pass; anything else needs somebody to look.
 fn from_database(error: Arc<rusqlite::Error>, what: &'static str, path: &Path) -> JournalError {
+    let of_disk = [
+        ErrorCode::DiskFull,
+        ErrorCode::SystemIoFailure,
+        ErrorCode::CannotOpen,
+        ErrorCode::ReadOnly,
+    ];
+    if error
+        .sqlite_error_code()
+        .is_some_and(|code| of_disk.contains(&code))
+        && let Some(refusal) = path.parent().and_then(file_system::refusal_of_writes)
+    {
+        return unavailable(what, path, Refusal { error, refusal });
+    }
+    let whole_path = path;
     let path = path.display();
     match error.sqlite_error_code() {
         Some(
@@ -63,14 +127,14 @@ fn from_database(error: Arc<rusqlite::Error>, what: &'static str, path: &Path) -
             | ErrorCode::PermissionDenied
             | ErrorCode::OutOfMemory
             | ErrorCode::FileLockingProtocolFailed,
-        ) => JournalError::Unavailable { what, path: path.to_string(), source: Box::new(error) },
+        ) => unavailable(what, whole_path, error),
         Some(ErrorCode::NotADatabase) => JournalError::Unusable {
             message: format!("{path} is not a journal: {error}"),
             remedy: elsewhere(),
         },
         Some(ErrorCode::DatabaseCorrupt) => JournalError::Unusable {
             message: format!("the journal {path} is damaged: {error}"),
-            remedy: "stop the service, check the disk, and mend a copy with `sqlite3 journal.sqlite .recover`, \
+            remedy: "stop the service, check the disk, and repair a copy with `sqlite3 journal.sqlite .recover`, \
                      or move the file away to begin a new journal"
                 .to_owned(),
         },
@@ -90,11 +154,55 @@ pub(super) fn elsewhere() -> String {
 pub(super) fn none_yet(path: &Path) -> JournalError {
     JournalError::Unusable {
         message: format!("there is no journal {} yet", path.display()),
+        remedy: SERVICE_MAKES_IT.to_owned(),
+    }
+}
+
+const SERVICE_MAKES_IT: &str =
+    "see that `state_dir` is that of the service: its first `listen` or `poll` makes the journal";
+
+/// The file is there, and nothing is in it.
+pub(super) fn empty(path: &Path) -> JournalError {
+    JournalError::Unusable {
+        message: format!("{} is an empty file, not a journal", path.display()),
+        remedy: format!(
+            "{SERVICE_MAKES_IT}. If this was meant to be a copy, make it with `esi-event-actions journal \
+             backup FILE`"
+        ),
+    }
+}
+
+/// The file is a database without a table: all there was is in the log that was not copied.
+pub(super) fn without_log(path: &Path) -> JournalError {
+    JournalError::Unusable {
+        message: format!(
+            "{0} holds nothing of a journal: it seems to be a copy without {0}-wal, which holds what was \
+             written last",
+            path.display()
+        ),
         remedy:
-            "see that `state_dir` is that of the service: its first `listen` or `poll` makes the \
-                 journal"
+            "copy a journal with `esi-event-actions journal backup FILE`, which works beside the \
+                 running service; or stop the service before you copy the file"
                 .to_owned(),
     }
+}
+
+/// A refused access stays refused until somebody changes it; other I/O errors may pass.
+pub(super) fn failed(what: &'static str, path: &Path, error: io::Error) -> JournalError {
+    let lasting = [
+        io::ErrorKind::PermissionDenied,
+        io::ErrorKind::NotADirectory,
+        io::ErrorKind::IsADirectory,
+        io::ErrorKind::AlreadyExists,
+    ];
+    if lasting.contains(&error.kind()) {
+        return JournalError::Unusable {
+            message: format!("failed to {what} in the journal {}: {error}", path.display()),
+            remedy: "run this as the user of the service or as root, or set `state_dir` to a folder of this user"
+                .to_owned(),
+        };
+    }
+    unavailable(what, path, error)
 }
 
 /// The writer is gone, which only a defect of this program can bring about.

@@ -2,13 +2,16 @@
 //!
 //! What is not ours is never written to: application id and version are looked at first.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, ffi};
+use rustix::fs::lstat;
 
-use super::Access;
 use super::fault::{self, Fault};
+use super::folder::Place;
+use super::{Access, file_system};
 use crate::crash::{self, Point};
 use crate::journal::JournalError;
 
@@ -21,19 +24,49 @@ const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
 /// How long to wait for another process that is writing.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Opens the journal at `path`, which must exist, if only as an empty file.
-pub(super) fn open(path: &Path, access: Access) -> Result<Connection, JournalError> {
-    connect(path, access).map_err(|fault| fault.told("open the database", path))
+/// Opens the journal at `place`, whose database must exist, if only as an empty file.
+pub(super) fn open(place: &Place, access: Access) -> Result<Connection, JournalError> {
+    let path = &place.database;
+    connect(path, &place.real, access).map_err(|fault| match &fault {
+        Fault::Database(error) => match error.sqlite_extended_error_code() {
+            Some(ffi::SQLITE_IOERR_SHMMAP) => {
+                file_system::lacks("memory that processes share (`mmap`)", path, error)
+            }
+            Some(ffi::SQLITE_IOERR_LOCK | ffi::SQLITE_IOERR_RDLOCK | ffi::SQLITE_IOERR_SHMLOCK) => {
+                file_system::lacks("locks", path, error)
+            }
+            _ => fault.told("open the database", path),
+        },
+        _ => fault.told("open the database", path),
+    })
 }
 
-fn connect(path: &Path, access: Access) -> Result<Connection, Fault> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+/// `real` is `path` without links, which the database does not follow.
+pub(super) fn connect(path: &Path, real: &Path, access: Access) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(real, flags)?;
     connection.busy_timeout(BUSY)?;
+    // A log that is there, even an empty one, says that this is no copy without it. And it is the
+    // service's to work in: a command that writes to the database's file looks like another program.
+    let keep_log =
+        |keep| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep);
+    keep_log(true)?;
+    if access == Access::Beside {
+        connection.execute_batch("PRAGMA wal_autocheckpoint = 0")?;
+    }
     connection.set_prepared_statement_cache_capacity(64);
+    let had_log = lstat(with_suffix(real, "-wal")).is_ok();
+    let size = lstat(real).map_or(0, |stat| stat.st_size);
     let found = version(&connection, path)?;
+    if found == 0 && size > 0 && !had_log && has_log(&connection)? {
+        // The one that was made just now must not hide that from the next.
+        keep_log(false)?;
+        return Err(fault::without_log(path).into());
+    }
     if found == 0 && access == Access::Beside {
-        return Err(fault::none_yet(path).into());
+        return Err(fault::empty(path).into());
     }
     if found < MIGRATIONS.len() && access == Access::Beside {
         return Err(Fault::from(JournalError::Unusable {
@@ -57,7 +90,21 @@ fn connect(path: &Path, access: Access) -> Result<Connection, Fault> {
         ))?;
         crash::point(Point::Migrated);
     }
+    keep_log(access == Access::Beside)?;
     Ok(connection)
+}
+
+/// Whether the file says of itself that it has a log beside it.
+fn has_log(connection: &Connection) -> Result<bool, Fault> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    Ok(mode == "wal")
+}
+
+/// The path of the file that `SQLite` keeps beside `path` under this ending.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// The version of the tables, 0 for an empty file; or why this file is not to be touched.
@@ -97,13 +144,8 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), Fault> {
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
-        return Err(Fault::from(JournalError::Unusable {
-            message: format!(
-                "the file system of {} cannot hold a write-ahead log",
-                path.display()
-            ),
-            remedy: "set `state_dir` to a folder on a local disk".to_owned(),
-        }));
+        let found = format!("the database stays in mode `{mode}`");
+        return Err(file_system::lacks("memory that processes share", path, &found).into());
     }
     // FULL: a commit that was answered survives a power cut. What savepoints keep to undo stays in
     // memory: in temporary files it would be nine tenths of all that is written. The cache is

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod attempts;
+mod displaced;
 mod keeping;
 mod opening;
 mod order;

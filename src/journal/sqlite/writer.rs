@@ -4,14 +4,19 @@
 //! up during the last commit, works it off in one transaction, each request within a savepoint of
 //! its own, commits, and only then answers.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, FileControl};
 use tokio::sync::{mpsc, oneshot};
 
-use super::fault::{self, Fault};
+use super::fault::{self, Fault, Loss, failed};
+use super::folder::Place;
+use super::presence::{Absence, Displaced, Presence};
+use super::{Access, schema};
 use crate::crash::{self, Point};
 use crate::journal::JournalError;
 
@@ -36,18 +41,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Hands `connection`, of the database at `path`, over to a thread of its own.
-    pub(super) fn start(connection: Connection, path: PathBuf) -> Result<Self, JournalError> {
+    /// Hands an open journal over to a thread of its own.
+    pub(super) fn start(session: Session) -> Result<Self, JournalError> {
         let (requests, inbox) = mpsc::unbounded_channel();
-        let thread_path = path.clone();
+        let path = session.place.database.clone();
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || serve(&connection, inbox, &thread_path))
-            .map_err(|error| JournalError::Unavailable {
-                what: "start the writer",
-                path: path.display().to_string(),
-                source: Box::new(error),
-            })?;
+            .spawn(move || serve(session, inbox))
+            .map_err(|error| failed("start the writer", &path, error))?;
         Ok(Self {
             path,
             requests: Some(requests),
@@ -102,7 +103,7 @@ trait Task: Send {
     /// Does the work and keeps the result.
     fn perform(&mut self, connection: &Connection) -> Performed;
     /// Gives the result to the asker; or `lost`, if nothing of it reached the disk.
-    fn answer(self: Box<Self>, lost: Option<&Arc<rusqlite::Error>>, path: &Path);
+    fn answer(self: Box<Self>, lost: Option<&Loss>, path: &Path);
 }
 
 /// What [`Task::perform`] left behind in the database.
@@ -134,17 +135,17 @@ where
         let result = work(connection);
         let performed = match &result {
             Ok(_) => Performed::Done,
-            Err(Fault::Refused(_)) => Performed::Refused,
+            Err(Fault::Refused(_) | Fault::Displaced(_)) => Performed::Refused,
             Err(Fault::Database(error)) => Performed::Failed(Arc::clone(error)),
         };
         self.result = Some(result);
         performed
     }
 
-    fn answer(self: Box<Self>, lost: Option<&Arc<rusqlite::Error>>, path: &Path) {
+    fn answer(self: Box<Self>, lost: Option<&Loss>, path: &Path) {
         let result = match (self.result, lost) {
             (Some(Err(own)), _) => Err(own),
-            (_, Some(error)) => Err(Fault::Database(Arc::clone(error))),
+            (_, Some(loss)) => Err(loss.clone().into()),
             (Some(done), None) => done,
             // Every task is performed unless the batch is lost; dropping the reply tells of the defect.
             (None, None) => return,
@@ -157,55 +158,166 @@ where
     }
 }
 
-/// Works off requests until every sender is gone.
-fn serve(connection: &Connection, mut inbox: mpsc::UnboundedReceiver<Request>, path: &Path) {
-    let mut batch = Vec::new();
-    while inbox.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let lost = if batch.iter().any(|request| request.kind == Kind::Write) {
-            in_one_transaction(connection, &mut batch).err()
-        } else {
-            for request in &mut batch {
-                request.task.perform(connection);
+/// An open journal.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// Nothing only if it could not be opened again.
+    connection: Option<Connection>,
+    presence: Presence,
+    place: Place,
+    access: Access,
+}
+
+impl Session {
+    /// Of what was just opened at `place`.
+    pub(super) fn new(
+        connection: Connection,
+        presence: Presence,
+        place: Place,
+        access: Access,
+    ) -> Result<Self, JournalError> {
+        let mut moved = 0;
+        connection
+            .file_control(Some(rusqlite::MAIN_DB), FileControl::HasMoved(&mut moved))
+            .map_err(|error| Fault::from(error).told("open the database", &place.database))?;
+        if moved != 0 || presence.identity() != place.identity {
+            let exchanged = io::Error::other("it was replaced while it was being opened");
+            return Err(failed("open the database", &place.database, exchanged));
+        }
+        Ok(Self {
+            connection: Some(connection),
+            presence,
+            place,
+            access,
+        })
+    }
+
+    /// The connection.
+    fn connection(&mut self) -> Result<&Connection, Loss> {
+        if self.connection.is_none() {
+            let opened = schema::connect(&self.place.database, &self.place.real, self.access);
+            let opened = opened.map_err(|fault| match fault {
+                Fault::Database(error) => Loss::Database(error),
+                Fault::Displaced(displaced) => Loss::Displaced(displaced),
+                Fault::Refused(error) => Loss::Displaced(Displaced::from_error(&error)),
+            })?;
+            // Reading opens the files beside it, too.
+            opened.query_row("SELECT count(*) FROM meta", [], |_| Ok(()))?;
+            self.connection = Some(opened);
+            self.presence.note_beside();
+            self.presence.note();
+        }
+        self.connection
+            .as_ref()
+            .ok_or_else(|| Loss::Displaced(Displaced::from_error(&"the journal is not open")))
+    }
+
+    /// The connection, if what is written over it now can be found later.
+    fn writable(&mut self) -> Result<&Connection, Loss> {
+        match self.presence.check() {
+            Ok(()) => {}
+            Err(Absence::Displaced(displaced)) => return Err(Loss::Displaced(displaced)),
+            Err(Absence::Beside(displaced)) => self.open_again(displaced)?,
+        }
+        self.connection()
+    }
+
+    /// Opens the journal again, whose log or index was removed: what the open log holds goes into the
+    /// database first.
+    fn open_again(&mut self, displaced: Displaced) -> Result<(), Loss> {
+        if let Some(connection) = &self.connection {
+            let (frames, moved): (i64, i64) =
+                connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                    Ok((row.get(1)?, row.get(2)?))
+                })?;
+            if frames != moved {
+                return Err(Loss::Displaced(displaced));
             }
-            None
-        };
-        for request in batch.drain(..) {
-            request.task.answer(lost.as_ref(), path);
+            tracing::warn!(
+                "{displaced}; what it held is in the database, and the journal is opened again"
+            );
+        }
+        self.connection = None;
+        self.connection().map(drop)
+    }
+
+    fn in_one_transaction(&mut self, batch: &mut [Request]) -> Result<(), Loss> {
+        let connection = self.writable()?;
+        execute(connection, "BEGIN IMMEDIATE")?;
+        let performed = perform_each(connection, batch);
+        let done = performed.and_then(|()| {
+            crash::point(Point::Committing);
+            match self.presence.check() {
+                Err(Absence::Displaced(displaced) | Absence::Beside(displaced)) => {
+                    Err(Loss::Displaced(displaced))
+                }
+                Ok(()) => Ok(()),
+            }
+        });
+        let connection = self.connection()?;
+        let done = done.and_then(|()| execute(connection, "COMMIT"));
+        // Some errors end the transaction by themselves, others leave it open.
+        if done.is_err()
+            && !connection.is_autocommit()
+            && let Err(Loss::Database(error)) = execute(connection, "ROLLBACK")
+        {
+            tracing::error!(%error, "failed to roll back in the journal");
+        }
+        if done.is_ok() {
+            self.presence.note();
+            crash::point(Point::Committed);
+        }
+        done
+    }
+
+    /// Closes the journal. The log is worked in, unless it may be that of another database by now.
+    fn close(mut self) {
+        if let Some(connection) = self.connection.take()
+            && let Err(Absence::Displaced(displaced)) = self.presence.check()
+        {
+            tracing::error!("the journal is closed as it is: {displaced}");
+            if self.presence.is_changed() {
+                let leave = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+                drop(connection.set_db_config(leave, true));
+            }
         }
     }
+
+    /// Looks, without changing anything.
+    fn read_each(&mut self, batch: &mut [Request]) -> Result<(), Loss> {
+        let connection = self.connection()?;
+        for request in batch {
+            request.task.perform(connection);
+        }
+        Ok(())
+    }
 }
 
-fn in_one_transaction(
-    connection: &Connection,
-    batch: &mut [Request],
-) -> Result<(), Arc<rusqlite::Error>> {
-    execute(connection, "BEGIN IMMEDIATE")?;
-    let done = perform_each(connection, batch).and_then(|()| {
-        crash::point(Point::Committing);
-        execute(connection, "COMMIT")
-    });
-    if done.is_ok() {
-        crash::point(Point::Committed);
+/// Works off requests until every sender is gone.
+fn serve(mut session: Session, mut inbox: mpsc::UnboundedReceiver<Request>) {
+    let mut batch = Vec::new();
+    while inbox.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let done = if batch.iter().any(|request| request.kind == Kind::Write) {
+            session.in_one_transaction(&mut batch)
+        } else {
+            session.read_each(&mut batch)
+        };
+        let lost = done.err();
+        for request in batch.drain(..) {
+            request.task.answer(lost.as_ref(), &session.place.database);
+        }
     }
-    // Some errors end the transaction by themselves, others leave it open.
-    if done.is_err()
-        && !connection.is_autocommit()
-        && let Err(error) = execute(connection, "ROLLBACK")
-    {
-        tracing::error!(%error, "failed to roll back in the journal");
-    }
-    done
+    session.close();
 }
 
-fn perform_each(
-    connection: &Connection,
-    batch: &mut [Request],
-) -> Result<(), Arc<rusqlite::Error>> {
+fn perform_each(connection: &Connection, batch: &mut [Request]) -> Result<(), Loss> {
     for request in batch {
         execute(connection, "SAVEPOINT request")?;
         match request.task.perform(connection) {
             Performed::Done => {}
-            Performed::Failed(error) if connection.is_autocommit() => return Err(error),
+            Performed::Failed(error) if connection.is_autocommit() => {
+                return Err(Loss::Database(error));
+            }
             Performed::Refused | Performed::Failed(_) => {
                 execute(connection, "ROLLBACK TO request")?;
             }
@@ -215,10 +327,8 @@ fn perform_each(
     Ok(())
 }
 
-fn execute(connection: &Connection, sql: &str) -> Result<(), Arc<rusqlite::Error>> {
-    connection
-        .prepare_cached(sql)
-        .and_then(|mut statement| statement.execute([]))
-        .map(drop)
-        .map_err(Arc::new)
+fn execute(connection: &Connection, sql: &str) -> Result<(), Loss> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.execute([])?;
+    Ok(())
 }
