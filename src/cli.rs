@@ -21,7 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::report::{Exit, Failure};
-use crate::telemetry::{LogFormat, log_to_stderr};
+use crate::telemetry::{self, LogFormat, log_to_stderr};
 pub use output::Format;
 
 const AFTER_HELP: &str = "\
@@ -96,7 +96,7 @@ struct Logging {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     log_format: LogFormat,
 
-    /// Log what concerns no rule as well
+    /// Log what concerns no rule as well, and what libraries warn of
     #[arg(long, short)]
     verbose: bool,
 
@@ -107,13 +107,13 @@ struct Logging {
 
 impl Logging {
     /// Logs from now on.
-    fn begin(&self) {
+    fn begin(&self) -> Result<(), Failure> {
         let level = match (self.quiet, self.verbose) {
             (true, _) => LevelFilter::WARN,
             (_, true) => LevelFilter::DEBUG,
             _ => LevelFilter::INFO,
         };
-        log_to_stderr(self.log_format, level);
+        log_to_stderr(self.log_format, level).map_err(|error| service::no_thread(&error))
     }
 }
 
@@ -136,10 +136,12 @@ pub fn run() -> ExitCode {
         }
         Command::Man { folder } => man(folder),
     };
-    match done {
+    let code = match done {
         Ok(exit) => exit.into(),
         Err(failure) => failure.print(),
-    }
+    };
+    telemetry::flush();
+    code
 }
 
 /// The manual page; into a folder, that of each subcommand too.

@@ -270,9 +270,9 @@ where
     // To the very end: systemd's watchdog counts while the last scripts finish.
     let over = CancellationToken::new();
     tasks.spawn({
-        let (stop, over) = (stop.intake.clone(), over.clone());
+        let (stop, over, timeout) = (stop.intake.clone(), over.clone(), config.stop_timeout);
         async move {
-            over.run_until_cancelled(telemetry::tell_systemd(feed.condition, stop))
+            over.run_until_cancelled(telemetry::tell_systemd(feed.condition, stop, timeout))
                 .await;
             Ok(Ended::Telling)
         }

@@ -6,6 +6,7 @@ use crate::daemon::DaemonError;
 use crate::journal::JournalError;
 use crate::printable::printable;
 use crate::sources::history::{CloudProblem, HistoryError};
+use crate::telemetry;
 
 /// What the exit status says; the numbers are those of `sysexits.h` where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,9 +99,10 @@ impl Failure {
     pub fn print(&self) -> ExitCode {
         match &self.report {
             Report::Error { message, hint } => {
-                eprintln!("error: {}\nhint: {hint}", printable(message.as_bytes()));
+                let message = printable(message.as_bytes());
+                telemetry::print_error(&format!("error: {message}\nhint: {hint}"));
             }
-            Report::Problems(report) => eprintln!("{report}"),
+            Report::Problems(report) => telemetry::print_error(report),
         }
         self.exit.into()
     }

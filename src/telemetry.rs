@@ -1,14 +1,23 @@
 //! What the service tells of itself: log lines, and its readiness to systemd.
 //!
 //! No line holds a raw control character, whoever wrote the text in it: payloads are written by
-//! tenants and output by scripts, and neither may steer a terminal or forge a line. Only our own
-//! lines are let through below warnings: the libraries' would show what is on the wire.
+//! tenants and output by scripts, and neither may steer a terminal or forge a line. Lines of libraries
+//! appear only with `--verbose`, and never below warnings: those would show what is on the wire.
+//!
+//! Logging never waits for whoever reads the log (`backlog`).
 
+mod backlog;
+mod systemd;
+
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::panic::{self, PanicHookInfo};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use sd_notify::NotifyState;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use jiff::Timestamp;
+use serde_json::json;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::Targets;
@@ -16,8 +25,9 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use self::backlog::{Backlog, Formatter};
+pub use self::systemd::tell_systemd;
 use crate::printable::{printable, printable_json};
-use crate::sources::Condition;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -29,126 +39,162 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends log lines of our own to standard error from now on, up to the level `ours`; `DEBUG` adds what
-/// concerns no rule.
-pub fn log_to_stderr(format: LogFormat, ours: LevelFilter) {
+/// At the end of the program, what is not written yet may take this long.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// What this process logs to, if it does.
+static BACKLOG: OnceLock<Arc<Backlog>> = OnceLock::new();
+
+/// Sends log lines of our own to standard error from now on, up to the level `ours`, and panics with
+/// them. `DEBUG` adds what concerns no rule, and what libraries warn of.
+///
+/// # Errors
+/// When there is no room for the thread that writes them.
+pub fn log_to_stderr(format: LogFormat, ours: LevelFilter) -> io::Result<()> {
+    // systemd sets this where standard error is its journal, which has its own time and level.
+    let journald = std::env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal();
+    let form = match (format, journald) {
+        (LogFormat::Json, _) => Form::Json,
+        (LogFormat::Text, true) => Form::Journald,
+        (LogFormat::Text, false) => Form::Text,
+    };
+    // Not by way of `io::stderr`, whose lock would be held while the reader stands still.
+    let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    let backlog = Backlog::begin(stderr, form.formatter())?;
+    let backlog = BACKLOG.get_or_init(|| backlog);
+    let lines = Lines { form, backlog };
+
+    let of_libraries = match ours {
+        LevelFilter::DEBUG => LevelFilter::WARN,
+        _ => LevelFilter::OFF,
+    };
     let targets = Targets::new()
-        .with_default(LevelFilter::WARN)
+        .with_default(of_libraries)
         .with_target(env!("CARGO_CRATE_NAME"), ours);
     let registry = tracing_subscriber::registry().with(targets);
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_target(false);
-    // systemd sets this where standard error is its journal, which has its own time and level.
-    let journald = std::env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal();
-    match (format, journald) {
-        (LogFormat::Json, _) => registry.with(layer.json().with_writer(Lines::Json)).init(),
-        (LogFormat::Text, true) => {
-            let writer = Lines::Journald;
-            registry
-                .with(layer.without_time().with_level(false).with_writer(writer))
-                .init();
-        }
-        (LogFormat::Text, false) => {
-            registry.with(layer.with_writer(Lines::Text)).init();
-        }
+    match form {
+        Form::Json => registry.with(layer.json().with_writer(lines)).init(),
+        Form::Journald => registry
+            .with(layer.without_time().with_level(false).with_writer(lines))
+            .init(),
+        Form::Text => registry.with(layer.with_writer(lines)).init(),
+    }
+    panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// The hook of the standard library would wait for whoever reads standard error.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or("without a name");
+    let place = panic
+        .location()
+        .map(|place| format!(" at {place}"))
+        .unwrap_or_default();
+    let payload = panic.payload();
+    let why = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no reason given");
+    tracing::error!("thread `{thread}` panicked{place}: {why}");
+    if thread == "main" {
+        flush();
     }
 }
 
-/// Writes log lines to standard error, safe to look at.
+/// Prints the last words of a command on standard error, behind what it has logged.
+pub fn print_error(text: &str) {
+    match BACKLOG.get() {
+        Some(backlog) => backlog.push(format!("{text}\n").as_bytes()),
+        // `eprintln` panics where standard error is closed, and nobody is left to be told.
+        None => drop(writeln!(io::stderr(), "{text}")),
+    }
+}
+
+/// Waits until all log lines are written, if somebody reads them.
+pub fn flush() {
+    if let Some(backlog) = BACKLOG.get() {
+        backlog.flush(LAST_LINES);
+    }
+}
+
+/// The form of log lines.
 #[derive(Clone, Copy)]
-enum Lines {
+enum Form {
     Text,
     /// Each begins with its level in the form that systemd's journal reads.
     Journald,
     Json,
 }
 
+impl Form {
+    /// Makes a warning that does not come by way of `tracing`.
+    fn formatter(self) -> Formatter {
+        match self {
+            Self::Text => |message| format!("{:.6}  WARN {message}\n", Timestamp::now()),
+            Self::Journald => |message| format!("<4>{message}\n"),
+            Self::Json => |message| {
+                let line = json!({
+                    "timestamp": format!("{:.6}", Timestamp::now()),
+                    "level": "WARN",
+                    "fields": {"message": message},
+                });
+                format!("{line}\n")
+            },
+        }
+    }
+}
+
+/// Writes log lines to the backlog, safe to look at.
+struct Lines {
+    form: Form,
+    backlog: &'static Backlog,
+}
+
 /// One line; the formatter writes it whole.
-struct Line {
-    form: Lines,
+struct Line<'a> {
+    lines: &'a Lines,
     level: u8,
 }
 
 impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Line;
+    type Writer = Line<'a>;
 
-    fn make_writer(&'a self) -> Line {
+    fn make_writer(&'a self) -> Line<'a> {
         Line {
-            form: *self,
+            lines: self,
             level: 6,
         }
     }
 
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line {
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line<'a> {
         let level = match *meta.level() {
             Level::ERROR => 3,
             Level::WARN => 4,
             Level::INFO => 6,
             _ => 7,
         };
-        Line { form: *self, level }
+        Line { lines: self, level }
     }
 }
 
-impl Write for Line {
+impl Write for Line<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
-        let text = match self.form {
-            Lines::Text => printable(text),
-            Lines::Journald => format!("<{}>{}", self.level, printable(text)),
-            Lines::Json => printable_json(&String::from_utf8_lossy(text)).into_owned(),
+        let text = match self.lines.form {
+            Form::Text => printable(text),
+            Form::Journald => format!("<{}>{}", self.level, printable(text)),
+            Form::Json => printable_json(&String::from_utf8_lossy(text)).into_owned(),
         };
-        io::stderr()
-            .lock()
-            .write_all(format!("{text}\n").as_bytes())?;
+        self.lines.backlog.push(format!("{text}\n").as_bytes());
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Tells systemd how the service is: ready once deliveries come in, what it does, from the moment that
-/// `stop` is cancelled that it stops, and all the time that it is alive. Outside systemd it does
-/// nothing. Never returns, but may be dropped any time.
-pub async fn tell_systemd<C: Condition>(
-    mut condition: watch::Receiver<C>,
-    stop: CancellationToken,
-) {
-    let beat = sd_notify::watchdog_enabled().map(|limit| limit / 2);
-    let alive = async {
-        let Some(beat) = beat else {
-            return std::future::pending().await;
-        };
-        loop {
-            tell(&[NotifyState::Watchdog]);
-            tokio::time::sleep(beat).await;
-        }
-    };
-    let conditions = async {
-        loop {
-            let now = condition.borrow_and_update().clone();
-            if now.is_ready() {
-                tell(&[NotifyState::Ready]);
-            }
-            tell(&[NotifyState::Status(&now.in_words())]);
-            if condition.changed().await.is_err() {
-                tell(&[NotifyState::Status("finishing what was taken")]);
-                return std::future::pending().await;
-            }
-        }
-    };
-    let stopping = async {
-        stop.run_until_cancelled(conditions).await;
-        tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
-    };
-    tokio::join!(alive, stopping);
-}
-
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!("failed to notify systemd: {error}");
     }
 }

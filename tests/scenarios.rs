@@ -14,6 +14,7 @@ mod enrichment;
 mod fuzzing;
 mod golden;
 mod hostile;
+mod logging;
 mod native_client;
 mod openstack_client;
 mod original_gap;

@@ -2,7 +2,7 @@
 
 use super::check::survey_bus;
 use super::inputs::block_on;
-use super::service::{install_tls_provider, judge, tell_problems};
+use super::service::{install_tls_provider, judge, no_thread, tell_problems};
 use super::{Logging, Places};
 use crate::report::{Exit, Failure};
 use crate::sources::amqp::prepare;
@@ -22,14 +22,10 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let reading = places.read(config::read_for_bus)?;
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
-    args.logging.begin();
+    args.logging.begin()?;
     tell_problems(&reading, config, &state_dir, survey_bus);
     install_tls_provider()?;
-    prepare().map_err(|error| {
-        let message = format!("failed to start a thread: {error}");
-        let hint = "look at the limits of processes (`ulimit -u`, `TasksMax=`)";
-        Failure::new(Exit::Failed, &message, hint)
-    })?;
+    prepare().map_err(|error| no_thread(&error))?;
     let tally = block_on(daemon::listen(config, &state_dir, args.until_idle))??;
     if args.until_idle {
         return judge(tally);

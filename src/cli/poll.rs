@@ -87,7 +87,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let reading = places.read(config::read_for_history)?;
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
-    args.logging.begin();
+    args.logging.begin()?;
     tell_problems(&reading, config, &state_dir, survey_history);
     let folder = config.folder();
     let poll = |cloud: Option<String>| Poll {

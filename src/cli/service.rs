@@ -1,5 +1,6 @@
 //! What `listen` and `poll` share: how they begin, and what their end is worth.
 
+use std::io;
 use std::path::Path;
 
 use super::check::file_problems;
@@ -37,6 +38,13 @@ pub(super) fn install_tls_provider() -> Result<(), Failure> {
                 "report this: it cannot happen",
             )
         })
+}
+
+/// What a service needs a thread for cannot be begun.
+pub(super) fn no_thread(error: &io::Error) -> Failure {
+    let message = format!("failed to start a thread: {error}");
+    let hint = "look at the limits of processes (`ulimit -u`, `TasksMax=`)";
+    Failure::new(Exit::Failed, &message, hint)
 }
 
 /// Success, unless runs were given up.

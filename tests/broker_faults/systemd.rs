@@ -1,7 +1,9 @@
 //! What systemd is told.
 
 use std::collections::BTreeSet;
-use std::os::unix::net::UnixDatagram;
+use std::io::ErrorKind;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
 use crate::support::amqp::Declaration;
@@ -17,11 +19,34 @@ impl Systemd {
         Self(socket)
     }
 
+    /// The same with an abstract name.
+    fn bind_abstract(name: &str) -> Self {
+        let address = SocketAddr::from_abstract_name(name).expect("an address");
+        Self(UnixDatagram::bind_addr(&address).expect("a socket"))
+    }
+
+    /// Sends to it until it takes nothing more.
+    fn fill(&self) {
+        let sender = UnixDatagram::unbound().expect("a socket");
+        sender.set_nonblocking(true).expect("a socket");
+        let address = self.0.local_addr().expect("an address");
+        let full = loop {
+            if let Err(error) = sender.send_to_addr(b"STATUS=full", &address) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    }
+
     fn start(&self, scene: &Scene, watchdog: Duration) -> Service {
         let address = self.0.local_addr().expect("an address");
+        let name = match (address.as_abstract_name(), address.as_pathname()) {
+            (Some(name), _) => format!("@{}", String::from_utf8_lossy(name)),
+            (None, path) => path.expect("a path").display().to_string(),
+        };
         let mut command = scene.program("listen");
         command
-            .env("NOTIFY_SOCKET", address.as_pathname().expect("a path"))
+            .env("NOTIFY_SOCKET", name)
             .env("WATCHDOG_USEC", watchdog.as_micros().to_string())
             .env_remove("WATCHDOG_PID");
         Service::start(&mut command)
@@ -87,7 +112,9 @@ fn ready_means_that_a_queue_is_consumed_and_the_watchdog_is_fed_to_the_end() {
     scene.publish(notification(FULFILL).body);
     scene.wait_for_log(1);
     service.signal("TERM");
-    systemd.until("STOPPING=1");
+    let told = systemd.until("STOPPING=1");
+    // `stop_timeout`, which is 30s, and as much again to end scripts.
+    assert!(told.contains("EXTEND_TIMEOUT_USEC=60000000"), "{told:?}");
     // The script goes on for more than the watchdog's second.
     let mut beats = 0;
     while scene.log().len() < 2 {
@@ -100,4 +127,19 @@ fn ready_means_that_a_queue_is_consumed_and_the_watchdog_is_fed_to_the_end() {
     assert!(beats >= 2, "{beats}");
     let (status, log) = service.wait();
     assert!(status.success(), "{status}: {log}");
+}
+
+#[test]
+fn work_goes_on_though_systemd_takes_nothing() {
+    let mut scene = Scene::new("notify-full");
+    scene.rule("record", &format!("events = {FULFILL}\nscript = record.sh"));
+    let systemd = Systemd::bind_abstract(&scene.queue);
+    systemd.fill();
+    let service = systemd.start(&scene, Duration::from_millis(20));
+    scene.publish(notification(FULFILL).body);
+    scene.wait_for_log(1);
+    // It is told as soon as it listens again.
+    systemd.until("READY=1");
+    systemd.fill();
+    service.stop();
 }

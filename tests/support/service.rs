@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,15 +19,32 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program");
-        let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let log = Arc::new(Mutex::new(String::new()));
-        let copy = Arc::clone(&log);
-        let reader = std::thread::spawn(move || {
+        let (mut service, stderr) = Self::unread(command);
+        service.read(stderr);
+        service
+    }
+
+    /// The same, but nobody reads what it logs.
+    pub(crate) fn unread(command: &mut Command) -> (Self, ChildStderr) {
+        let mut service = Self::logging_to(command, Stdio::piped());
+        let stderr = service.child.stderr.take().expect("a pipe");
+        (service, stderr)
+    }
+
+    pub(crate) fn logging_to(command: &mut Command, stderr: impl Into<Stdio>) -> Self {
+        let child = command.stdin(Stdio::null()).stderr(stderr).spawn();
+        Self {
+            child: child.expect("the program"),
+            log: Arc::default(),
+            reader: None,
+        }
+    }
+
+    /// Reads from now on what it logs.
+    pub(crate) fn read(&mut self, stderr: ChildStderr) {
+        let mut stderr = BufReader::new(stderr);
+        let copy = Arc::clone(&self.log);
+        self.reader = Some(std::thread::spawn(move || {
             let mut line = Vec::new();
             while stderr
                 .read_until(b'\n', &mut line)
@@ -39,12 +56,7 @@ impl Service {
                     .push_str(&text);
                 line.clear();
             }
-        });
-        Self {
-            child,
-            log,
-            reader: Some(reader),
-        }
+        }));
     }
 
     /// What it has logged so far.
