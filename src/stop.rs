@@ -6,10 +6,13 @@
 
 use std::io;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+use crate::outage::Outage;
 
 /// A second signal counts only after this long: supervisors and `timeout` signal the process and its
 /// group at nearly the same time, and mean one stop.
@@ -22,21 +25,26 @@ const STOPPING: [(SignalKind, &str); 3] = [
     (SignalKind::quit(), "SIGQUIT"),
 ];
 
-/// Signals that would end a process that does not catch them, by their numbers on Linux, and what to do
-/// instead of sending them. SIGXFSZ is among them so that a write beyond a limit becomes an error.
-const HARMLESS: [(SignalKind, &str); 11] = [
+/// Signals that would end a process that does not catch them. The numbers are those of Linux.
+const HARMLESS: [(SignalKind, &str); 10] = [
     (SignalKind::hangup(), "SIGHUP"),
     (SignalKind::user_defined1(), "SIGUSR1"),
     (SignalKind::user_defined2(), "SIGUSR2"),
     (SignalKind::alarm(), "SIGALRM"),
-    (SignalKind::pipe(), "SIGPIPE"),
     (SignalKind::io(), "SIGIO"),
     (SignalKind::from_raw(16), "SIGSTKFLT"),
-    (SignalKind::from_raw(25), "SIGXFSZ"),
+    (SignalKind::from_raw(24), "SIGXCPU"),
     (SignalKind::from_raw(26), "SIGVTALRM"),
     (SignalKind::from_raw(27), "SIGPROF"),
     (SignalKind::from_raw(30), "SIGPWR"),
 ];
+
+/// A write beyond a limit of file sizes (`ulimit -f`) sends this one. The error of that write says so, and
+/// a log line here could be the next such write.
+const SIGXFSZ: i32 = 25;
+
+/// What the standard library ignores from the beginning, and gives back to scripts as it was.
+const SIGPIPE: i32 = 13;
 
 /// The real-time signals that the C library leaves to programs; each would end a process.
 const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
@@ -57,29 +65,41 @@ pub struct Signals {
     harmless: Caught,
 }
 
-/// Signals with their names.
 #[derive(Debug)]
-struct Caught(Vec<(Signal, String)>);
+struct Caught(Vec<Named>);
+
+#[derive(Debug)]
+struct Named {
+    signal: Signal,
+    name: String,
+    /// A limit or a timer may send it each second: not every time is logged.
+    repeats: Outage,
+}
 
 impl Caught {
     fn catch(kinds: impl IntoIterator<Item = (SignalKind, String)>) -> io::Result<Self> {
-        let caught = kinds
-            .into_iter()
-            .map(|(kind, name)| Ok((signal(kind)?, name)));
+        let caught = kinds.into_iter().map(|(kind, name)| {
+            let (signal, repeats) = (signal(kind)?, Outage::default());
+            Ok(Named {
+                signal,
+                name,
+                repeats,
+            })
+        });
         caught.collect::<io::Result<_>>().map(Self)
     }
 
-    /// Waits for the next one and names it.
-    async fn next(&mut self) -> String {
-        std::future::poll_fn(|context| {
-            for (signal, name) in &mut self.0 {
-                if let Poll::Ready(Some(())) = signal.poll_recv(context) {
-                    return Poll::Ready(name.clone());
-                }
+    /// Waits for the next one.
+    async fn next(&mut self) -> &mut Named {
+        let index = std::future::poll_fn(|context| {
+            let received = |caught: &mut Named| caught.signal.poll_recv(context).is_ready();
+            match self.0.iter_mut().position(received) {
+                Some(index) => Poll::Ready(index),
+                None => Poll::Pending,
             }
-            Poll::Pending
-        })
-        .await
+        });
+        let index = index.await;
+        &mut self.0[index]
     }
 }
 
@@ -89,6 +109,13 @@ impl Signals {
     /// # Errors
     /// When the system refuses a signal handler.
     pub fn catch() -> io::Result<Self> {
+        // Whoever started this may have blocked or ignored signals. What it blocked would never arrive.
+        // What it ignored, scripts would ignore too, unless it is caught here.
+        SigSet::empty().thread_set_mask()?;
+        for number in ignored_signals().chain([SIGXFSZ]) {
+            // The system refuses those that cannot be caught.
+            signal(SignalKind::from_raw(number)).ok();
+        }
         let named = |(kind, name): (SignalKind, &str)| (kind, name.to_owned());
         let real_time = REAL_TIME.map(|number| {
             let name = format!("real-time signal {number}");
@@ -109,18 +136,31 @@ impl Signals {
         } = self;
         let ignoring = async {
             loop {
-                let name = harmless.next().await;
-                tracing::info!("{name}: ignored; SIGTERM stops the service");
+                let Named { name, repeats, .. } = harmless.next().await;
+                if repeats.failed("", Instant::now()).is_some() {
+                    tracing::info!("{name}: ignored; SIGTERM stops the service");
+                }
             }
         };
         tokio::join!(ignoring, drain(stopping, stop, timeout));
     }
 }
 
+/// The signals that this process has ignored since it was started, but for [`SIGPIPE`].
+fn ignored_signals() -> impl Iterator<Item = i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default();
+    (1..=64).filter(move |number| mask >> (number - 1) & 1 == 1 && *number != SIGPIPE)
+}
+
 /// Cancels the first token at the first signal, and the second one at the next or after `timeout`.
 async fn drain(mut stopping: Caught, stop: Stop, timeout: Duration) {
     tokio::select! {
-        name = stopping.next() => tracing::info!(
+        Named { name, .. } = stopping.next() => tracing::info!(
             "{name}: draining; running scripts have {timeout:?}, a second signal kills them"
         ),
         // The service stops by itself: the source has no more, or a part of it has failed.
@@ -135,7 +175,7 @@ async fn drain(mut stopping: Caught, stop: Stop, timeout: Duration) {
         };
         // Signals of these moments are received, and so used up.
         tokio::time::timeout(ONE_STOP, same_stop).await.ok();
-        stopping.next().await
+        stopping.next().await.name.clone()
     };
     let why = tokio::select! {
         name = second => name,

@@ -1,6 +1,8 @@
 //! How the service stops: what runs may finish, what does not is on record and comes again, and
 //! what waits stays where it is.
 
+mod signals;
+
 use std::fs;
 use std::time::Duration;
 
@@ -189,49 +191,6 @@ fn two_signals_at_nearly_the_same_time_are_one_stop() {
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(!log.contains("ending the scripts"), "{log}");
     assert_eq!(scene.states(), ["succeeded"]);
-}
-
-#[test]
-fn no_other_signal_ends_the_service() {
-    let scene = stage("other-signals", "");
-    let mut service = scene.listen();
-    let names = [
-        "HUP", "USR1", "USR2", "ALRM", "PIPE", "IO", "STKFLT", "XFSZ", "VTALRM", "PROF", "PWR",
-    ];
-    for name in names {
-        service.signal(name);
-        service.wait_for(&format!("SIG{name}: ignored"));
-    }
-    for number in [34, 35, 50, 64] {
-        service.signal(&number.to_string());
-        service.wait_for(&format!("real-time signal {number}: ignored"));
-    }
-    assert!(service.is_alive());
-    scene.publish(lease("one", "a"));
-    open_gate(&scene);
-    wait_until("the script to end", || scene.states() == ["succeeded"]);
-    let log = service.stop();
-    assert!(log.contains("SIGTERM: draining"), "{log}");
-}
-
-#[test]
-fn a_script_begins_with_every_signal_as_the_system_has_it() {
-    let mut scene = Scene::new("dispositions");
-    scene.script(
-        "signals.sh",
-        r#"grep -E '^Sig(Ign|Blk)' /proc/self/status >>"$LOG""#,
-    );
-    scene.rule("r", &format!("events = {FULFILL}\nscript = signals.sh"));
-    scene.publish(lease("one", "a"));
-    scene.drain();
-    // The C library keeps signals 32 and 33 to itself.
-    let reserved: u64 = 0b11 << 31;
-    let of_programs = |line: &String| {
-        let (_, mask) = line.split_once('\t').expect("a mask");
-        u64::from_str_radix(mask, 16).expect("a mask") & !reserved
-    };
-    let masks: Vec<u64> = scene.log().iter().map(of_programs).collect();
-    assert_eq!(masks, [0, 0], "{:?}", scene.log());
 }
 
 #[test]
