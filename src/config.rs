@@ -32,8 +32,8 @@ use std::time::Duration;
 pub use command::{is_secret_variable, secrets_among, shown_command};
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Amqp, Config, DeclareQueues, Endpoint, History, HistoryClient, Password, Reading, ScriptPlace,
-    SecretPlace, Tls,
+    Amqp, Config, DeclareQueues, Endpoint, History, HistoryClient, LoginMethod, Password, Reading,
+    ScriptPlace, SecretPlace, Tls,
 };
 
 use crate::journal::Retention;

@@ -7,8 +7,10 @@ use std::sync::{OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::support::broker::{Broker, Reaper};
 use crate::support::scene::{FULFILL, Scene};
 
+mod certificate;
 mod hosts;
 mod limits;
+mod logins;
 mod operator;
 mod pressure;
 mod proxy;
@@ -16,6 +18,7 @@ mod queues;
 mod restart;
 mod systemd;
 mod tls;
+mod tuning;
 
 /// The exit status that says: try again later.
 const TEMPORARY: Option<i32> = Some(75);

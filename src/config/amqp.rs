@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::options::{Options, duration};
 use super::problem::Problem;
-use super::settings::{Amqp, DeclareQueues, Endpoint, Password, Tls};
+use super::settings::{Amqp, DeclareQueues, Endpoint, LoginMethod, Password, Tls};
 use super::transport_url::TransportUrl;
 
 const PORT: u16 = 5672;
@@ -23,7 +23,8 @@ pub(super) fn amqp(options: &mut Options<'_>, folder: &Path) -> Option<Amqp> {
     let vhost = options.text("vhost").map(str::to_owned);
     let vhost = vhost.or_else(|| url.as_ref().map(|url| url.vhost.clone()));
     let port = if ssl { TLS_PORT } else { PORT };
-    let endpoints = endpoints(options, url, port, folder);
+    let login_method = login_method(options, ssl);
+    let endpoints = endpoints(options, url, port, login_method, folder);
     let tls = tls(options, folder, ssl);
     let queues = queues(options);
     let hint = "leave it out: a queue made otherwise than ESI Leap makes it stops ESI Leap's own \
@@ -54,6 +55,7 @@ pub(super) fn amqp(options: &mut Options<'_>, folder: &Path) -> Option<Amqp> {
         vhost: vhost.unwrap_or_else(|| "/".into()),
         heartbeat: heartbeat.unwrap_or(Duration::from_secs(60)),
         tls,
+        login_method,
         queues,
         declare_queues: declare_queues.unwrap_or_default(),
         exchange,
@@ -69,23 +71,28 @@ fn endpoints(
     options: &mut Options<'_>,
     url: Option<TransportUrl>,
     default_port: u16,
+    login_method: LoginMethod,
     folder: &Path,
 ) -> Vec<Endpoint> {
     let source =
         "copy `transport_url` from the section [oslo_messaging_notifications] of esi-leap.conf";
-    let password = password(options, folder);
+    // Where the certificate tells, both may be there, but nobody looks at them.
+    let by_certificate = login_method == LoginMethod::External;
+    let none = by_certificate.then(|| Password::Text(SecretString::from("")));
+    let password = password(options, folder).or(none);
     let user = options.text("user").map(str::to_owned);
+    let user = user.or(by_certificate.then(String::new));
     let Some(url) = url else {
         if !options.lacks("transport_url") {
             return Vec::new();
         }
         for name in ["user", "host"] {
-            if options.lacks(name) {
+            if options.lacks(name) && !(by_certificate && name == "user") {
                 let message = format!("expected `{name}` or `transport_url`, but found neither");
                 options.report_section(&message, source);
             }
         }
-        if options.lacks("password") && options.lacks("password_file") {
+        if password.is_none() && options.lacks("password") && options.lacks("password_file") {
             let message =
                 "expected `password`, `password_file` or `transport_url`, but found none of them";
             options.report_section(message, source);
@@ -244,6 +251,38 @@ fn tls(options: &mut Options<'_>, folder: &Path, ssl: bool) -> Option<Tls> {
         ca_file,
         identity: certificate.zip(key),
     })
+}
+
+/// Login by certificate alone needs one, and TLS to show it.
+fn login_method(options: &mut Options<'_>, ssl: bool) -> LoginMethod {
+    let expected = "`PLAIN`, `AMQPLAIN` or `EXTERNAL`";
+    let hint = "leave it out for user and password; `EXTERNAL` logs in by `ssl_cert_file` alone";
+    let method = options.parse("rabbit_login_method", expected, hint, |text| match text {
+        "PLAIN" => Some(LoginMethod::Plain),
+        "AMQPLAIN" => Some(LoginMethod::AmqPlain),
+        "EXTERNAL" => Some(LoginMethod::External),
+        _ => None,
+    });
+    let method = method.unwrap_or_default();
+    if method == LoginMethod::External
+        && let Some(option) = options.get("rabbit_login_method")
+    {
+        for (lacking, name) in [
+            (!ssl, "ssl = yes"),
+            (options.lacks("ssl_cert_file"), "ssl_cert_file"),
+        ] {
+            if lacking {
+                let problem = Problem::error(
+                    format!(
+                        "expected `{name}` beside `rabbit_login_method = EXTERNAL`, but found none"
+                    ),
+                    format!("set `{name}`: the certificate is shown to the broker over TLS"),
+                );
+                options.report(problem, option, option.position);
+            }
+        }
+    }
+    method
 }
 
 fn queues(options: &mut Options<'_>) -> Vec<String> {

@@ -11,7 +11,7 @@ use super::problem::{Problem, Problems, nearest};
 use super::text::{Position, at_comma};
 
 /// Options of `[DEFAULT]` alone.
-const SERVICE_OPTIONS: [&str; 27] = [
+const SERVICE_OPTIONS: [&str; 28] = [
     "client",
     "client_timeout",
     "declare_queues",
@@ -30,6 +30,7 @@ const SERVICE_OPTIONS: [&str; 27] = [
     "port",
     "prefetch",
     "queues",
+    "rabbit_login_method",
     "ssl",
     "ssl_ca_file",
     "ssl_cert_file",

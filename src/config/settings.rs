@@ -109,6 +109,8 @@ pub struct Amqp {
     pub heartbeat: Duration,
     /// TLS, if it is used.
     pub tls: Option<Tls>,
+    /// How to prove who we are.
+    pub login_method: LoginMethod,
     /// The queues to consume; never empty.
     pub queues: Vec<String>,
     /// Whether to make queues that are missing, and how.
@@ -126,9 +128,9 @@ pub struct Endpoint {
     pub host: String,
     /// The port.
     pub port: u16,
-    /// Whom to log in as.
+    /// Whom to log in as; empty where the certificate alone tells.
     pub user: String,
-    /// How to prove it.
+    /// How to prove it; empty in the same case.
     pub password: Password,
 }
 
@@ -154,6 +156,18 @@ pub struct Tls {
     pub ca_file: Option<PathBuf>,
     /// Our certificate and its key, both PEM.
     pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// How to log in at the broker: oslo.messaging's `rabbit_login_method`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LoginMethod {
+    /// User and password.
+    #[default]
+    Plain,
+    /// The same, as RabbitMQ wrote it before others did.
+    AmqPlain,
+    /// Our certificate alone.
+    External,
 }
 
 /// Whether queues that are missing are made, with their binding.

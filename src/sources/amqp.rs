@@ -256,6 +256,9 @@ impl AmqpSource {
                 changed |= feed.poll(context, share, &mut taken);
             }
             if taken.is_empty() && !changed {
+                // Whoever asks for more has settled what it got.
+                let links = self.feeds.iter().filter_map(Feed::link).chain(&self.link);
+                links.for_each(Link::renew_budget);
                 Poll::Pending
             } else {
                 Poll::Ready((taken, changed))

@@ -10,7 +10,7 @@ use std::thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::oneshot;
 
-/// The addresses of a host, which may be one itself.
+/// The addresses of a host, which may be one itself; each of them once.
 ///
 /// # Errors
 /// Why there are none: what the system's resolver says, or that no thread can be started.
@@ -20,7 +20,15 @@ pub(super) async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAdd
     thread::Builder::new()
         .name("lookup".to_owned())
         .spawn(move || {
-            let found = place.to_socket_addrs().map(Iterator::collect);
+            let found = place.to_socket_addrs().map(|found| {
+                let mut addresses: Vec<SocketAddr> = Vec::new();
+                for address in found {
+                    if !addresses.contains(&address) {
+                        addresses.push(address);
+                    }
+                }
+                addresses
+            });
             // Nobody waits any longer for what took too long.
             drop(answer.send(found));
         })?;

@@ -116,7 +116,7 @@ fn sign(folder: &Path, name: &str, authority: Option<&str>, extension: &str) {
 }
 
 /// A scene whose service goes to the port for TLS, by the name in the broker's certificate.
-fn scene(ours: &Ours, name: &str) -> Scene {
+pub(super) fn scene(ours: &Ours, name: &str) -> Scene {
     let mut scene = Scene::on(&ours.broker, name);
     scene.declare(Declaration::Transient);
     record(&mut scene, "node_name");
@@ -130,7 +130,7 @@ fn scene(ours: &Ours, name: &str) -> Scene {
 }
 
 /// The way is good: a message runs.
-fn assert_leads_to_the_broker(scene: &Scene) {
+pub(super) fn assert_leads_to_the_broker(scene: &Scene) {
     let before = scene.log().len();
     scene.publish(notification(FULFILL).body);
     scene.drain();
@@ -138,7 +138,7 @@ fn assert_leads_to_the_broker(scene: &Scene) {
 }
 
 /// The way is refused, with these words.
-fn assert_refused(scene: &Scene, parts: &[&str]) {
+pub(super) fn assert_refused(scene: &Scene, parts: &[&str]) {
     let said = given_up(scene);
     let line = line_with(&said, "error: failed to connect to the broker");
     for part in parts {
@@ -234,7 +234,7 @@ fn set_options(ours: &Ours, changed: &str) {
 }
 
 /// Makes the broker insist on a client's certificate, or not.
-fn insist(ours: &Ours, required: bool) {
+pub(super) fn insist(ours: &Ours, required: bool) {
     let option = format!("{{fail_if_no_peer_cert, {required}}}");
     set_options(
         ours,

@@ -1,30 +1,50 @@
-//! Reaching one host: the TCP connection, TLS on it where that is wanted, and the login.
+//! Reaching one host: the TCP connection, TLS on it where that is wanted, and the login, at each of
+//! its addresses in turn.
 //!
 //! The client library is handed a connection that is there already. Its own connecting cannot be
 //! given up: it would keep a thread and a socket for each host that accepts and never speaks.
 
+mod budget;
+mod refusal;
+mod tls;
+
 use std::io;
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use lapin::tcp::{RustlsConnector, RustlsConnectorConfig};
-use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
-use lapin::{AsyncTcpStream, Connection, ConnectionProperties, ErrorKind};
-use rustls::CertificateError;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use async_compat::Compat;
+use async_rs::Runtime;
+use lapin::tcp::RustlsConnector;
+use lapin::uri::{
+    AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism,
+};
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 use secrecy::ExposeSecret;
-use tokio::time::{Instant, timeout_at};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::config::{Amqp, Endpoint, Password, Tls};
+use crate::config::{Amqp, Endpoint, LoginMethod, Password, Tls};
 use crate::sources::lookup::addresses;
 
-/// How long a host may take from the first packet to the end of the login.
+pub(super) use budget::Budget;
+use budget::{Metered, Stream, runtime};
+use refusal::refused;
+use tls::{NOT_TLS, connector, insecure};
+
+/// How long a host may take from the first packet to the end of the login. Its addresses share it,
+/// but each has at least [`LEAST_SHARE`].
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the last of many addresses is waited for.
+const LEAST_SHARE: Duration = Duration::from_secs(2);
+
+/// The largest frame that is agreed on, RabbitMQ's own default. The client library reserves memory
+/// for 32 of them, twice: what the broker asks for must not decide how much that is.
+const FRAME_MAX: u32 = 131_072;
 
 /// Sets up what the client library ends connections with: a thread that it starts for the first one that
 /// is lost, and panics if there is no room for it, then and ever after.
@@ -34,140 +54,186 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// Why there is no such thread.
 pub fn prepare() -> io::Result<()> {
-    let first = thread::Builder::new().spawn(|| drop(async_compat::Compat::new(())))?;
+    let first = thread::Builder::new().spawn(|| drop(Compat::new(())))?;
     let refused = |_| io::Error::other("the client library of AMQP found no room for its thread");
     first.join().map_err(refused)
 }
 
-/// Connects to this host and logs in.
+/// Connects to this host and logs in, trying its addresses in turn. The host's silence at one address
+/// must not use up the time of the others.
 ///
 /// # Errors
-/// Why not, in words that do not name the host yet.
-pub(super) async fn dial(settings: &Amqp, endpoint: &Endpoint) -> Result<Connection, String> {
-    let password = password(&endpoint.password)?;
-    let tls = settings.tls.as_ref().map(connector).transpose()?;
-    let runtime = lapin::runtime::default_runtime().map_err(|error| error.to_string())?;
-    let deadline = Instant::now() + CONNECT_TIMEOUT;
-
-    let connecting = async {
-        let addresses = addresses(&endpoint.host, endpoint.port)
-            .await
-            .map_err(|error| format!("failed to look up the host: {error}"))?;
-        let stream = AsyncTcpStream::connect(&runtime, addresses).await;
-        stream.map_err(|error| format!("failed to connect: {error}"))
-    };
-    let stream = timeout_at(deadline, connecting)
+/// Why not, in words that name the addresses, but not the host yet.
+pub(super) async fn dial(
+    settings: &Amqp,
+    endpoint: &Endpoint,
+) -> Result<(Connection, Budget), String> {
+    let found = timeout(CONNECT_TIMEOUT, addresses(&endpoint.host, endpoint.port))
         .await
-        .map_err(|_| format!("no connection within {CONNECT_TIMEOUT:?}"))??;
-    let AsyncTcpStream::Plain(plain) = &stream else {
-        return Err("TLS where none was begun: report this".into());
-    };
-    let wire = plain.get_ref().as_fd().try_clone_to_owned();
-    let wire =
-        std::net::TcpStream::from(wire.map_err(|error| format!("failed to connect: {error}"))?);
+        .map_err(|_| format!("failed to look up the host: no answer within {CONNECT_TIMEOUT:?}"))?
+        .map_err(|error| format!("failed to look up the host: {error}"))?;
+    dial_any(settings, endpoint, found).await
+}
 
-    let stream = match tls {
-        None => stream,
-        Some(connector) => timeout_at(deadline, stream.into_rustls(&connector, &endpoint.host))
+/// The same, the addresses being known.
+async fn dial_any(
+    settings: &Amqp,
+    endpoint: &Endpoint,
+    found: Vec<SocketAddr>,
+) -> Result<(Connection, Budget), String> {
+    let uri = uri(settings, endpoint)?;
+    let tls = match &settings.tls {
+        Some(tls) => Some((connector(tls)?, tls)),
+        None => None,
+    };
+    let mut reasons = Reasons::default();
+    let share = share(found.len());
+    for address in found {
+        let attempt = Attempt {
+            settings,
+            endpoint,
+            tls: tls.as_ref(),
+            address,
+            time: share,
+        };
+        match attempt.dial(uri.clone()).await {
+            Ok(connected) => {
+                if !reasons.0.is_empty() {
+                    let (host, port) = (&endpoint.host, endpoint.port);
+                    tracing::warn!(
+                        "failed to connect to {host}:{port} at {}",
+                        reasons.told(host)
+                    );
+                }
+                return Ok(connected);
+            }
+            Err(why) => reasons.add(address.ip(), why),
+        }
+    }
+    Err(reasons.told(&endpoint.host))
+}
+
+/// The time of each of so many addresses.
+fn share(addresses: usize) -> Duration {
+    let number = u64::try_from(addresses.max(1)).unwrap_or(u64::MAX);
+    Duration::from_secs(CONNECT_TIMEOUT.as_secs() / number).max(LEAST_SHARE)
+}
+
+/// Why the addresses of a host could not be used; those with one reason stand together.
+#[derive(Debug, Default)]
+struct Reasons(Vec<(String, Vec<IpAddr>)>);
+
+impl Reasons {
+    fn add(&mut self, address: IpAddr, why: String) {
+        match self.0.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, addresses)) => addresses.push(address),
+            None => self.0.push((why, vec![address])),
+        }
+    }
+
+    fn told(&self, host: &str) -> String {
+        let each: Vec<String> = self
+            .0
+            .iter()
+            .map(|(why, addresses)| {
+                let named: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+                // An address that stands there already is not told again.
+                if named == [host] {
+                    why.clone()
+                } else {
+                    format!("{}: {why}", named.join(", "))
+                }
+            })
+            .collect();
+        if each.is_empty() {
+            return "the host has no address".to_owned();
+        }
+        each.join("; ")
+    }
+}
+
+/// One address of a host, and the time that it has.
+struct Attempt<'a> {
+    settings: &'a Amqp,
+    endpoint: &'a Endpoint,
+    tls: Option<&'a (RustlsConnector, &'a Tls)>,
+    address: SocketAddr,
+    time: Duration,
+}
+
+impl Attempt<'_> {
+    async fn dial(&self, uri: AMQPUri) -> Result<(Connection, Budget), String> {
+        let time = self.time;
+        let deadline = Instant::now() + time;
+        let failed = |error| format!("failed to connect: {error}");
+        let plain = timeout_at(deadline, TcpStream::connect(self.address))
             .await
-            .map_err(|_| {
-                format!(
-                    "no answer to TLS within {CONNECT_TIMEOUT:?}: is this RabbitMQ's port for TLS?"
-                )
-            })?
-            .map_err(|error| insecure(&error, "is this RabbitMQ's port for TLS?"))?,
-    };
+            .map_err(|_| format!("no connection within {time:?}"))?
+            .map_err(failed)?;
+        plain.set_nodelay(true).map_err(failed)?;
+        let wire = plain.as_fd().try_clone_to_owned().map_err(failed)?;
+        let wire = std::net::TcpStream::from(wire);
+        let stream = Stream::Plain(Compat::new(plain));
 
-    let uri = AMQPUri {
+        let stream = match self.tls {
+            None => stream,
+            Some((connector, tls)) => {
+                timeout_at(deadline, stream.into_rustls(connector, &self.endpoint.host))
+                    .await
+                    .map_err(|_| format!("no answer to TLS within {time:?}: {NOT_TLS}"))?
+                    .map_err(|error| insecure(&error, tls, NOT_TLS))?
+            }
+        };
+
+        let properties =
+            ConnectionProperties::default().with_connection_name("esi-event-actions".into());
+        let budget = Budget::default();
+        let stream = AsyncTcpStream::Plain(Metered::new(stream, budget.clone()));
+        let ready = Mutex::new(Some(stream));
+        let take_ready = async move |_, _: Runtime<_>| {
+            let stream = ready.lock().unwrap_or_else(PoisonError::into_inner).take();
+            stream.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionAborted).into())
+        };
+        let greeting = Connection::connector(uri, runtime(), take_ready, properties);
+        let Ok(greeted) = timeout_at(deadline, greeting).await else {
+            // This ends the library's thread too.
+            if let Err(error) = wire.shutdown(Shutdown::Both) {
+                tracing::debug!("failed to end a connection that was given up: {error}");
+            }
+            return Err(format!(
+                "no answer to the greeting within {time:?}: is this RabbitMQ's port, and does \
+                 `ssl` say the same on both sides?"
+            ));
+        };
+        let connection = greeted.map_err(|error| refused(&error, self.endpoint, self.settings))?;
+        Ok((connection, budget))
+    }
+}
+
+/// Whom to log in as, and what is agreed on. A broker that wants less of it gets less.
+fn uri(settings: &Amqp, endpoint: &Endpoint) -> Result<AMQPUri, String> {
+    Ok(AMQPUri {
         scheme: AMQPScheme::AMQP,
         authority: AMQPAuthority {
             userinfo: AMQPUserInfo {
                 username: endpoint.user.clone(),
-                password,
+                password: password(&endpoint.password)?,
             },
             host: endpoint.host.clone(),
             port: endpoint.port,
         },
         vhost: settings.vhost.clone(),
         query: AMQPQueryString {
+            frame_max: Some(FRAME_MAX),
             heartbeat: Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX)),
+            auth_mechanism: Some(match settings.login_method {
+                LoginMethod::Plain => SASLMechanism::Plain,
+                LoginMethod::AmqPlain => SASLMechanism::AMQPlain,
+                LoginMethod::External => SASLMechanism::External,
+            }),
             ..AMQPQueryString::default()
         },
-    };
-    let properties =
-        ConnectionProperties::default().with_connection_name("esi-event-actions".into());
-    let ready = Mutex::new(Some(stream));
-    let take_ready = async move |_, _| {
-        let stream = ready.lock().unwrap_or_else(PoisonError::into_inner).take();
-        stream.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionAborted).into())
-    };
-    let greeting = Connection::connector(uri, runtime, take_ready, properties);
-    let Ok(greeted) = timeout_at(deadline, greeting).await else {
-        // This ends the library's thread too.
-        if let Err(error) = wire.shutdown(Shutdown::Both) {
-            tracing::debug!("failed to end a connection that was given up: {error}");
-        }
-        return Err(format!(
-            "no answer to the greeting within {CONNECT_TIMEOUT:?}: is this RabbitMQ's port, and does \
-             `ssl` say the same on both sides?"
-        ));
-    };
-    greeted.map_err(|error| refused(&error, endpoint, settings))
-}
-
-/// Why the login failed, and what to look at.
-fn refused(error: &lapin::Error, endpoint: &Endpoint, settings: &Amqp) -> String {
-    let text = error.to_string();
-    if text.contains("ACCESS_REFUSED") || text.contains("ACCESS-REFUSED") {
-        return format!(
-            "the broker refuses user `{}` or the password: check `user`, `password` or \
-             `transport_url`, and that this user may log in from this host ({text})",
-            endpoint.user
-        );
-    }
-    if text.contains("NOT_ALLOWED") || text.contains("NOT-ALLOWED") {
-        return format!(
-            "user `{}` may not use virtual host `{}`, or there is none of that name: check `vhost` \
-             ({text})",
-            endpoint.user, settings.vhost
-        );
-    }
-    match error.kind() {
-        ErrorKind::IOError(error) if settings.tls.is_some() => insecure(error, TURNED_AWAY),
-        ErrorKind::IOError(_) | ErrorKind::ParsingError(_) => format!(
-            "no RabbitMQ answers there, or one that wants TLS (`ssl = yes`, and usually port 5671): \
-             {text}"
-        ),
-        _ => text,
-    }
-}
-
-/// The broker looks at our certificate last; what it says then may be lost with the connection.
-const TURNED_AWAY: &str = "the broker's log says why; if it asks for a certificate, set \
-                           `ssl_cert_file` and `ssl_key_file` to one that it trusts";
-
-/// Why there is no TLS, and what to look at; `otherwise`, if the error alone does not tell.
-fn insecure(error: &io::Error, otherwise: &str) -> String {
-    use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage};
-
-    let cause = error
-        .get_ref()
-        .and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    let remedy = match cause {
-        Some(InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "set `ssl_ca_file` to the certificate of the authority that signed the broker's"
-        }
-        Some(InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        )) => "name the host as the broker's certificate does",
-        Some(InvalidCertificate(_)) => "have the broker's certificate renewed",
-        Some(AlertReceived(_)) => TURNED_AWAY,
-        Some(InvalidMessage(_)) => {
-            "this port seems to be one without TLS: RabbitMQ's port for TLS is usually 5671"
-        }
-        _ => otherwise,
-    };
-    format!("failed to set up TLS: {error}; {remedy}")
+    })
 }
 
 /// The file that `password_file` names: among the service's credentials, which systemd lays there,
@@ -192,69 +258,10 @@ fn password(password: &Password) -> Result<String, String> {
     }
 }
 
-/// Reads the files anew for each connection: certificates are renewed while the service runs.
-fn connector(tls: &Tls) -> Result<RustlsConnector, String> {
-    let Tls { ca_file, identity } = tls;
-    let trusted = match RustlsConnectorConfig::new_with_native_certs() {
-        Ok(system) => system,
-        // A system without any certificate does without, if the broker's own authority is known.
-        Err(_) if ca_file.is_some() => RustlsConnectorConfig::default(),
-        Err(error) => {
-            return Err(format!(
-                "failed to find the system's certificates: {error}; install ca-certificates, or set \
-                 `ssl_ca_file`"
-            ));
-        }
-    };
-    let trusted = match ca_file {
-        Some(path) => trusted.with_parsable_certificates(certificates(path, "ssl_ca_file")?),
-        None => trusted,
-    };
-    match identity {
-        None => trusted
-            .connector_with_no_client_auth()
-            .map_err(|error| format!("failed to set up TLS: {error}")),
-        Some((certificate, key)) => {
-            let chain = certificates(certificate, "ssl_cert_file")?;
-            let pem = read(key, "ssl_key_file")?;
-            let secret = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| {
-                format!(
-                    "failed to find a private key in {} (`ssl_key_file`): {error}; expected it in \
-                     PEM form, without a passphrase",
-                    key.display()
-                )
-            })?;
-            trusted
-                .connector_with_single_cert(chain, secret)
-                .map_err(|error| {
-                    format!(
-                        "failed to use the certificate {} (`ssl_cert_file`) with the key {} \
-                         (`ssl_key_file`): {error}",
-                        certificate.display(),
-                        key.display()
-                    )
-                })
-        }
-    }
-}
-
-fn certificates(path: &Path, option: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let pem = read(path, option)?;
-    let found = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(found),
-        Ok(_) => Err(format!(
-            "expected a certificate in PEM form in {} (`{option}`), but found none",
-            path.display()
-        )),
-        Err(error) => Err(format!(
-            "failed to read the certificates of {} (`{option}`): {error}",
-            path.display()
-        )),
-    }
-}
-
 fn read(path: &Path, option: &str) -> Result<Vec<u8>, String> {
     std::fs::read(path)
         .map_err(|error| format!("failed to read {} (`{option}`): {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,6 +160,8 @@ impl Feed {
         if !consuming.link.is_alive() {
             return;
         }
+        // The broker's answer comes behind what it has sent already.
+        consuming.link.lift_budget();
         let leaving = leave(&consuming.channel, &consuming.consumer);
         match tokio::time::timeout(LEAVE_TIMEOUT, leaving).await {
             Ok(Ok(())) => {}

@@ -15,7 +15,7 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, Connection, Consumer, ErrorKind, ExchangeKind};
 
-use super::dial::dial;
+use super::dial::{Budget, dial};
 use crate::config::{Amqp, DeclareQueues};
 
 /// The broker answers questions at once, or something is wrong with it.
@@ -47,6 +47,7 @@ pub struct Link {
     connection: Arc<Connection>,
     /// How many channels may have been lost to refusals, whose numbers the client library never uses again.
     lost: Arc<AtomicU16>,
+    budget: Budget,
 }
 
 impl Link {
@@ -59,7 +60,7 @@ impl Link {
         for endpoint in &settings.endpoints {
             let name = format!("{}:{}", endpoint.host, endpoint.port);
             match dial(settings, endpoint).await {
-                Ok(connection) => {
+                Ok((connection, budget)) => {
                     for reason in &reasons {
                         tracing::warn!("failed to connect to {reason}");
                     }
@@ -67,6 +68,7 @@ impl Link {
                         name,
                         connection: Arc::new(connection),
                         lost: Arc::default(),
+                        budget,
                     });
                 }
                 Err(why) => reasons.push(format!("{name}: {why}")),
@@ -85,6 +87,16 @@ impl Link {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.connection.status().connected()
+    }
+
+    /// All deliveries that arrived are dealt with: as many bytes again may come.
+    pub(super) fn renew_budget(&self) {
+        self.budget.renew();
+    }
+
+    /// Nothing that arrives is kept any longer.
+    pub(super) fn lift_budget(&self) {
+        self.budget.lift();
     }
 
     /// Consumes a queue; makes it first, if that is wanted and it is missing. Dropping the future

@@ -1,0 +1,174 @@
+//! Our own certificate: as the only proof of who we are, and what is said of those that are no good.
+
+use std::fs;
+use std::process::Command;
+
+use super::tls::{assert_leads_to_the_broker, assert_refused, insist, scene};
+use super::{Ours, alone, running, text};
+use crate::support::scene::Scene;
+
+/// The user that the client's certificate names.
+const NAMED: &str = "esi-event-actions client";
+
+/// Has openssl do something in the folder of the certificates.
+fn openssl(ours: &Ours, arguments: &[&str]) {
+    let output = Command::new("openssl")
+        .args(arguments)
+        .current_dir(&ours.folder)
+        .output()
+        .expect("openssl starts");
+    assert!(output.status.success(), "openssl {arguments:?}: {output:?}");
+}
+
+fn with_certificate(ours: &Ours, scene: &mut Scene, certificate: &str, key: &str) {
+    scene
+        .replace("ssl_cert_file", text(&ours.file(certificate)))
+        .replace("ssl_key_file", text(&ours.file(key)));
+}
+
+#[test]
+fn a_certificate_alone_is_a_login_where_the_broker_takes_it_for_one() {
+    let (ours, _turn) = alone();
+    let mut scene = scene(ours, "external");
+    with_certificate(ours, &mut scene, "client.pem", "client.key");
+    scene.without("user").without("password");
+    scene.default("rabbit_login_method = EXTERNAL");
+    assert_refused(
+        &scene,
+        &[
+            "the broker's log says why it turned away the certificate",
+            "rabbitmq_auth_mechanism_ssl",
+            "ssl_cert_login_from",
+        ],
+    );
+
+    ours.eval(&[
+        "Lib = filename:dirname(code:lib_dir(rabbit))".to_owned(),
+        "[Plugin] = filelib:wildcard(filename:join(Lib, \"rabbitmq_auth_mechanism_ssl-*/ebin\"))"
+            .to_owned(),
+        "true = code:add_patha(Plugin)".to_owned(),
+        "{module, Module} = code:ensure_loaded(rabbit_auth_mechanism_ssl)".to_owned(),
+        "ok = application:set_env(rabbit, ssl_cert_login_from, common_name)".to_owned(),
+        "ok = application:set_env(rabbit, auth_mechanisms, ['PLAIN', 'AMQPLAIN', 'EXTERNAL'])"
+            .to_owned(),
+        "ok = rabbit_registry:register(auth_mechanism, <<\"EXTERNAL\">>, Module)".to_owned(),
+    ]);
+    // Still nobody of that name.
+    assert_refused(&scene, &["refuses the login by certificate alone"]);
+    ours.broker.rabbitmqctl(&["add_user", NAMED, "unused"]);
+    ours.broker
+        .rabbitmqctl(&["set_permissions", NAMED, ".*", ".*", ".*"]);
+    assert_leads_to_the_broker(&scene);
+    // What a URL says of users is of no meaning then.
+    for option in ["host", "port", "vhost", "ssl"] {
+        scene.without(option);
+    }
+    let port = ours.broker.tls_port();
+    scene.default(&format!(
+        "transport_url = rabbit://localhost:{port}//?ssl=1"
+    ));
+    assert_leads_to_the_broker(&scene);
+}
+
+#[test]
+fn a_login_by_user_and_password_may_be_written_as_rabbitmq_does() {
+    let mut scene = Scene::new("amqplain");
+    scene.declare(crate::support::amqp::Declaration::Transient);
+    super::record(&mut scene, "node_name");
+    scene.default("rabbit_login_method = AMQPLAIN");
+    assert_leads_to_the_broker(&scene);
+}
+
+#[test]
+fn a_certificate_of_ours_that_is_no_good_is_told_as_what_it_is() {
+    let (ours, _turn) = running();
+    let mut scene = scene(ours, "odd");
+    // Of version 1: without extensions.
+    openssl(
+        ours,
+        &[
+            "x509",
+            "-req",
+            "-in",
+            "client.csr",
+            "-out",
+            "old.pem",
+            "-days",
+            "2",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-set_serial",
+            "77",
+        ],
+    );
+    with_certificate(ours, &mut scene, "old.pem", "client.key");
+    assert_refused(&scene, &["old.pem", "X.509 certificate of version 1"]);
+
+    openssl(
+        ours,
+        &[
+            "pkey",
+            "-in",
+            "client.key",
+            "-out",
+            "locked.key",
+            "-aes128",
+            "-passout",
+            "pass:secret",
+        ],
+    );
+    with_certificate(ours, &mut scene, "client.pem", "locked.key");
+    assert_refused(&scene, &["locked.key", "is encrypted", "openssl pkey"]);
+
+    with_certificate(ours, &mut scene, "client.pem", "stranger.key");
+    assert_refused(&scene, &["the key does not belong to the certificate"]);
+}
+
+#[test]
+fn a_certificate_that_is_set_and_turned_away_is_not_asked_for() {
+    let (ours, _turn) = alone();
+    let mut scene = scene(ours, "turned-away");
+    insist(ours, true);
+    for name in ["stranger", "lapsed"] {
+        if name == "lapsed" {
+            openssl(
+                ours,
+                &[
+                    "x509",
+                    "-req",
+                    "-in",
+                    "client.csr",
+                    "-out",
+                    "lapsed.pem",
+                    "-days",
+                    "-1",
+                    "-CA",
+                    "ca.pem",
+                    "-CAkey",
+                    "ca.key",
+                    "-set_serial",
+                    "78",
+                    "-extfile",
+                    "extension",
+                ],
+            );
+            fs::copy(ours.file("client.key"), ours.file("lapsed.key")).expect("a key");
+        }
+        with_certificate(
+            ours,
+            &mut scene,
+            &format!("{name}.pem"),
+            &format!("{name}.key"),
+        );
+        assert_refused(
+            &scene,
+            &[
+                "failed to set up TLS",
+                &format!("{name}.pem (`ssl_cert_file`)"),
+            ],
+        );
+    }
+    insist(ours, false);
+}
