@@ -7,6 +7,7 @@ use std::sync::{OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::support::broker::{Broker, Reaper};
 use crate::support::scene::{FULFILL, Scene};
 
+mod addresses;
 mod certificate;
 mod hosts;
 mod limits;

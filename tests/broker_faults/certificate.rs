@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::tls::{assert_leads_to_the_broker, assert_refused, insist, scene};
+use super::tls::{assert_leads_to_the_broker, assert_refused, insist, scene, set_options};
 use super::{Ours, alone, running, text};
 use crate::support::scene::Scene;
 
@@ -171,4 +171,76 @@ fn a_certificate_that_is_set_and_turned_away_is_not_asked_for() {
         );
     }
     insist(ours, false);
+}
+
+#[test]
+fn a_certificate_of_the_broker_that_is_no_good_is_told_as_what_it_is() {
+    let (ours, _turn) = alone();
+    let scene = scene(ours, "odd-broker");
+    let name = "subjectAltName = DNS:localhost";
+    let cases: [(&str, &str, &[&str], &str); 5] = [
+        (
+            "nameless",
+            "basicConstraints = CA:FALSE",
+            &["-days", "2"],
+            "has no subjectAltName",
+        ),
+        (
+            "elsewhere",
+            "subjectAltName = DNS:elsewhere.test",
+            &["-days", "2"],
+            "name the host as",
+        ),
+        ("old", "", &["-days", "2"], "X.509 certificate of version 1"),
+        (
+            "ended",
+            name,
+            &["-days", "-1"],
+            "have the broker's certificate renewed",
+        ),
+        (
+            "client-only",
+            "subjectAltName = DNS:localhost\nextendedKeyUsage = clientAuth",
+            &["-days", "2"],
+            "is not one of a server",
+        ),
+    ];
+    for (name, extension, days, says) in cases {
+        let file = format!("{name}-broker.pem");
+        fs::write(ours.file("odd-extension"), extension).expect("a file");
+        let mut arguments = vec![
+            "x509",
+            "-req",
+            "-in",
+            "broker.csr",
+            "-out",
+            &file,
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-set_serial",
+            "79",
+        ];
+        arguments.extend(days);
+        if !extension.is_empty() {
+            arguments.extend(["-extfile", "odd-extension"]);
+        }
+        openssl(ours, &arguments);
+        let pem = fs::read_to_string(ours.file(&file)).expect("a certificate");
+        let inside: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        set_options(
+            ours,
+            &format!(
+                "[{{cert, base64:decode(<<\"{inside}\">>)}} | \
+                  lists:keydelete(certfile, 1, lists:keydelete(cert, 1, Socket))]"
+            ),
+        );
+        assert_refused(&scene, &["failed to set up TLS", says]);
+    }
+    set_options(
+        ours,
+        "[lists:keyfind(certfile, 1, Usual) | lists:keydelete(cert, 1, Socket)]",
+    );
+    assert_leads_to_the_broker(&scene);
 }

@@ -221,7 +221,7 @@ fn a_port_of_the_other_kind_is_told() {
 
 /// Changes the options of the broker's port for TLS: an expression of `Socket`, as they are, and of
 /// `Usual`, what the configuration says.
-fn set_options(ours: &Ours, changed: &str) {
+pub(super) fn set_options(ours: &Ours, changed: &str) {
     ours.eval(&[
         "[Ref] = [R || {R, #{transport := ranch_ssl}} <- maps:to_list(ranch:info())]",
         "#{socket_opts := Socket} = Options = ranch:get_transport_options(Ref)",
