@@ -8,6 +8,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError};
 
+use x509_parser::parse_x509_certificate;
+use x509_parser::time::ASN1Time;
+
 use super::read;
 use crate::config::Tls;
 
@@ -20,10 +23,32 @@ pub(super) fn turned_away(tls: &Tls) -> String {
         None => "the broker's log says why; if it asks for a certificate, set `ssl_cert_file` and \
                  `ssl_key_file` to one that it trusts"
             .to_owned(),
-        Some((certificate, _)) => format!(
-            "the broker's log says why it turned away the certificate {} (`ssl_cert_file`)",
-            certificate.display()
-        ),
+        Some((certificate, _)) => out_of_date(certificate).unwrap_or_else(|| {
+            format!(
+                "the broker's log says why it turned away the certificate {} (`ssl_cert_file`)",
+                certificate.display()
+            )
+        }),
+    }
+}
+
+/// That a certificate of ours is too old or too young, if it is. Brokers that do not ask for one take it
+/// all the same, so this only explains a refusal.
+fn out_of_date(path: &Path) -> Option<String> {
+    let chain = certificates(path, "ssl_cert_file").ok()?;
+    let (_, certificate) = parse_x509_certificate(chain.first()?).ok()?;
+    let (validity, now) = (certificate.validity(), ASN1Time::now());
+    let certificate = format!("the certificate {} (`ssl_cert_file`)", path.display());
+    if now > validity.not_after {
+        let end = validity.not_after;
+        Some(format!("{certificate} expired on {end}: renew it"))
+    } else if now < validity.not_before {
+        let start = validity.not_before;
+        Some(format!(
+            "{certificate} is not valid before {start}: set this host's clock, or wait"
+        ))
+    } else {
+        None
     }
 }
 
@@ -94,14 +119,16 @@ fn is_old_version(error: &CertificateError) -> bool {
 
 /// What the broker says of our certificate, or of having none.
 fn alerted(alert: AlertDescription, tls: &Tls) -> String {
-    let Some((certificate, _)) = &tls.identity else {
+    let Some((path, _)) = &tls.identity else {
         return turned_away(tls);
     };
-    let certificate = format!("{} (`ssl_cert_file`)", certificate.display());
+    let certificate = format!("{} (`ssl_cert_file`)", path.display());
     match alert {
-        AlertDescription::CertificateExpired => {
-            format!("the certificate {certificate} has expired or is not valid yet: renew it")
-        }
+        AlertDescription::CertificateExpired => out_of_date(path).unwrap_or_else(|| {
+            format!(
+                "by the broker's clock, the certificate {certificate} has expired or is not valid yet"
+            )
+        }),
         AlertDescription::CertificateRevoked => {
             format!("the certificate {certificate} was revoked: have a new one made")
         }
