@@ -53,7 +53,6 @@ fn large_messages_that_cannot_be_committed_stay_with_the_broker() {
             "events = {FULFILL}\nscript = record.sh\nfilter_params = {{\"name\": \"nobody\"}}"
         ),
     );
-    scene.default("heartbeat = 1s");
     let service = start_limitable(&scene);
     service.wait_for("consuming queue");
     limit_files(&service, "1");

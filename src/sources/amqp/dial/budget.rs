@@ -38,6 +38,8 @@ pub(in crate::sources::amqp) struct Budget(Arc<Mutex<Spent>>);
 #[derive(Debug, Default)]
 struct Spent {
     bytes: usize,
+    /// Whether there is no limit any longer.
+    lifted: bool,
     /// Who wants to read on.
     waiting: Option<Waker>,
 }
@@ -55,6 +57,12 @@ impl Budget {
         }
     }
 
+    /// Nothing that comes is kept any longer: all of it may come, so that the answer behind it does.
+    pub(in crate::sources::amqp) fn lift(&self) {
+        self.spent().lifted = true;
+        self.renew();
+    }
+
     fn spend(&self, bytes: usize) {
         let mut spent = self.spent();
         spent.bytes = spent.bytes.saturating_add(bytes);
@@ -63,7 +71,7 @@ impl Budget {
     /// Whether nothing may be read now. Then the waker is woken as soon as it may.
     fn is_spent(&self, context: &Context<'_>) -> bool {
         let mut spent = self.spent();
-        let over = spent.bytes >= LIMIT;
+        let over = spent.bytes >= LIMIT && !spent.lifted;
         if over {
             spent.waiting = Some(context.waker().clone());
         }
@@ -241,5 +249,27 @@ impl Reactor for MeteredReactor {
             let stream = Compat::new(TcpStream::connect(address).await?);
             Ok(Metered::new(Stream::Plain(stream), Budget::default()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spent_budget_is_renewed_or_lifted() {
+        let budget = Budget::default();
+        let context = Context::from_waker(Waker::noop());
+        budget.spend(LIMIT - 1);
+        assert!(!budget.is_spent(&context));
+        budget.spend(1);
+        assert!(budget.is_spent(&context));
+        budget.renew();
+        assert!(!budget.is_spent(&context));
+        budget.spend(usize::MAX);
+        assert!(budget.is_spent(&context));
+        budget.lift();
+        budget.spend(usize::MAX);
+        assert!(!budget.is_spent(&context));
     }
 }
