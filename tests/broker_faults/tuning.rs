@@ -53,6 +53,7 @@ fn large_messages_that_cannot_be_committed_stay_with_the_broker() {
             "events = {FULFILL}\nscript = record.sh\nfilter_params = {{\"name\": \"nobody\"}}"
         ),
     );
+    scene.default("heartbeat = 5s");
     let service = start_limitable(&scene);
     service.wait_for("consuming queue");
     limit_files(&service, "1");
