@@ -53,6 +53,8 @@ fn large_messages_that_cannot_be_committed_stay_with_the_broker() {
             "events = {FULFILL}\nscript = record.sh\nfilter_params = {{\"name\": \"nobody\"}}"
         ),
     );
+    // RabbitMQ ends a connection that takes nothing for 30 s, which a proxy between may hide: so the
+    // loss is noticed soon, and there may be more than one connection.
     scene.default("heartbeat = 5s");
     let service = start_limitable(&scene);
     service.wait_for("consuming queue");

@@ -5,6 +5,9 @@
 //! source last had nothing left; the rest stays with the broker. What is held is therefore at most
 //! that, and what is still incomplete: one message for each queue.
 //!
+//! That has a price: RabbitMQ ends a connection over which it could send nothing for 30 s (the
+//! `send_timeout` of its listeners). What was not acknowledged comes again over the next connection.
+//!
 //! The same wrapper keeps the client library from asking for larger frames than the broker has.
 
 use std::io::{self, Read, Write};
@@ -28,7 +31,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 const LIMIT: usize = 32 << 20;
 
 /// How often a single byte is read beyond the limit, so that the broker, which cannot get its
-/// heartbeats through, is not taken for dead.
+/// heartbeats through, is not taken for dead. To the broker this shows nothing: the window of TCP
+/// stays shut.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(400);
 
 /// What is left to be read of a connection. Clones share it.
@@ -254,6 +258,13 @@ impl Reactor for MeteredReactor {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -271,5 +282,53 @@ mod tests {
         budget.lift();
         budget.spend(usize::MAX);
         assert!(!budget.is_spent(&context));
+    }
+
+    #[derive(Default)]
+    struct Calls(AtomicUsize);
+
+    impl Wake for Calls {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_is_woken_by_a_new_budget_and_reads_on() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (mut far, _) = far.unwrap();
+        far.write_all(&[7; 100]).await.unwrap();
+        let near = near.unwrap();
+        near.readable().await.unwrap();
+
+        let renewals: [fn(&Budget); 2] = [Budget::renew, Budget::lift];
+        let budget = Budget::default();
+        let stream = Stream::Plain(Compat::new(near));
+        let mut metered = Metered::new(stream, budget.clone());
+        for renew in renewals {
+            let calls = Arc::new(Calls::default());
+            let waker = Waker::from(Arc::clone(&calls));
+            let mut context = Context::from_waker(&waker);
+            let mut buffer = [0; 10];
+            budget.spend(LIMIT);
+            // Not before the first sign of life is due, however long this took.
+            metered.signs.reset();
+            let read = Pin::new(&mut metered).poll_read(&mut context, &mut buffer);
+            assert!(read.is_pending());
+            assert_eq!(calls.0.load(Ordering::Relaxed), 0);
+            renew(&budget);
+            assert_eq!(calls.0.load(Ordering::Relaxed), 1);
+            let read = Pin::new(&mut metered).poll_read(&mut context, &mut buffer);
+            assert!(matches!(read, Poll::Ready(Ok(10))), "{read:?}");
+        }
+
+        let budget = Budget::default();
+        metered.budget = budget.clone();
+        budget.spend(LIMIT);
+        let mut buffer = [0; 10];
+        let read = poll_fn(|context| Pin::new(&mut metered).poll_read(context, &mut buffer)).await;
+        assert_eq!(read.unwrap(), 1, "a sign of life");
     }
 }
