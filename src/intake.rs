@@ -17,10 +17,14 @@ use crate::journal::{Accepted, Entry, Journal, JournalError, retry_while_unavail
 use crate::rules::RuleSet;
 use crate::sources::{Received, Source};
 
-pub use decide::{KEPT_IN_QUARANTINE, decide, decide_event, wants_lease};
+pub use decide::{KEPT_IN_QUARANTINE, NOT_KEPT, decide, decide_event, wants_lease};
 
 /// The most deliveries that share one commit.
 const BATCH: usize = 1_000;
+
+/// And the most bytes of theirs, written out: small bodies can become large ones when they are
+/// decompressed. One delivery may have more.
+const BATCH_BYTES: usize = 32 << 20;
 
 /// Takes deliveries from a source into a journal.
 #[derive(Debug)]
@@ -72,29 +76,58 @@ impl<S: Source, J: Journal> Intake<S, J> {
             crash::point(Point::DeliveryReceived);
             let mut entries = Vec::with_capacity(deliveries.len());
             let mut receipts = Vec::with_capacity(deliveries.len());
+            let mut bytes = 0;
             for delivery in deliveries {
                 let source = self.source.name();
-                entries.extend(decide(
+                let decided = decide(
                     &self.rules,
                     source,
                     &delivery.origin,
+                    &delivery.labels,
                     &delivery.body,
-                ));
+                );
+                bytes += decided.iter().map(size).sum::<usize>();
+                entries.extend(decided);
                 receipts.push(delivery.receipt);
+                if bytes >= BATCH_BYTES {
+                    bytes = 0;
+                    self.commit(std::mem::take(&mut entries), stop).await?;
+                    self.source.settle(std::mem::take(&mut receipts)).await;
+                }
             }
             entries.extend(progress.map(Entry::Progress));
             crash::point(Point::DeliveryDecoded);
-            if !entries.is_empty() {
-                let entries: Arc<[Entry]> = entries.into();
-                let question = || self.journal.accept(Arc::clone(&entries), Timestamp::now());
-                let accepted = retry_while_unavailable(stop, question).await?;
-                crash::point(Point::Accepted);
-                entries.iter().zip(&accepted).for_each(tell);
-                self.work.notify_one();
-            }
+            self.commit(entries, stop).await?;
             self.source.settle(receipts).await;
             crash::point(Point::Settled);
         }
+    }
+
+    /// Writes these down, if there are any; as soon as the journal can be written.
+    async fn commit(
+        &mut self,
+        entries: Vec<Entry>,
+        stop: &CancellationToken,
+    ) -> Result<(), JournalError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let entries: Arc<[Entry]> = entries.into();
+        let question = || self.journal.accept(Arc::clone(&entries), Timestamp::now());
+        let accepted = retry_while_unavailable(stop, question).await?;
+        crash::point(Point::Accepted);
+        entries.iter().zip(&accepted).for_each(tell);
+        self.work.notify_one();
+        Ok(())
+    }
+}
+
+/// How many bytes an entry holds, but for what is small in any case.
+fn size(entry: &Entry) -> usize {
+    match entry {
+        Entry::Event(event) => event.body.len(),
+        Entry::Quarantine(delivery) => delivery.body.len(),
+        Entry::Progress(_) => 0,
     }
 }
 

@@ -10,9 +10,11 @@
 //! message.
 
 mod blank;
+mod compression;
 mod python_json;
 
 pub use blank::without_context;
+pub use compression::Labels;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -33,6 +35,24 @@ pub enum Undecodable {
     TooLarge {
         /// How long it is.
         size: usize,
+    },
+    /// Longer than [`LARGEST_BODY`] without its compression.
+    #[error("expected at most {LARGEST_BODY} bytes once decompressed, but the body has more")]
+    TooLargeOnceDecompressed,
+    /// Compressed in a way that is not known here.
+    #[error(
+        "expected gzip or bzip2 in the header `compression`, but found `{compression}`: set \
+         `kombu_compression` in esi-leap.conf to one of these, or leave it out"
+    )]
+    Compression {
+        /// What the header says.
+        compression: String,
+    },
+    /// Not what its header says, or damaged.
+    #[error("the body cannot be decompressed as its header `compression` says: {found}")]
+    Corrupt {
+        /// What is wrong with it.
+        found: String,
     },
     /// Not text.
     #[error("expected UTF-8 text, but byte {offset} of the body begins no character")]

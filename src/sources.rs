@@ -11,6 +11,7 @@ use std::future::Future;
 
 use crate::event::Event;
 use crate::journal::Progress;
+use crate::notification::Labels;
 use crate::retry::RetryPolicy;
 
 /// What the names of sources begin with whose deliveries are rows of the event history.
@@ -21,6 +22,8 @@ pub const HISTORY: &str = "history:";
 pub struct Delivery<Receipt> {
     /// The queue it came from; empty where there is none.
     pub origin: String,
+    /// How the sender labelled them.
+    pub labels: Labels,
     /// The bytes on the wire, or a [`Record`](crate::history::Record).
     pub body: Vec<u8>,
     /// For [`Source::settle`].

@@ -2,6 +2,7 @@
 //! stops nothing. And what other users of the machine could do.
 
 mod bodies;
+mod compressed;
 mod others;
 mod quarantine;
 mod secrets;

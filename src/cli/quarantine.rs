@@ -7,7 +7,7 @@ use super::Places;
 use super::inputs::ask;
 use super::output::{Format, cell, moment, print, print_json, print_line, table};
 use crate::config::Config;
-use crate::intake::decide_event;
+use crate::intake::{NOT_KEPT, decide_event};
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Accepted, Journal, QuarantineId, Quarantined};
 use crate::printable::printable;
@@ -78,6 +78,12 @@ fn retry(
     if delivery.size > crate::intake::KEPT_IN_QUARANTINE as u64 {
         return Ok(Err(format!(
             "only {kept} of its {} bytes are kept",
+            delivery.size
+        )));
+    }
+    if delivery.body.starts_with(NOT_KEPT.as_bytes()) {
+        return Ok(Err(format!(
+            "its {} compressed bytes were not kept, because secrets in them could not be blanked",
             delivery.size
         )));
     }

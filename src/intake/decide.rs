@@ -1,26 +1,53 @@
 //! A delivery → what is written down for it. Pure.
 
+use flate2::Crc;
+
 use crate::event::Event;
 use crate::history::{Record, Row, needs_lease};
 use crate::journal::{Acceptance, Entry, PlannedRun, Undecided};
-use crate::notification::{Envelope, Undecodable, without_context};
+use crate::notification::{Envelope, Labels, Undecodable, without_context};
 use crate::rules::{Rule, RuleSet, Verdict};
 use crate::sources::HISTORY;
 
 /// Of a quarantined delivery so many bytes are kept. ESI Leap's messages are about 2 kB.
 pub const KEPT_IN_QUARANTINE: usize = 64 * 1024;
 
+/// How a quarantined body begins that could not be decompressed, and so is not kept: it may hold
+/// secrets that nobody could blank.
+pub const NOT_KEPT: &str = "[compressed body, not kept";
+
 /// What to write down for one delivery: nothing, if its type concerns no rule; the event with the
 /// runs to make, none if every rule refuses it; the delivery itself, if it cannot be decoded or a
 /// rule cannot be decided.
 #[must_use]
-pub fn decide(rules: &RuleSet, source: &str, origin: &str, body: &[u8]) -> Vec<Entry> {
+pub fn decide(
+    rules: &RuleSet,
+    source: &str,
+    origin: &str,
+    labels: &Labels,
+    body: &[u8],
+) -> Vec<Entry> {
+    // What is kept is the decompressed body: secrets in a compressed one could not be blanked, and
+    // who reads it later has no header.
+    let body = match labels.decompress(body) {
+        Ok(body) => body,
+        Err(undecodable) => {
+            return vec![Entry::Quarantine(Undecided {
+                source: source.to_owned(),
+                origin: origin.to_owned(),
+                reason: format!("{undecodable}{labels}"),
+                body: stand_in(body),
+                size: body.len() as u64,
+            })];
+        }
+    };
+    let body = &*body;
     let quarantine = |reason: String| {
         let kept = &body[..body.len().min(KEPT_IN_QUARANTINE)];
         Entry::Quarantine(Undecided {
             source: source.to_owned(),
             origin: origin.to_owned(),
-            reason,
+            reason: format!("{reason}{labels}"),
             body: without_context(kept),
             size: body.len() as u64,
         })
@@ -36,6 +63,14 @@ pub fn decide(rules: &RuleSet, source: &str, origin: &str, body: &[u8]) -> Vec<E
         }
         Err(undecodable) => vec![quarantine(undecodable.to_string())],
     }
+}
+
+/// What is kept in the place of a compressed body that cannot be read. It tells bodies of the same
+/// length apart, so that each has its own entry.
+fn stand_in(body: &[u8]) -> Vec<u8> {
+    let mut sum = Crc::new();
+    sum.update(body);
+    format!("{NOT_KEPT}, checksum {:08x}]", sum.sum()).into_bytes()
 }
 
 /// The event that a body holds with the runs to make for it, and which rule could not be decided;

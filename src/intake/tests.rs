@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::event::Event;
+use crate::notification::Labels;
 
 /// Rules for type `t`: two that always match, one with filters, one that some texts make undecidable,
 /// one that is off, and one ordered by the owner; and one for `u` alone.
@@ -65,7 +66,7 @@ fn notification(event_type: &str, data: &serde_json::Value) -> String {
 
 /// What is written down, a line for each entry.
 fn decided(rules: &RuleSet, body: &[u8]) -> Vec<String> {
-    let shown = decide(rules, "bus", "q.info", body)
+    let shown = decide(rules, "bus", "q.info", &Labels::default(), body)
         .into_iter()
         .map(|entry| match entry {
             Entry::Event(event) => {
@@ -207,11 +208,38 @@ fn what_is_no_notification_is_kept_with_the_reason() {
 }
 
 #[test]
+fn a_compressed_delivery_is_kept_as_text_without_secrets_or_not_at_all() {
+    let rules = rules(RULES);
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    let text = br#"{"_context_auth_token": "hidden", "message_id": "m1"}"#;
+    std::io::Write::write_all(&mut encoder, text).unwrap();
+    let whole = encoder.finish().unwrap();
+    let labels = Labels::new(None, None, Some("application/x-gzip"));
+    let kept = |body: &[u8]| match &decide(&rules, "bus", "q", &labels, body)[..] {
+        [Entry::Quarantine(kept)] => kept.clone(),
+        other => panic!("{} entries", other.len()),
+    };
+    let read = kept(&whole);
+    assert_eq!(
+        String::from_utf8_lossy(&read.body),
+        r#"{"_context_auth_token": "[blanked]", "message_id": "m1"}"#
+    );
+    assert_eq!(read.size, text.len() as u64);
+    let told = "`event_type`, but the field is missing, null or empty; it came with compression `application/x-gzip`";
+    assert!(read.reason.ends_with(told), "{}", read.reason);
+
+    let cut = kept(&whole[..whole.len() - 9]);
+    assert!(cut.body.starts_with(NOT_KEPT.as_bytes()));
+    assert_eq!(cut.size, whole.len() as u64 - 9);
+    assert_ne!(cut.body, kept(&whole[1..whole.len() - 8]).body);
+}
+
+#[test]
 fn of_a_large_delivery_the_head_is_kept() {
     let rules = rules(RULES);
     for size in [KEPT_IN_QUARANTINE, KEPT_IN_QUARANTINE + 1, 20 << 20] {
         let body = vec![b'x'; size];
-        let entries = decide(&rules, "bus", "q", &body);
+        let entries = decide(&rules, "bus", "q", &Labels::default(), &body);
         let [Entry::Quarantine(kept)] = &entries[..] else {
             panic!("{} entries", entries.len());
         };

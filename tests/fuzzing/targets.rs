@@ -12,6 +12,7 @@ use esi_event_actions::event::Event;
 use esi_event_actions::history::{Row, lacks_lease};
 use esi_event_actions::intake::{decide, wants_lease};
 use esi_event_actions::journal::Entry;
+use esi_event_actions::notification::Labels;
 use esi_event_actions::sources::HISTORY;
 use esi_event_actions::sources::history::{Cloud, Variables};
 use serde_json::Value;
@@ -129,7 +130,7 @@ fn names_context(value: &Value) -> bool {
 
 /// Decides a delivery; whatever becomes an event can be read back, and makes arguments.
 fn decided(config: &Config, source: &str, body: &[u8]) {
-    for entry in decide(&config.rules, source, "queue", body) {
+    for entry in decide(&config.rules, source, "queue", &Labels::default(), body) {
         match entry {
             Entry::Event(acceptance) => {
                 let event: Event = serde_json::from_str(&acceptance.body).expect("our own form");
@@ -163,7 +164,13 @@ pub(crate) fn history(data: &[u8]) {
     for row in rows {
         let wants = wants_lease(&rules().rules, &row);
         let record = serde_json::to_vec(&row).expect("our own form");
-        let decisions = decide(&rules().rules, HISTORY, "history", &record);
+        let decisions = decide(
+            &rules().rules,
+            HISTORY,
+            "history",
+            &Labels::default(),
+            &record,
+        );
         assert!(
             wants || decisions.len() <= 1,
             "a row that wants no lease is decided"

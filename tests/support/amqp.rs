@@ -162,6 +162,29 @@ impl Publisher {
             .unwrap_or_else(|why| panic!("{why}"));
     }
 
+    /// Sends one message as kombu sends a compressed one.
+    pub(crate) async fn publish_compressed(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        compression: &str,
+        body: &[u8],
+    ) {
+        let mut headers = FieldTable::default();
+        headers.insert(
+            "compression".into(),
+            AMQPValue::LongString(compression.into()),
+        );
+        let properties = oslo_properties().with_headers(headers);
+        let confirm = self
+            .send_with(exchange, routing_key, body, properties)
+            .await;
+        let confirm = confirm.unwrap_or_else(|why| panic!("{why}"));
+        arrived(confirm, routing_key)
+            .await
+            .unwrap_or_else(|why| panic!("{why}"));
+    }
+
     /// Like [`Publisher::publish`], for brokers that are stopped meanwhile.
     ///
     /// # Errors
@@ -249,6 +272,17 @@ impl Publisher {
         routing_key: &str,
         body: &[u8],
     ) -> Result<PublisherConfirm, String> {
+        self.send_with(exchange, routing_key, body, oslo_properties())
+            .await
+    }
+
+    async fn send_with(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        body: &[u8],
+        properties: AMQPProperties,
+    ) -> Result<PublisherConfirm, String> {
         // oslo.messaging does not say mandatory. No consumer can see it; a test that mistypes a
         // name can.
         let options = BasicPublishOptions {
@@ -261,7 +295,7 @@ impl Publisher {
                 routing_key.into(),
                 options,
                 body,
-                oslo_properties(),
+                properties,
             )
             .await
             .map_err(|why| format!("failed to send to {routing_key}: {why}"))

@@ -7,11 +7,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, ShortString};
 use tokio::time::Instant;
 
 use super::link::{Consuming, Refusal, Tally, count, leave};
 use super::{Delivery, Link, Receipt};
 use crate::config::Amqp;
+use crate::notification::Labels;
 use crate::outage::Outage;
 
 /// A queue that is waited for is asked for again after so long; the time doubles up to the second figure.
@@ -308,6 +311,7 @@ impl Feed {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(delivery))) => taken.push(Delivery {
                     origin: self.queue.clone(),
+                    labels: labels(&delivery.properties),
                     receipt: Receipt {
                         channel: *channel,
                         acker: delivery.acker,
@@ -332,6 +336,25 @@ impl Feed {
         self.others = 0;
         self.soon();
     }
+}
+
+/// How the sender labelled a message. What stands in the header besides text is told, not read.
+fn labels(properties: &BasicProperties) -> Labels {
+    let header = properties.headers().as_ref();
+    let compression = match header.and_then(|table| table.inner().get("compression")) {
+        None | Some(AMQPValue::Void) => None,
+        Some(AMQPValue::LongString(text)) => Some(String::from_utf8_lossy(text.as_bytes())),
+        Some(AMQPValue::ShortString(text)) => Some(text.as_str().into()),
+        Some(_) => Some("a value that is not text".into()),
+    };
+    Labels::new(
+        properties.content_type().as_ref().map(ShortString::as_str),
+        properties
+            .content_encoding()
+            .as_ref()
+            .map(ShortString::as_str),
+        compression.as_deref(),
+    )
 }
 
 impl fmt::Debug for Feed {

@@ -15,6 +15,7 @@ use crate::config::History;
 use crate::crash::{self, Point};
 use crate::history::{Record, Row};
 use crate::journal::{Progress, ProgressStep};
+use crate::notification::Labels;
 use crate::retry::RetryPolicy;
 use crate::sources::{Delivery, Received, Source};
 
@@ -283,6 +284,7 @@ impl<C: Client> HistorySource<C> {
         };
         let deliveries = records.iter().map(|record| Delivery {
             origin: String::new(),
+            labels: Labels::default(),
             body: serde_json::to_vec(record).expect("rows and leases always serialize"),
             receipt: (),
         });

@@ -1,0 +1,218 @@
+//! Compressed bodies, as kombu sends them when ESI Leap sets `kombu_compression`. Pure.
+//!
+//! kombu names the way in a header, `compression`, and what it calls gzip is a zlib stream. Real
+//! gzip is read as well. What comes out is bounded, so that a small message cannot fill the memory.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Read;
+
+use bzip2::read::BzDecoder;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+
+use super::{LARGEST_BODY, Undecodable};
+use crate::printable::printable;
+
+/// How the sender labelled a body, as far as that is not what every notification has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    content_type: Option<String>,
+    content_encoding: Option<String>,
+    compression: Option<String>,
+}
+
+/// Of each label this many characters are shown.
+const LONGEST_LABEL: usize = 60;
+
+/// How every gzip file begins, and no zlib stream.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+impl Labels {
+    /// The labels of a message. JSON in UTF-8 without compression needs none, and costs nothing.
+    #[must_use]
+    pub fn new(
+        content_type: Option<&str>,
+        content_encoding: Option<&str>,
+        compression: Option<&str>,
+    ) -> Self {
+        let unless = |label: Option<&str>, usual: &str| {
+            label
+                .filter(|label| !label.is_empty() && !label.eq_ignore_ascii_case(usual))
+                .map(str::to_owned)
+        };
+        Self {
+            content_type: unless(content_type, "application/json"),
+            content_encoding: unless(content_encoding, "utf-8"),
+            compression: unless(compression, ""),
+        }
+    }
+
+    /// Whether the sender says that the body is compressed.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.compression.is_some()
+    }
+
+    /// The body as it was before the sender compressed it.
+    ///
+    /// # Errors
+    /// [`Undecodable`] if it cannot be decompressed, or is too large once it is.
+    pub fn decompress<'a>(&self, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Undecodable> {
+        let Some(compression) = &self.compression else {
+            return Ok(Cow::Borrowed(body));
+        };
+        if body.len() > LARGEST_BODY {
+            return Err(Undecodable::TooLarge { size: body.len() });
+        }
+        let mut text = Vec::new();
+        let read = match compression.to_ascii_lowercase().as_str() {
+            "application/x-gzip" | "application/gzip" | "gzip" | "zlib" => {
+                if body.starts_with(&GZIP) {
+                    read_bounded(MultiGzDecoder::new(body), &mut text)
+                } else {
+                    read_bounded(ZlibDecoder::new(body), &mut text)
+                }
+            }
+            "application/x-bz2" | "application/x-bzip2" | "bz2" | "bzip2" | "bzip" => {
+                read_bounded(BzDecoder::new(body), &mut text)
+            }
+            _ => {
+                let compression = shown(compression);
+                return Err(Undecodable::Compression { compression });
+            }
+        };
+        match read {
+            Ok(_) if text.len() > LARGEST_BODY => Err(Undecodable::TooLargeOnceDecompressed),
+            Ok(_) => Ok(Cow::Owned(text)),
+            Err(error) => Err(Undecodable::Corrupt {
+                found: shown(&error.to_string()),
+            }),
+        }
+    }
+}
+
+/// Reads to the end, or until it is certain that there is too much.
+fn read_bounded(decoder: impl Read, text: &mut Vec<u8>) -> std::io::Result<usize> {
+    decoder.take(LARGEST_BODY as u64 + 1).read_to_end(text)
+}
+
+fn shown(label: &str) -> String {
+    let end = label.char_indices().nth(LONGEST_LABEL);
+    match end {
+        None => printable(label.as_bytes()),
+        Some((end, _)) => printable(&label.as_bytes()[..end]) + "…",
+    }
+}
+
+/// The unusual labels, for whoever reads why a body could not be read; nothing if there is none.
+impl fmt::Display for Labels {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = "; it came with ";
+        for (name, label) in [
+            ("content type", &self.content_type),
+            ("content encoding", &self.content_encoding),
+            ("compression", &self.compression),
+        ] {
+            if let Some(label) = label {
+                write!(formatter, "{before}{name} `{}`", shown(label))?;
+                before = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn labelled(compression: &str) -> Labels {
+        Labels::new(Some("application/json"), Some("utf-8"), Some(compression))
+    }
+
+    fn zlib(body: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn gzip(body: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn bzip2(body: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_kombu_compresses_is_read() {
+        let text = br#"{"a": 1}"#;
+        let cases = [
+            ("application/x-gzip", zlib(text)),
+            ("application/x-gzip", gzip(text)),
+            ("GZIP", zlib(text)),
+            ("application/x-bz2", bzip2(text)),
+            ("", text.to_vec()),
+        ];
+        for (compression, body) in cases {
+            let read = labelled(compression).decompress(&body).unwrap();
+            assert_eq!(*read, text[..], "{compression}");
+        }
+        let real = include_bytes!("../../tests/data/kombu-gzip.body");
+        let read = labelled("application/x-gzip").decompress(real).unwrap();
+        assert!(read.starts_with(b"{") && read.ends_with(b"}"));
+    }
+
+    #[test]
+    fn what_cannot_be_decompressed_says_why() {
+        let most = vec![b' '; LARGEST_BODY];
+        let bomb = vec![b' '; 16 * LARGEST_BODY];
+        assert_eq!(
+            labelled("gzip").decompress(&zlib(&most)).unwrap().len(),
+            LARGEST_BODY
+        );
+        let once = "expected at most 4194304 bytes once decompressed";
+        let cut = zlib(b"text");
+        let cases = [
+            ("gzip", zlib(&bomb), once),
+            ("gzip", gzip(&bomb), once),
+            ("bzip2", bzip2(&bomb), once),
+            ("gzip", most.clone(), "cannot be decompressed"),
+            ("gzip", [most, vec![0]].concat(), "the body has 4194305"),
+            (
+                "gzip",
+                cut[..cut.len() - 5].to_vec(),
+                "cannot be decompressed",
+            ),
+            ("gzip", Vec::new(), "cannot be decompressed"),
+            ("bzip2", b"{}".to_vec(), "cannot be decompressed"),
+            ("application/x-lzma", b"{}".to_vec(), "`application/x-lzma`"),
+            ("application/zstd", b"{}".to_vec(), "`kombu_compression`"),
+            ("a\u{1b}[1m", b"{}".to_vec(), "`a\\x1b[1m`"),
+        ];
+        for (compression, body, part) in cases {
+            let reason = labelled(compression).decompress(&body).unwrap_err();
+            let reason = reason.to_string();
+            assert!(reason.contains(part), "{reason} has no {part}");
+            assert!(reason.len() < 300, "{reason}");
+        }
+    }
+
+    #[test]
+    fn usual_labels_are_not_told() {
+        assert_eq!(labelled("").to_string(), "");
+        assert_eq!(
+            Labels::new(Some("a/b"), Some("binary"), Some(&"x".repeat(100))).to_string(),
+            format!(
+                "; it came with content type `a/b`, content encoding `binary`, compression `{}…`",
+                "x".repeat(60)
+            )
+        );
+    }
+}
