@@ -231,8 +231,12 @@ impl AmqpSource {
 
     /// A connection that is gone: the shared one, or that of one queue.
     fn gone(&self) -> Option<Link> {
-        let links = self.feeds.iter().filter_map(Feed::link).chain(&self.link);
-        links.into_iter().find(|link| !link.is_alive()).cloned()
+        self.links().find(|link| !link.is_alive()).cloned()
+    }
+
+    /// Every connection that there is.
+    fn links(&self) -> impl Iterator<Item = &Link> {
+        self.feeds.iter().filter_map(Feed::link).chain(&self.link)
     }
 
     /// Whether none of the queues that are consumed has a message that is ready.
@@ -257,8 +261,7 @@ impl AmqpSource {
             }
             if taken.is_empty() && !changed {
                 // Whoever asks for more has settled what it got.
-                let links = self.feeds.iter().filter_map(Feed::link).chain(&self.link);
-                links.for_each(Link::renew_budget);
+                self.links().for_each(Link::renew_budget);
                 Poll::Pending
             } else {
                 Poll::Ready((taken, changed))
@@ -373,7 +376,9 @@ impl Source for AmqpSource {
                 continue;
             }
             settled.push(channel);
-            match acknowledge(&acker, self.link.as_ref()).await {
+            let own = self.feeds.iter().find(|feed| feed.is_on(channel));
+            let link = own.and_then(Feed::link).or(self.link.as_ref());
+            match acknowledge(&acker, link).await {
                 Some(Ok(true)) => self.recovered(),
                 Some(Ok(false)) => tracing::info!(
                     "a channel ended before its deliveries were acknowledged; they will come again"

@@ -109,6 +109,11 @@ impl Feed {
         }
     }
 
+    /// Whether it is consumed on the channel of this number.
+    pub(super) fn is_on(&self, number: u64) -> bool {
+        matches!(self.state, State::Open { channel, .. } if channel == number)
+    }
+
     /// Why it is waited for, other than that there is no such queue.
     pub(super) fn withheld(&self) -> Option<String> {
         match &self.refusal {

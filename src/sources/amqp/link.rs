@@ -236,7 +236,7 @@ impl Link {
 
     /// Says goodbye, so that the broker need not find out.
     pub async fn close(&self) {
-        self.budget.lift();
+        self.lift_budget();
         let closing = self.connection.close(200, "stopping".into());
         match tokio::time::timeout(Duration::from_secs(2), closing).await {
             Ok(Ok(())) => {}
