@@ -80,6 +80,12 @@ impl EventPattern {
         }
     }
 
+    /// Whether only events of ESI Leap are meant. Those of other services have fields of their own.
+    #[must_use]
+    pub fn is_esi_leap(&self) -> bool {
+        self.as_str().starts_with("esi_leap.")
+    }
+
     /// As it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -14,7 +14,7 @@
 mod call;
 mod locate;
 
-pub use locate::{Unfit, locate};
+pub use locate::{Unfit, interpreter_line, locate};
 
 use std::future::pending;
 use std::io;

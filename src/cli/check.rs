@@ -261,8 +261,7 @@ fn bus_problems(config: &Config<Amqp>) -> Problems {
     let mut problems = Problems::default();
     for rule in enabled(config) {
         // Other services have fields of those names, too.
-        let is_esi_leap = |events: &EventPattern| events.as_str().starts_with("esi_leap.");
-        if !rule.events.iter().all(is_esi_leap) {
+        if !rule.events.iter().all(EventPattern::is_esi_leap) {
             continue;
         }
         for (option, path) in rule.paths() {

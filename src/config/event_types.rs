@@ -25,11 +25,6 @@ const NAMES: [&[&str]; 4] = [
 const ALL: &str = "ESI Leap sends `esi_leap.lease.fulfill` and `esi_leap.lease.delete`, each with \
                    `.start`, `.end` or `.error`";
 
-/// Whether only events of ESI Leap are meant.
-pub(super) fn is_esi_leap(pattern: &EventPattern) -> bool {
-    pattern.as_str().starts_with("esi_leap.")
-}
-
 /// What to write instead, if events of ESI Leap are meant and none can match. Other services have
 /// types of their own, which may look alike, but not so much.
 pub(super) fn remedy(pattern: &EventPattern) -> Option<String> {

@@ -7,7 +7,7 @@ use crate::retry::RetryPolicy;
 use crate::rules::{EventPattern, Filter, Rule, Script};
 
 use super::command::command;
-use super::event_types::{is_esi_leap, remedy};
+use super::event_types::remedy;
 use super::fields::unknown;
 use super::filter_params::filter_params;
 use super::merged::{MergedOption, Section};
@@ -28,7 +28,7 @@ pub(super) fn rule(section: &Section, problems: &mut Problems) -> Option<(Rule, 
     let enabled = options.switch("enabled").unwrap_or(true);
     let events = events(options);
     // Of what other services send nothing is known.
-    let of_leases = enabled && !events.is_empty() && events.iter().all(is_esi_leap);
+    let of_leases = enabled && !events.is_empty() && events.iter().all(EventPattern::is_esi_leap);
     let script = script(options);
     let params = params(options, of_leases);
     let filters: Vec<Filter> = filter_params(options, of_leases);

@@ -20,6 +20,15 @@ fn openssl(ours: &Ours, arguments: &[&str]) {
     assert!(output.status.success(), "openssl {arguments:?}: {output:?}");
 }
 
+/// Has the authority sign a request, the certificate to be valid for so many days from now.
+fn sign(ours: &Ours, request: &str, certificate: &str, days: &str, more: &[&str]) {
+    let mut arguments = vec!["x509", "-req", "-in", request, "-out", certificate];
+    arguments.extend(["-days", days, "-CA", "ca.pem", "-CAkey", "ca.key"]);
+    arguments.extend(["-set_serial", "77"]);
+    arguments.extend(more);
+    openssl(ours, &arguments);
+}
+
 fn with_certificate(ours: &Ours, scene: &mut Scene, certificate: &str, key: &str) {
     scene
         .replace("ssl_cert_file", text(&ours.file(certificate)))
@@ -84,25 +93,7 @@ fn a_certificate_of_ours_that_is_no_good_is_told_as_what_it_is() {
     let (ours, _turn) = running();
     let mut scene = scene(ours, "odd");
     // Of version 1: without extensions.
-    openssl(
-        ours,
-        &[
-            "x509",
-            "-req",
-            "-in",
-            "client.csr",
-            "-out",
-            "old.pem",
-            "-days",
-            "2",
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-set_serial",
-            "77",
-        ],
-    );
+    sign(ours, "client.csr", "old.pem", "2", &[]);
     with_certificate(ours, &mut scene, "old.pem", "client.key");
     assert_refused(&scene, &["old.pem", "X.509 certificate of version 1"]);
 
@@ -133,27 +124,8 @@ fn a_certificate_that_is_set_and_turned_away_is_not_asked_for() {
     insist(ours, true);
     for name in ["stranger", "lapsed"] {
         if name == "lapsed" {
-            openssl(
-                ours,
-                &[
-                    "x509",
-                    "-req",
-                    "-in",
-                    "client.csr",
-                    "-out",
-                    "lapsed.pem",
-                    "-days",
-                    "-1",
-                    "-CA",
-                    "ca.pem",
-                    "-CAkey",
-                    "ca.key",
-                    "-set_serial",
-                    "78",
-                    "-extfile",
-                    "extension",
-                ],
-            );
+            let extension = ["-extfile", "extension"];
+            sign(ours, "client.csr", "lapsed.pem", "-1", &extension);
             fs::copy(ours.file("client.key"), ours.file("lapsed.key")).expect("a key");
         }
         with_certificate(
@@ -177,55 +149,37 @@ fn a_certificate_of_the_broker_that_is_no_good_is_told_as_what_it_is() {
     let (ours, _turn) = alone();
     let scene = scene(ours, "odd-broker");
     let name = "subjectAltName = DNS:localhost";
-    let cases: [(&str, &str, &[&str], &str); 5] = [
+    let cases: [(&str, &str, &str, &str); 5] = [
         (
             "nameless",
             "basicConstraints = CA:FALSE",
-            &["-days", "2"],
+            "2",
             "has no subjectAltName",
         ),
         (
             "elsewhere",
             "subjectAltName = DNS:elsewhere.test",
-            &["-days", "2"],
+            "2",
             "name the host as",
         ),
-        ("old", "", &["-days", "2"], "X.509 certificate of version 1"),
-        (
-            "ended",
-            name,
-            &["-days", "-1"],
-            "have the broker's certificate renewed",
-        ),
+        ("old", "", "2", "X.509 certificate of version 1"),
+        ("ended", name, "-1", "have the broker's certificate renewed"),
         (
             "client-only",
             "subjectAltName = DNS:localhost\nextendedKeyUsage = clientAuth",
-            &["-days", "2"],
+            "2",
             "is not one of a server",
         ),
     ];
     for (name, extension, days, says) in cases {
         let file = format!("{name}-broker.pem");
         fs::write(ours.file("odd-extension"), extension).expect("a file");
-        let mut arguments = vec![
-            "x509",
-            "-req",
-            "-in",
-            "broker.csr",
-            "-out",
-            &file,
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-set_serial",
-            "79",
-        ];
-        arguments.extend(days);
-        if !extension.is_empty() {
-            arguments.extend(["-extfile", "odd-extension"]);
-        }
-        openssl(ours, &arguments);
+        let more: &[&str] = if extension.is_empty() {
+            &[]
+        } else {
+            &["-extfile", "odd-extension"]
+        };
+        sign(ours, "broker.csr", &file, days, more);
         let pem = fs::read_to_string(ours.file(&file)).expect("a certificate");
         let inside: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
         set_options(

@@ -3,7 +3,7 @@
 use super::{NOBODY, VHOST, record};
 use crate::support::amqp::Declaration;
 use crate::support::broker::Broker;
-use crate::support::scene::{FULFILL, Scene, notification, wait_until};
+use crate::support::scene::{FULFILL, Scene, Service, notification, wait_until};
 
 /// Allows so many channels a connection, then the usual number again.
 struct FewChannels<'a>(&'a super::Ours);
@@ -80,6 +80,15 @@ fn as_nobody(broker: &Broker, name: &str) -> Scene {
     scene
 }
 
+/// Makes the queue that the service waits for, which then does its work and stops.
+fn is_consumed_once_made(scene: &Scene, service: Service) {
+    scene.declare(Declaration::Durable);
+    scene.publish(notification(FULFILL).body);
+    scene.wait_for_log(1);
+    service.stop();
+    scene.delete_queue();
+}
+
 #[test]
 fn questions_that_are_refused_use_nothing_up() {
     let (ours, _turn) = super::alone();
@@ -94,11 +103,7 @@ fn questions_that_are_refused_use_nothing_up() {
             .count()
             > 3
     });
-    scene.declare(Declaration::Durable);
-    scene.publish(notification(FULFILL).body);
-    scene.wait_for_log(1);
-    service.stop();
-    scene.delete_queue();
+    is_consumed_once_made(&scene, service);
 }
 
 #[test]
@@ -133,11 +138,7 @@ fn a_user_who_may_have_one_connection_waits_for_a_queue_all_the_same() {
     let _limited = Limited::set(&ours.broker, r#"{"max-connections": 1}"#);
     let service = scene.start(&["-v"]);
     service.wait_for("renewing the connection");
-    scene.declare(Declaration::Durable);
-    scene.publish(notification(FULFILL).body);
-    scene.wait_for_log(1);
-    service.stop();
-    scene.delete_queue();
+    is_consumed_once_made(&scene, service);
 }
 
 #[test]

@@ -1,15 +1,14 @@
 //! What a script is called with, and why it cannot be called.
 
 use std::env;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use rustix::io::Errno;
 use tokio::process::Command;
 
-use super::{NotStarted, locate};
+use super::{NotStarted, interpreter_line, locate};
 use crate::actions::Order;
 use crate::actions::process::{Group, JOURNAL_VARIABLE, RUN_VARIABLE, is_shortage};
 use crate::config::is_secret_variable;
@@ -181,13 +180,6 @@ fn is(error: &io::Error, errno: Errno) -> bool {
 
 /// What the first line names after `#!`, made printable.
 fn interpreter(program: &Path) -> Option<String> {
-    let mut head = Vec::new();
-    File::open(program)
-        .and_then(|file| file.take(256).read_to_end(&mut head))
-        .ok()?;
-    let line = head
-        .strip_prefix(b"#!")?
-        .split(|byte| *byte == b'\n')
-        .next()?;
+    let line = interpreter_line(program).ok()??;
     Some(printable(line.trim_ascii_start()))
 }

@@ -2,8 +2,8 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,20 @@ pub struct Unfit {
 /// [`Unfit`] if there is none, or none that may be executed.
 pub fn locate(folder: &Path, word: &str) -> Result<PathBuf, Unfit> {
     locate_in(folder, word, &env::var_os("PATH").unwrap_or_default())
+}
+
+/// What the first line of a script says behind `#!`, up to its end; nothing, if it does not begin so.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn interpreter_line(program: &Path) -> io::Result<Option<Vec<u8>>> {
+    /// As much of the first line as the kernel reads.
+    const LONGEST: u64 = 256;
+    let mut head = Vec::new();
+    File::open(program)?.take(LONGEST).read_to_end(&mut head)?;
+    let line = head.strip_prefix(b"#!");
+    let line = line.and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+    Ok(line.map(<[u8]>::to_vec))
 }
 
 fn locate_in(folder: &Path, word: &str, search: &OsStr) -> Result<PathBuf, Unfit> {

@@ -1,21 +1,15 @@
 //! The first line of a script: what the kernel starts in its place.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::actions::script;
 use crate::config::Problem;
 
-/// As much of the first line as the kernel reads.
-const LONGEST: u64 = 256;
-
 /// Why a script cannot be interpreted as things stand for this user, though it may be executed.
 pub(super) fn problem(file: &Path) -> Option<Problem> {
     let shown = file.display();
-    let mut begin = Vec::new();
-    let read = File::open(file).and_then(|file| file.take(LONGEST).read_to_end(&mut begin));
-    match read {
+    let line = match script::interpreter_line(file) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             return Some(Problem::warning(
                 format!(
@@ -24,12 +18,9 @@ pub(super) fn problem(file: &Path) -> Option<Problem> {
                 "let the user of the service read it",
             ));
         }
-        Err(_) => return None,
-        Ok(_) => {}
-    }
-    let line = begin.strip_prefix(b"#!")?;
-    let line = line.split(|byte| *byte == b'\n').next()?;
-    let line = String::from_utf8_lossy(line);
+        read => read.ok()??,
+    };
+    let line = String::from_utf8_lossy(&line);
     if line.ends_with('\r') {
         return Some(Problem::error(
             format!(
