@@ -20,7 +20,7 @@ use serde_json::Value;
 pub(crate) const SECRET_PREFIX: &str = "_context_";
 
 /// Versioned objects lie under `NAMESPACE_object.data`: `esi_leap_object.data`, for one.
-const DATA_SUFFIX: &str = "_object.data";
+pub(crate) const DATA_SUFFIX: &str = "_object.data";
 
 /// Something that happened, as rules and scripts see it. Its fields are public to read; it is made
 /// by [`Event::new`], which drops what must not be kept.

@@ -11,10 +11,12 @@
 
 mod blank;
 mod compression;
+mod node;
 mod python_json;
 
 pub use blank::without_context;
 pub use compression::Labels;
+pub use node::{node_in_notification, node_in_row};
 
 use std::borrow::Cow;
 use std::cell::OnceCell;

@@ -61,34 +61,51 @@ impl Labels {
         let Some(compression) = &self.compression else {
             return Ok(Cow::Borrowed(body));
         };
-        if body.len() > LARGEST_BODY {
-            return Err(Undecodable::TooLarge { size: body.len() });
-        }
         let mut text = Vec::new();
-        let read = match compression.to_ascii_lowercase().as_str() {
-            "application/x-gzip" | "application/gzip" | "gzip" | "zlib" => {
-                if body.starts_with(&GZIP) {
-                    read_bounded(MultiGzDecoder::new(body), &mut text)
-                } else {
-                    read_bounded(ZlibDecoder::new(body), &mut text)
-                }
-            }
-            "application/x-bz2" | "application/x-bzip2" | "bz2" | "bzip2" | "bzip" => {
-                read_bounded(BzDecoder::new(body), &mut text)
-            }
-            _ => {
-                let compression = shown(compression);
-                return Err(Undecodable::Compression { compression });
-            }
-        };
-        match read {
-            Ok(_) if text.len() > LARGEST_BODY => Err(Undecodable::TooLargeOnceDecompressed),
-            Ok(_) => Ok(Cow::Owned(text)),
-            Err(error) => Err(Undecodable::Corrupt {
-                found: shown(&error.to_string()),
-            }),
+        decompress_into(&mut text, body, compression)?;
+        if text.len() > LARGEST_BODY {
+            return Err(Undecodable::TooLargeOnceDecompressed);
         }
+        Ok(Cow::Owned(text))
     }
+
+    /// As much of the beginning of a body as can be read, where [`Labels::decompress`] fails: nothing
+    /// if that is not known, or the compressed body is too large itself.
+    #[must_use]
+    pub fn decompressed_head(&self, body: &[u8]) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Some(compression) = &self.compression {
+            // What was read before the failure is what is asked for.
+            drop(decompress_into(&mut text, body, compression));
+        }
+        text
+    }
+}
+
+/// Decompresses as far as the body can be read, and no further than shows that it is too large.
+fn decompress_into(text: &mut Vec<u8>, body: &[u8], compression: &str) -> Result<(), Undecodable> {
+    if body.len() > LARGEST_BODY {
+        return Err(Undecodable::TooLarge { size: body.len() });
+    }
+    let read = match compression.to_ascii_lowercase().as_str() {
+        "application/x-gzip" | "application/gzip" | "gzip" | "zlib" => {
+            if body.starts_with(&GZIP) {
+                read_bounded(MultiGzDecoder::new(body), text)
+            } else {
+                read_bounded(ZlibDecoder::new(body), text)
+            }
+        }
+        "application/x-bz2" | "application/x-bzip2" | "bz2" | "bzip2" | "bzip" => {
+            read_bounded(BzDecoder::new(body), text)
+        }
+        _ => {
+            let compression = shown(compression);
+            return Err(Undecodable::Compression { compression });
+        }
+    };
+    read.map(drop).map_err(|error| Undecodable::Corrupt {
+        found: shown(&error.to_string()),
+    })
 }
 
 /// Reads to the end, or until it is certain that there is too much.
@@ -130,6 +147,27 @@ mod tests {
 
     fn labelled(compression: &str) -> Labels {
         Labels::new(Some("application/json"), Some("utf-8"), Some(compression))
+    }
+
+    #[test]
+    fn of_what_cannot_be_decompressed_the_head_is_read() {
+        let text = "0123456789".repeat(100_000);
+        let body = zlib(text.as_bytes());
+        let head = labelled("gzip").decompressed_head(&body[..body.len() / 2]);
+        let head = String::from_utf8(head).unwrap();
+        assert!(
+            head.len() > 1000 && text.starts_with(&head),
+            "{}",
+            head.len()
+        );
+        let large = zlib(&vec![b'x'; LARGEST_BODY + 10]);
+        let head = labelled("gzip").decompressed_head(&large);
+        assert_eq!(head.len(), LARGEST_BODY + 1);
+        for (compression, body) in [("lzma", &body[..]), ("gzip", b"no stream")] {
+            assert!(labelled(compression).decompressed_head(body).is_empty());
+        }
+        let plain = Labels::default();
+        assert!(plain.decompressed_head(b"text").is_empty());
     }
 
     fn zlib(body: &[u8]) -> Vec<u8> {
