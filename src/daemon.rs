@@ -97,7 +97,7 @@ pub struct Poll {
 }
 
 /// Consumes the queues until it is told to stop, or, with `until_idle`, until they are empty and
-/// every run is in a final state.
+/// every run is in a final state or waits for a delivery in quarantine.
 ///
 /// # Errors
 /// [`DaemonError`] with the first cause, after everything that ran has been stopped in order.
@@ -254,6 +254,7 @@ where
         let (stop, drained, journal) = (stop.clone(), drained.clone(), journal.clone());
         async move {
             recover(&journal, &stop.intake).await?;
+            tell_held(&journal).await;
             let tally = dispatch.run(&stop, &drained).await?;
             Ok(Ended::Dispatch(tally))
         }
@@ -307,14 +308,33 @@ where
     failure.map_or(Ok(tally), Err)
 }
 
+/// Says what waits for an operator since an earlier service.
+async fn tell_held(journal: &SqliteJournal) {
+    // An answer that cannot be had now is missed by nobody: dispatch says what is wrong with the journal.
+    if let Ok(census) = journal.census().await
+        && census.held > 0
+    {
+        tracing::warn!(
+            runs = census.held,
+            "runs wait for deliveries in quarantine: `esi-event-actions quarantine list` shows them"
+        );
+    }
+}
+
 /// Prunes the journal now and every hour, without end.
 async fn prune(journal: &SqliteJournal, retention: Retention) -> Result<(), JournalError> {
     loop {
         match journal.prune(retention, Timestamp::now()).await {
-            Ok(0) => tokio::time::sleep(PRUNE_EVERY).await,
-            Ok(gone) => {
+            Ok(pruned) if pruned.number == 0 => tokio::time::sleep(PRUNE_EVERY).await,
+            Ok(pruned) => {
                 crash::point(Point::Pruned);
-                tracing::debug!(gone, "pruned");
+                tracing::debug!(gone = pruned.number, "pruned");
+                for dropped in &pruned.dropped {
+                    tracing::warn!(
+                        quarantine = dropped.id,
+                        "a delivery was kept in quarantine for long enough and is deleted{dropped}"
+                    );
+                }
                 tokio::time::sleep(PRUNE_PAUSE).await;
             }
             Err(error) if error.is_temporary() => {

@@ -28,8 +28,8 @@ use crate::sources::Leases;
 use crate::stop::Stop;
 use order::NoOrder;
 
-/// How often the journal is looked at without being told to: the commands `runs retry` and
-/// `quarantine retry` write to it from another process.
+/// How often the journal is looked at without being told to: the commands `runs retry`, `quarantine
+/// retry` and `quarantine drop` write to it from another process.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Performs the runs of a journal.
@@ -54,7 +54,7 @@ pub struct Dispatch<J, A, L> {
 /// What has to be over, once no more runs come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// Every run is in a final state: retries are waited for.
+    /// Every run is in a final state, or waits for a delivery in quarantine: retries are waited for.
     EveryRunIsFinal,
     /// No run can be started now: retries are left to whoever comes next.
     NoRunIsDue,
@@ -152,7 +152,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             Until::NoRunIsDue => Ok(true),
             Until::EveryRunIsFinal => {
                 let census = unless_temporary(self.journal.census().await, outage)?;
-                Ok(census.is_some_and(|census| census.unfinished() == 0))
+                Ok(census.is_some_and(|census| census.unfinished() == census.held))
             }
         }
     }

@@ -13,7 +13,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::crash::{self, Point};
-use crate::journal::{Accepted, Entry, Journal, JournalError, retry_while_unavailable};
+use crate::journal::{
+    Accepted, Entry, Journal, JournalError, QuarantineId, retry_while_unavailable,
+};
 use crate::rules::RuleSet;
 use crate::sources::{Received, Source};
 
@@ -144,13 +146,22 @@ fn tell((entry, accepted): (&Entry, &Accepted)) {
         }
         (Entry::Quarantine(delivery), Accepted::Quarantined(id)) => tracing::error!(
             quarantine = id, queue = %delivery.origin, size = delivery.size,
-            "a delivery could not be decoded and is in quarantine: {}", delivery.reason
+            "a delivery could not be decoded and is in quarantine: {}{}", delivery.reason,
+            delivery.key.as_ref().map(|node| hold(*id, node)).unwrap_or_default()
         ),
         (Entry::Quarantine(delivery), _) => {
             tracing::info!(queue = %delivery.origin, "an undecodable delivery is known already");
         }
         (Entry::Progress(_), _) => {}
     }
+}
+
+/// What a delivery in quarantine means for its node, and the way out.
+fn hold(id: QuarantineId, node: &str) -> String {
+    format!(
+        "; later runs of its node {node} wait for it: look at it with `esi-event-actions quarantine \
+         show {id}`, then accept it with `quarantine retry {id}` or delete it with `quarantine drop {id}`"
+    )
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@
 //!   the event. Its identity goes with it: a delivery that comes again after that is a new event.
 //! - Of one key at most one run is `running`, and [`Journal::claim`] hands out the runs of a key in
 //!   the order in which they were accepted: a run that waits for its retry holds the later ones.
+//! - A delivery in quarantine that is known to be about a key holds the runs of that key which were
+//!   accepted after it, until it is released or deleted. What it is released to comes before them.
 
 mod error;
 mod records;
@@ -27,7 +29,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::error::JournalError;
 pub use self::records::{
-    AttemptRecord, Census, Quarantined, RunDetail, RunFilter, RunSummary, SourceRecord,
+    AttemptRecord, Census, Dropped, Pruned, Quarantined, RunDetail, RunFilter, RunSummary,
+    SourceRecord,
 };
 use crate::outage::Outage;
 use crate::run::{Outcome, Step};
@@ -78,6 +81,9 @@ pub struct Undecided {
     pub body: Vec<u8>,
     /// How long it was when it arrived, in bytes.
     pub size: u64,
+    /// Whose later runs have to wait for it: the node, if the event could not be accepted and the node
+    /// can be told all the same.
+    pub key: Option<String>,
 }
 
 /// What intake writes for one delivery.
@@ -275,7 +281,8 @@ pub trait Journal: Clone + Send + Sync + 'static {
     /// Makes finished or waiting runs due again; all of them, or none and an error.
     fn retry(&self, runs: Vec<RunId>) -> impl Future<Output = Answer<()>> + Send;
 
-    /// Takes a delivery out of quarantine and accepts what it was decoded to, in one transaction.
+    /// Takes a delivery out of quarantine and accepts what it was decoded to, in one transaction. Its
+    /// runs come before those that waited for it.
     fn release(
         &self,
         id: QuarantineId,
@@ -283,13 +290,19 @@ pub trait Journal: Clone + Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Answer<Accepted>> + Send;
 
-    /// Deletes a small step's worth of what `retention` no longer keeps; answers how much is gone,
-    /// 0 when there was nothing to do.
+    /// Deletes deliveries from quarantine, so that nothing waits for them any more; all of them, or
+    /// none and an error.
+    fn drop_quarantined(
+        &self,
+        ids: Vec<QuarantineId>,
+    ) -> impl Future<Output = Answer<Vec<Dropped>>> + Send;
+
+    /// Deletes a small step's worth of what `retention` no longer keeps; answers what is gone.
     fn prune(
         &self,
         retention: Retention,
         now: Timestamp,
-    ) -> impl Future<Output = Answer<usize>> + Send;
+    ) -> impl Future<Output = Answer<Pruned>> + Send;
 
     /// Counts what is there.
     fn census(&self) -> impl Future<Output = Answer<Census>> + Send;

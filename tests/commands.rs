@@ -219,6 +219,7 @@ fn a_journal_that_is_not_there_yet_is_told_so() {
         &["runs", "retry", "1"],
         &["quarantine", "list"],
         &["quarantine", "retry", "1"],
+        &["quarantine", "drop", "1"],
     ] {
         let output = call(folder.path(), command);
         assert_refused(
@@ -301,6 +302,7 @@ fn json_has_the_same_shape_whatever_is_in_it() {
         "due_at",
         "finished_at",
         "reason",
+        "held_by",
     ];
     assert_eq!(keys(&scene.runs()[0]), summary);
     let detail = scene.run_detail(1);
@@ -322,7 +324,16 @@ fn json_has_the_same_shape_whatever_is_in_it() {
     );
     assert_eq!(
         keys(&scene.quarantined()[0]),
-        ["id", "arrived_at", "source", "queue", "size", "reason"]
+        [
+            "id",
+            "arrived_at",
+            "source",
+            "queue",
+            "size",
+            "reason",
+            "node",
+            "waiting"
+        ]
     );
     assert_eq!(
         (&detail["source"], &detail["due_at"]),

@@ -10,7 +10,8 @@ use crate::{config, daemon};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Stop when the queues are empty and every run is in a final state
+    /// Stop when the queues are empty and every run is in a final state or waits for a delivery in
+    /// quarantine
     #[arg(long)]
     until_idle: bool,
 

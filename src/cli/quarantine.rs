@@ -1,4 +1,4 @@
-//! `quarantine`: list, show and retry deliveries that could not be decoded or decided.
+//! `quarantine`: list, show, retry and drop deliveries that could not be decoded or decided.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -32,8 +32,15 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Decode deliveries again, with the configuration as it is now
+    /// Decode deliveries again, with the configuration as it is now; their runs come before those that
+    /// wait for them
     Retry {
+        /// The deliveries' numbers
+        #[arg(required = true)]
+        ids: Vec<QuarantineId>,
+    },
+    /// Delete deliveries without accepting their events, so that later runs of their nodes go on
+    Drop {
         /// The deliveries' numbers
         #[arg(required = true)]
         ids: Vec<QuarantineId>,
@@ -62,6 +69,18 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
                 };
             }
             Ok(exit)
+        }
+        Command::Drop { ids } => {
+            let dropped = ask(places.journal()?.drop_quarantined(ids))?;
+            let lines = dropped.iter().map(|one| {
+                let follows = one.to_string();
+                format!(
+                    "delivery {}: deleted{}\n",
+                    one.id,
+                    printable(follows.as_bytes())
+                )
+            });
+            print(lines.collect::<String>().as_bytes())
         }
     }
 }
@@ -110,13 +129,23 @@ fn list(all: &[Quarantined], format: Format) -> Result<Exit, Failure> {
     if format == Format::Json {
         return print_json(&all.iter().map(as_json).collect());
     }
-    let mut table = table(&["delivery", "arrived", "queue", "bytes", "reason"]);
+    let mut table = table(&[
+        "delivery",
+        "arrived",
+        "queue",
+        "bytes",
+        "holds node",
+        "runs waiting",
+        "reason",
+    ]);
     for one in all {
         table.add_row([
             cell(&one.id.to_string()),
             cell(&moment(one.arrived_at)),
             cell(&one.delivery.origin),
             cell(&one.delivery.size.to_string()),
+            cell(one.delivery.key.as_deref().unwrap_or_default()),
+            cell(&one.waiting.to_string()),
             cell(&one.delivery.reason),
         ]);
     }
@@ -130,13 +159,23 @@ fn show(one: &Quarantined, format: Format) -> Result<Exit, Failure> {
         shown["body"] = String::from_utf8_lossy(body).into();
         return print_json(&shown);
     }
+    let hold = one.delivery.key.as_ref().map(|node| {
+        format!(
+            "holds node: {}; runs waiting: {}; `quarantine retry {id}` accepts the event before them, \
+             `quarantine drop {id}` gives it up\n",
+            printable(node.as_bytes()),
+            one.waiting,
+            id = one.id,
+        )
+    });
     let text = format!(
-        "delivery {} from {}, {} bytes, arrived {}\nreason: {}\n{}\n",
+        "delivery {} from {}, {} bytes, arrived {}\nreason: {}\n{}{}\n",
         one.id,
         printable(one.delivery.origin.as_bytes()),
         one.delivery.size,
         moment(one.arrived_at),
         printable(one.delivery.reason.as_bytes()),
+        hold.unwrap_or_default(),
         printable(body)
     );
     print(text.as_bytes())
@@ -150,5 +189,7 @@ fn as_json(one: &Quarantined) -> Value {
         "queue": one.delivery.origin,
         "size": one.delivery.size,
         "reason": one.delivery.reason,
+        "node": one.delivery.key,
+        "waiting": one.waiting,
     })
 }

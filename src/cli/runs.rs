@@ -112,10 +112,18 @@ fn list(runs: &[RunSummary], format: Format) -> Result<Exit, Failure> {
             cell(&run.key),
             cell(&run.attempts.to_string()),
             cell(&moment(run.accepted_at)),
-            cell(run.reason.as_deref().unwrap_or_default()),
+            cell(&standing(run)),
         ]);
     }
     print_line(&table.to_string())
+}
+
+/// How the last attempt ended, or what the run has to wait for.
+fn standing(run: &RunSummary) -> String {
+    match run.held_by {
+        Some(id) => format!("waits for delivery {id} in quarantine"),
+        None => run.reason.clone().unwrap_or_default(),
+    }
 }
 
 fn show(run: &RunDetail, format: Format) -> Result<Exit, Failure> {
@@ -137,6 +145,15 @@ fn show(run: &RunDetail, format: Format) -> Result<Exit, Failure> {
         ),
     );
     line("accepted", &moment(summary.accepted_at));
+    if let Some(id) = summary.held_by {
+        line(
+            "waits",
+            &format!(
+                "for delivery {id} in quarantine, which came before it: `quarantine show {id}` shows it, \
+                 `quarantine retry {id}` accepts it, `quarantine drop {id}` gives it up"
+            ),
+        );
+    }
     if let Some(due) = summary.due_at {
         line("due", &moment(due));
     }
@@ -191,6 +208,7 @@ fn summary_json(run: &RunSummary) -> Value {
         "due_at": run.due_at.map(|at| at.to_string()),
         "finished_at": run.finished_at.map(|at| at.to_string()),
         "reason": run.reason,
+        "held_by": run.held_by,
     })
 }
 

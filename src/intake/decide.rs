@@ -5,7 +5,9 @@ use flate2::Crc;
 use crate::event::Event;
 use crate::history::{Record, Row, needs_lease};
 use crate::journal::{Acceptance, Entry, PlannedRun, Undecided};
-use crate::notification::{Envelope, Labels, Undecodable, without_context};
+use crate::notification::{
+    Envelope, Labels, Undecodable, node_in_notification, node_in_row, without_context,
+};
 use crate::rules::{Rule, RuleSet, Verdict};
 use crate::sources::HISTORY;
 
@@ -18,7 +20,7 @@ pub const NOT_KEPT: &str = "[compressed body, not kept";
 
 /// What to write down for one delivery: nothing, if its type concerns no rule; the event with the
 /// runs to make, none if every rule refuses it; the delivery itself, if it cannot be decoded or a
-/// rule cannot be decided.
+/// rule cannot be decided. One that cannot be decoded holds the later runs of its node, if that can be told.
 #[must_use]
 pub fn decide(
     rules: &RuleSet,
@@ -38,11 +40,12 @@ pub fn decide(
                 reason: format!("{undecodable}{labels}"),
                 body: stand_in(body),
                 size: body.len() as u64,
+                key: node_in(source, &labels.decompressed_head(body)),
             })];
         }
     };
     let body = &*body;
-    let quarantine = |reason: String| {
+    let quarantine = |reason: String, key: Option<String>| {
         let kept = &body[..body.len().min(KEPT_IN_QUARANTINE)];
         Entry::Quarantine(Undecided {
             source: source.to_owned(),
@@ -50,6 +53,7 @@ pub fn decide(
             reason: format!("{reason}{labels}"),
             body: without_context(kept),
             size: body.len() as u64,
+            key,
         })
     };
     match decide_event(rules, source, body) {
@@ -58,10 +62,19 @@ pub fn decide(
             // A rule that cannot be decided holds up no other one. Released from quarantine, the
             // event makes the runs that are still missing and no other.
             let mut entries = vec![Entry::Event(acceptance)];
-            entries.extend(undecidable.map(quarantine));
+            entries.extend(undecidable.map(|reason| quarantine(reason, None)));
             entries
         }
-        Err(undecodable) => vec![quarantine(undecodable.to_string())],
+        Err(undecodable) => vec![quarantine(undecodable.to_string(), node_in(source, body))],
+    }
+}
+
+/// The node that an undecodable body of a source is about, if that can be told.
+fn node_in(source: &str, body: &[u8]) -> Option<String> {
+    if source.starts_with(HISTORY) {
+        node_in_row(body)
+    } else {
+        node_in_notification(body)
     }
 }
 

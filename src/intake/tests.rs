@@ -95,7 +95,8 @@ fn decided(rules: &RuleSet, body: &[u8]) -> Vec<String> {
                 assert_eq!(kept.size, body.len() as u64);
                 let text = String::from_utf8_lossy(&kept.body);
                 assert!(!text.contains("hidden"), "{text}");
-                format!("quarantine: {}", kept.reason)
+                let node = kept.key.map(|key| format!(" of {key}"));
+                format!("quarantine{}: {}", node.unwrap_or_default(), kept.reason)
             }
             Entry::Progress(progress) => panic!("decided: {progress:?}"),
         });
@@ -174,6 +175,13 @@ fn each_kind_of_delivery_is_decided() {
         ),
         (
             &one,
+            r#"{"event_type": "t", "payload": {"node_uuid": "n"}}"#.into(),
+            &[
+                "quarantine of n: expected a notification with `message_id`, but the field is missing, null or empty",
+            ],
+        ),
+        (
+            &one,
             enveloped(r#"{"event_type": "t"}"#),
             &[
                 "quarantine: expected a notification with `message_id`, but the field is missing, null or empty",
@@ -211,7 +219,8 @@ fn what_is_no_notification_is_kept_with_the_reason() {
 fn a_compressed_delivery_is_kept_as_text_without_secrets_or_not_at_all() {
     let rules = rules(RULES);
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-    let text = br#"{"_context_auth_token": "hidden", "message_id": "m1"}"#;
+    let text =
+        br#"{"payload": {"node_uuid": "n"}, "_context_auth_token": "hidden", "message_id": "m1"}"#;
     std::io::Write::write_all(&mut encoder, text).unwrap();
     let whole = encoder.finish().unwrap();
     let labels = Labels::new(None, None, Some("application/x-gzip"));
@@ -222,15 +231,17 @@ fn a_compressed_delivery_is_kept_as_text_without_secrets_or_not_at_all() {
     let read = kept(&whole);
     assert_eq!(
         String::from_utf8_lossy(&read.body),
-        r#"{"_context_auth_token": "[blanked]", "message_id": "m1"}"#
+        r#"{"payload": {"node_uuid": "n"}, "_context_auth_token": "[blanked]", "message_id": "m1"}"#
     );
     assert_eq!(read.size, text.len() as u64);
+    assert_eq!(read.key.as_deref(), Some("n"));
     let told = "`event_type`, but the field is missing, null or empty; it came with compression `application/x-gzip`";
     assert!(read.reason.ends_with(told), "{}", read.reason);
 
     let cut = kept(&whole[..whole.len() - 9]);
     assert!(cut.body.starts_with(NOT_KEPT.as_bytes()));
     assert_eq!(cut.size, whole.len() as u64 - 9);
+    assert_eq!(cut.key.as_deref(), Some("n"));
     assert_ne!(cut.body, kept(&whole[1..whole.len() - 8]).body);
 }
 
@@ -334,6 +345,18 @@ fn a_row_without_its_lease_is_decided_as_far_as_it_goes() {
     );
     assert!(decide_event(&rules, "history:c", b"{}").is_err());
     assert!(decide_event(&rules, "bus", &record("t", "tenant", &lease)).is_err());
+}
+
+#[test]
+fn a_row_that_cannot_be_decoded_holds_its_node() {
+    let rules = rules(HISTORY_RULES);
+    let mut body = record("t", "tenant", &json!({"resource_uuid": "v"}));
+    body.pop();
+    let entries = decide(&rules, "history:c", "", &Labels::default(), &body);
+    match &entries[..] {
+        [Entry::Quarantine(kept)] => assert_eq!(kept.key.as_deref(), Some("n")),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

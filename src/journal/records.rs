@@ -1,6 +1,7 @@
 //! What people look at in a journal: runs, attempts, the quarantine, sources, and the numbers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -46,6 +47,8 @@ pub struct RunSummary {
     pub finished_at: Option<Timestamp>,
     /// Why it stands there, in words: the outcome of the last attempt.
     pub reason: Option<String>,
+    /// The delivery in quarantine that it has to wait for, because that came before it.
+    pub held_by: Option<QuarantineId>,
 }
 
 /// A run with all its attempts and its event.
@@ -89,6 +92,48 @@ pub struct Quarantined {
     pub arrived_at: Timestamp,
     /// The delivery and the reason.
     pub delivery: Undecided,
+    /// How many runs of its key came after it, and so wait for it.
+    pub waiting: u64,
+}
+
+/// What became of a delivery that was deleted from quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its number.
+    pub id: QuarantineId,
+    /// What it was about, if that could be told.
+    pub key: Option<String>,
+    /// How many runs waited for it and need not wait any more.
+    pub freed: u64,
+    /// How many waited for it and have to wait for another one now.
+    pub waiting: u64,
+}
+
+/// What follows from it, to be written behind "deleted"; nothing if no run could wait for it.
+impl fmt::Display for Dropped {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(key) = &self.key else {
+            return Ok(());
+        };
+        let freed = self.freed;
+        write!(
+            formatter,
+            "; runs of node {key} that waited for it and go on: {freed}"
+        )?;
+        match self.waiting {
+            0 => Ok(()),
+            waiting => write!(formatter, "; that wait for another delivery: {waiting}"),
+        }
+    }
+}
+
+/// What a step of pruning has deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// How many events and deliveries; 0 when there was nothing to do.
+    pub number: usize,
+    /// The deliveries among them that runs could wait for.
+    pub dropped: Vec<Dropped>,
 }
 
 /// What is known of the reading of a source that keeps a cursor.
@@ -113,6 +158,8 @@ pub struct Census {
     pub runs: BTreeMap<&'static str, u64>,
     /// Deliveries in quarantine.
     pub quarantined: u64,
+    /// Unfinished runs that wait for one of them.
+    pub held: u64,
 }
 
 impl Census {

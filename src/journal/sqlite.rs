@@ -5,7 +5,8 @@
 //! writer thread. Other processes may open the same file [`Access::Beside`] the service.
 //!
 //! Who may start is decided here and nowhere else: each key has one *turn*, which belongs to its
-//! running run, else to its oldest unfinished one. Only runs that have the turn can be claimed, and
+//! running run, else to its oldest unfinished one, unless a delivery in quarantine comes before that.
+//! Only runs that have the turn can be claimed, and
 //! small partial indexes hold just those. So a claim costs the same whatever number of runs is
 //! finished, waits for its retry, or queues up behind one node.
 
@@ -19,6 +20,7 @@ mod lock;
 mod note;
 mod presence;
 mod prune;
+mod quarantine;
 mod reads;
 mod rows;
 mod schema;
@@ -36,9 +38,9 @@ pub use self::file_system::network_warning;
 use self::presence::Presence;
 use self::writer::{Kind, Session, Writer};
 use super::{
-    Acceptance, Accepted, Answer, AttemptEnd, Census, Claimed, Entry, Journal, OpenAttempt,
-    ProcessIdentity, QuarantineId, Quarantined, Retention, RunDetail, RunFilter, RunId, RunSummary,
-    SourceRecord,
+    Acceptance, Accepted, Answer, AttemptEnd, Census, Claimed, Dropped, Entry, Journal,
+    OpenAttempt, ProcessIdentity, Pruned, QuarantineId, Quarantined, Retention, RunDetail,
+    RunFilter, RunId, RunSummary, SourceRecord,
 };
 
 /// In which part a process opens the journal.
@@ -181,13 +183,21 @@ impl Journal for SqliteJournal {
         entry: Acceptance,
         now: Timestamp,
     ) -> Answer<Accepted> {
-        let work = move |db: &_| accept::release(db, id, &entry, now);
+        let work = move |db: &_| quarantine::release(db, id, &entry, now);
         self.writer()
             .ask("release a quarantined delivery", Kind::Write, work)
             .await
     }
 
-    async fn prune(&self, retention: Retention, now: Timestamp) -> Answer<usize> {
+    async fn drop_quarantined(&self, ids: Vec<QuarantineId>) -> Answer<Vec<Dropped>> {
+        self.writer()
+            .ask("drop quarantined deliveries", Kind::Write, move |db| {
+                quarantine::drop_deliveries(db, ids)
+            })
+            .await
+    }
+
+    async fn prune(&self, retention: Retention, now: Timestamp) -> Answer<Pruned> {
         self.writer()
             .ask("prune", Kind::Write, move |db| {
                 prune::prune(db, retention, now)
@@ -228,7 +238,7 @@ impl Journal for SqliteJournal {
     async fn quarantined(&self, limit: usize) -> Answer<Vec<Quarantined>> {
         self.writer()
             .ask("list the quarantine", Kind::Read, move |db| {
-                reads::quarantined(db, limit)
+                quarantine::list(db, limit)
             })
             .await
     }
@@ -236,7 +246,7 @@ impl Journal for SqliteJournal {
     async fn quarantined_one(&self, id: QuarantineId) -> Answer<Quarantined> {
         self.writer()
             .ask("read the quarantine", Kind::Read, move |db| {
-                reads::quarantined_one(db, id)
+                quarantine::one(db, id)
             })
             .await
     }

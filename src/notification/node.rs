@@ -270,7 +270,7 @@ mod tests {
             (bare(json!({"node_uuid": ""})), None),
             (bare(json!({"node_uuid": "n".repeat(256)})), None),
             (bare(json!({"node_uuid": 7, "x": true})), None),
-            ("".into(), None),
+            (String::new(), None),
             ("no JSON".into(), None),
         ];
         for (body, node) in cases {

@@ -10,7 +10,7 @@ use crate::support::scene::program;
 #[test]
 fn a_command_line_that_is_not_understood_exits_with_2() {
     let folder = folder(CONFIG);
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 12] = [
         (&[], "Usage: "),
         (&["lissen"], "a similar subcommand exists: 'listen'"),
         (&["listen", "--until-idel"], "--until-idle"),
@@ -24,6 +24,7 @@ fn a_command_line_that_is_not_understood_exits_with_2() {
             "expected one of due, running, succeeded",
         ),
         (&["quarantine", "list", "--format", "yaml"], "table, json"),
+        (&["quarantine", "drop"], "<IDS>..."),
         (&["completions", "csh"], "bash"),
     ];
     for (arguments, part) in cases {
@@ -128,6 +129,7 @@ fn completions_and_manual_pages_are_complete() {
         "-runs-list",
         "-runs-retry",
         "-quarantine-retry",
+        "-quarantine-drop",
         "-completions",
         "-man",
     ] {

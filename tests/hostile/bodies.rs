@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::captured::{self, Captured, Driver};
-use crate::support::scene::{FULFILL, Scene, notification};
+use crate::support::scene::{FULFILL, Scene, lease, notification};
 
 fn bare() -> Captured {
     captured::first(Driver::Messaging, FULFILL).fresh()
@@ -92,7 +92,8 @@ fn whatever_is_no_notification_is_kept_with_its_reason_and_stops_nothing() {
     for payload in ["7", "\"text\"", "[1]", "{}"] {
         scene.publish(with_payload(payload));
     }
-    scene.publish(notification(FULFILL).with("purpose", "good").body);
+    // For a node that none of the others names: its run would have to wait for them.
+    scene.publish(lease("good", "another node"));
     let log = scene.wait_for_log(5);
     assert_eq!(log.iter().filter(|line| *line == "|").count(), 4, "{log:?}");
     assert!(log.contains(&"good|".to_owned()), "{log:?}");

@@ -1,15 +1,14 @@
-//! Deliveries in: events with their runs, and the quarantine.
+//! Deliveries in: events with their runs, and what cannot be decided.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::quarantine::quarantine;
 use super::rows::Millis;
 use super::steps::give_turn;
 use crate::crash::{self, Point};
-use crate::journal::{
-    Acceptance, Accepted, Entry, Progress, ProgressStep, QuarantineId, RunId, Undecided,
-};
+use crate::journal::{Acceptance, Accepted, Entry, Progress, ProgressStep, RunId};
 
 /// Writes a batch of deliveries.
 pub(super) fn accept(
@@ -18,7 +17,7 @@ pub(super) fn accept(
     now: Timestamp,
 ) -> Result<Vec<Accepted>, Fault> {
     let accept = |entry: &Entry| match entry {
-        Entry::Event(event) => accept_event(connection, event, now),
+        Entry::Event(event) => accept_event(connection, event, None, now),
         Entry::Quarantine(delivery) => {
             quarantine(connection, delivery, now).map(Accepted::Quarantined)
         }
@@ -58,26 +57,12 @@ fn note(connection: &Connection, progress: &Progress, now: Timestamp) -> Result<
     Ok(())
 }
 
-/// Takes a delivery out of quarantine and accepts what it was decoded to.
-pub(super) fn release(
-    connection: &Connection,
-    id: QuarantineId,
-    event: &Acceptance,
-    now: Timestamp,
-) -> Result<Accepted, Fault> {
-    let gone = connection
-        .prepare_cached("DELETE FROM quarantine WHERE id = ?1")?
-        .execute([id])?;
-    if gone == 0 {
-        return Err(Fault::absent("quarantined delivery", id));
-    }
-    accept_event(connection, event, now)
-}
-
-/// Of a known event only the runs that it has not got yet are new.
-fn accept_event(
+/// Of a known event only the runs that it has not got yet are new. They come last, unless they have a
+/// `place` in their order.
+pub(super) fn accept_event(
     connection: &Connection,
     event: &Acceptance,
+    place: Option<i64>,
     now: Timestamp,
 ) -> Result<Accepted, Fault> {
     let now = Millis(now);
@@ -101,12 +86,19 @@ fn accept_event(
         let run: Option<RunId> = connection
             .prepare_cached(
                 // Not by conflict: that would use a number up each time.
-                "INSERT INTO runs (event, rule, key, state, accepted_at, awaits_lease)
-                 SELECT ?1, ?2, ?3, 'due', ?4, ?5
+                "INSERT INTO runs (event, rule, key, state, accepted_at, awaits_lease, place)
+                 SELECT ?1, ?2, ?3, 'due', ?4, ?5, ?6
                  WHERE NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND rule = ?2) RETURNING id",
             )?
             .query_row(
-                params![number, planned.rule, planned.key, now, planned.awaits_lease],
+                params![
+                    number,
+                    planned.rule,
+                    planned.key,
+                    now,
+                    planned.awaits_lease,
+                    place
+                ],
                 |row| row.get(0),
             )
             .optional()?;
@@ -132,51 +124,4 @@ pub(super) fn reopen_event(connection: &Connection, event: i64) -> rusqlite::Res
         )?
         .execute([event])
         .map(drop)
-}
-
-/// Keeps a delivery, unless exactly the same is kept already: an unsettled one comes again.
-fn quarantine(
-    connection: &Connection,
-    delivery: &Undecided,
-    now: Timestamp,
-) -> Result<QuarantineId, Fault> {
-    let Undecided {
-        source,
-        origin,
-        reason,
-        body,
-        size,
-    } = delivery;
-    let (size, fingerprint) = (size.cast_signed(), fingerprint(body));
-    let known = connection
-        .prepare_cached(
-            "SELECT id FROM quarantine
-             WHERE fingerprint = ?1 AND size = ?2 AND source = ?3 AND origin = ?4 AND body = ?5",
-        )?
-        .query_row(params![fingerprint, size, source, origin, body], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    if let Some(id) = known {
-        return Ok(id);
-    }
-    let id = connection
-        .prepare_cached(
-            "INSERT INTO quarantine (source, origin, reason, size, arrived_at, fingerprint, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
-        )?
-        .query_row(
-            params![source, origin, reason, size, Millis(now), fingerprint, body],
-            |row| row.get(0),
-        )?;
-    Ok(id)
-}
-
-/// FNV-1a: it stays the same over releases of Rust, unlike the standard library's hasher. Bodies
-/// that share it are told apart by comparing them.
-fn fingerprint(body: &[u8]) -> i64 {
-    let hash = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    hash.cast_signed()
 }

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::fault::Fault;
+use super::quarantine::drop_deliveries;
 use super::reads::tally;
 use super::rows::millis;
 use super::steps::sql_limit;
 use crate::crash::{self, Point};
-use crate::journal::Retention;
+use crate::journal::{Dropped, Pruned, QuarantineId, Retention};
 
 /// The most rows of `events` and `quarantine` that one step deletes.
 pub(super) const STEP: usize = 200;
@@ -18,29 +19,67 @@ pub(super) const STEP: usize = 200;
 pub(super) const EVENTS: &str = "DELETE FROM events WHERE id IN
      (SELECT id FROM events WHERE finished_at < ?1 ORDER BY finished_at LIMIT ?2)";
 
-/// Deletes the `?2` quarantined deliveries that arrived first, as far as before `?1`.
-pub(super) const QUARANTINE: &str = "DELETE FROM quarantine WHERE id IN
-     (SELECT id FROM quarantine WHERE arrived_at < ?1 ORDER BY arrived_at LIMIT ?2)";
+/// The first `?2` quarantined deliveries to arrive, as far as before `?1`.
+pub(super) const QUARANTINE: &str =
+    "SELECT id FROM quarantine WHERE arrived_at < ?1 ORDER BY arrived_at LIMIT ?2";
 
-/// Deletes a step's worth; answers how much is gone.
+/// Deletes a step's worth; answers what is gone.
 pub(super) fn prune(
     connection: &Connection,
     retention: Retention,
     now: Timestamp,
-) -> Result<usize, Fault> {
+) -> Result<Pruned, Fault> {
+    let mut pruned = Pruned::default();
+    prune_table(
+        connection,
+        "finished events",
+        retention,
+        now,
+        &mut pruned,
+        |before, limit, _| {
+            Ok(connection
+                .prepare_cached(EVENTS)?
+                .execute((before, limit))?)
+        },
+    )?;
+    prune_table(
+        connection,
+        "quarantined",
+        retention,
+        now,
+        &mut pruned,
+        |before, limit, dropped| {
+            let ids: Vec<QuarantineId> = connection
+                .prepare_cached(QUARANTINE)?
+                .query_map((before, limit), |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            let number = ids.len();
+            let gone = drop_deliveries(connection, ids)?;
+            dropped.extend(gone.into_iter().filter(|one| one.key.is_some()));
+            Ok(number)
+        },
+    )?;
+    Ok(pruned)
+}
+
+/// Deletes by `delete` what is older than `retention` allows, then what there is beyond its number.
+fn prune_table(
+    connection: &Connection,
+    name: &str,
+    retention: Retention,
+    now: Timestamp,
+    pruned: &mut Pruned,
+    delete: impl Fn(i64, i64, &mut Vec<Dropped>) -> Result<usize, Fault>,
+) -> Result<(), Fault> {
     let oldest = now.as_millisecond().saturating_sub(millis(retention.age));
-    let mut gone = 0;
-    for (table, name) in [(EVENTS, "finished events"), (QUARANTINE, "quarantined")] {
-        let mut delete = connection.prepare_cached(table)?;
-        gone += delete.execute((oldest, sql_limit(STEP - gone)))?;
-        crash::point(Point::PruneHalfWay);
-        let excess = tally(connection, name)?.saturating_sub(retention.number);
-        let excess = usize::try_from(excess)
-            .unwrap_or(usize::MAX)
-            .min(STEP - gone);
-        if excess > 0 {
-            gone += delete.execute((i64::MAX, sql_limit(excess)))?;
-        }
+    pruned.number += delete(oldest, sql_limit(STEP - pruned.number), &mut pruned.dropped)?;
+    crash::point(Point::PruneHalfWay);
+    let excess = tally(connection, name)?.saturating_sub(retention.number);
+    let excess = usize::try_from(excess)
+        .unwrap_or(usize::MAX)
+        .min(STEP - pruned.number);
+    if excess > 0 {
+        pruned.number += delete(i64::MAX, sql_limit(excess), &mut pruned.dropped)?;
     }
-    Ok(gone)
+    Ok(())
 }

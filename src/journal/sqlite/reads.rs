@@ -1,20 +1,25 @@
-//! What people look at: runs, attempts, events and the quarantine; and the numbers.
+//! What people look at: runs, attempts and events; and the numbers.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
+use super::quarantine::held;
 use super::rows::{duration, optional_time, outcome, time};
 use super::steps::sql_limit;
 use crate::journal::{
-    AttemptRecord, Census, Cursor, QuarantineId, Quarantined, RunDetail, RunFilter, RunId,
-    RunSummary, SourceRecord, Undecided,
+    AttemptRecord, Census, Cursor, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
 };
 use crate::run::State;
 
-/// The columns that [`summary`] reads, and that [`run`] adds two to.
+/// The columns that [`summary`] and [`run`] read. An unfinished run waits for the first delivery in
+/// quarantine that has a place before it.
 const SUMMARY: &str =
     "SELECT r.id, r.state, r.rule, r.key, e.event_type, e.event_id, r.attempts, r.accepted_at,
-            r.due_at, r.finished_at, a.outcome, a.outcome_value, a.outcome_reason, e.body, e.source
+            r.due_at, r.finished_at, a.outcome, a.outcome_value, a.outcome_reason, e.body, e.source,
+            CASE WHEN r.finished_at IS NULL THEN
+                (SELECT id FROM quarantine
+                 WHERE key = r.key AND place < COALESCE(r.place, r.id) ORDER BY place LIMIT 1)
+            END
      FROM runs r JOIN events e ON e.id = r.event
      LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts";
 
@@ -31,6 +36,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         due_at: optional_time(row, 8)?,
         finished_at: optional_time(row, 9)?,
         reason: outcome(row, 10)?.map(|outcome| outcome.to_string()),
+        held_by: row.get(15)?,
     })
 }
 
@@ -128,47 +134,6 @@ pub(super) fn event(connection: &Connection, id: &str) -> Result<Option<String>,
     Ok(body)
 }
 
-const QUARANTINED: &str =
-    "SELECT id, arrived_at, source, origin, reason, body, size FROM quarantine";
-
-fn delivery(row: &Row<'_>) -> rusqlite::Result<Quarantined> {
-    Ok(Quarantined {
-        id: row.get(0)?,
-        arrived_at: time(row, 1)?,
-        delivery: Undecided {
-            source: row.get(2)?,
-            origin: row.get(3)?,
-            reason: row.get(4)?,
-            body: row.get(5)?,
-            size: row.get::<_, i64>(6)?.cast_unsigned(),
-        },
-    })
-}
-
-/// The newest quarantined deliveries.
-pub(super) fn quarantined(
-    connection: &Connection,
-    limit: usize,
-) -> Result<Vec<Quarantined>, Fault> {
-    let deliveries = connection
-        .prepare_cached(&format!("{QUARANTINED} ORDER BY id DESC LIMIT ?1"))?
-        .query_map([sql_limit(limit)], delivery)?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(deliveries)
-}
-
-/// One quarantined delivery.
-pub(super) fn quarantined_one(
-    connection: &Connection,
-    id: QuarantineId,
-) -> Result<Quarantined, Fault> {
-    connection
-        .prepare_cached(&format!("{QUARANTINED} WHERE id = ?1"))?
-        .query_row([id], delivery)
-        .optional()?
-        .ok_or_else(|| Fault::absent("quarantined delivery", id))
-}
-
 /// One of the numbers that the triggers keep.
 pub(super) fn tally(connection: &Connection, name: &str) -> Result<u64, Fault> {
     let number: i64 = connection
@@ -181,6 +146,7 @@ pub(super) fn tally(connection: &Connection, name: &str) -> Result<u64, Fault> {
 pub(super) fn census(connection: &Connection) -> Result<Census, Fault> {
     let mut census = Census {
         quarantined: tally(connection, "quarantined")?,
+        held: held(connection)?,
         ..Census::default()
     };
     for state in State::ALL {

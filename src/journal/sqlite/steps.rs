@@ -36,9 +36,11 @@ pub(super) const NEXT_DUE: &str =
 /// The run that has the turn of a key.
 pub(super) const HAS_TURN: &str = "SELECT id, state FROM runs WHERE key = ?1 AND turn = 1";
 
-/// The oldest unfinished run of a key.
-pub(super) const FIRST: &str =
-    "SELECT id FROM runs WHERE key = ?1 AND finished_at IS NULL ORDER BY id LIMIT 1";
+/// The oldest unfinished run of a key, unless it has to wait for a delivery in quarantine.
+pub(super) const FIRST: &str = "SELECT id FROM runs WHERE key = ?1 AND finished_at IS NULL
+     AND COALESCE(place, id) < (SELECT COALESCE(min(place), 9223372036854775807)
+                                FROM quarantine WHERE key = ?1)
+     ORDER BY COALESCE(place, id), id LIMIT 1";
 
 /// The attempts that have not ended.
 pub(super) const OPEN: &str =
@@ -50,7 +52,8 @@ pub(super) const OPEN: &str =
 pub(super) const BRING_FORWARD: &str = "UPDATE runs SET due_at = ?1 + retry_in
      WHERE state = 'retryable' AND turn IN (0, 1) AND due_at > ?1 + retry_in";
 
-/// Gives the turn of `key` to whom it belongs: to the running run, else to the oldest unfinished one.
+/// Gives the turn of `key` to whom it belongs: to the running run, else to the oldest unfinished one; to
+/// nobody while a delivery in quarantine comes before that one.
 pub(super) fn give_turn(connection: &Connection, key: &str) -> rusqlite::Result<()> {
     let holder = connection
         .prepare_cached(HAS_TURN)?

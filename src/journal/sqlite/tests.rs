@@ -3,6 +3,7 @@
 mod accepting;
 mod attempts;
 mod displaced;
+mod holding;
 mod keeping;
 mod opening;
 mod order;
@@ -60,6 +61,15 @@ fn undecided(body: &str) -> Undecided {
         reason: "expected JSON".to_owned(),
         body: body.as_bytes().to_vec(),
         size: body.len() as u64,
+        key: None,
+    }
+}
+
+/// One that is known to be about a key.
+fn undecided_of(key: &str, body: &str) -> Undecided {
+    Undecided {
+        key: Some(key.to_owned()),
+        ..undecided(body)
     }
 }
 

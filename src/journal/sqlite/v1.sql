@@ -43,6 +43,9 @@ CREATE TABLE runs (
     finished_at INTEGER,
     -- 1 while the rule cannot be decided, because the event's lease could not be shown yet.
     awaits_lease INTEGER NOT NULL DEFAULT 0 CHECK (awaits_lease IN (0, 1)),
+    -- Where the run stands in the order of its key, if that is not its id: one that comes out of
+    -- quarantine has the place at which its delivery arrived.
+    place       INTEGER,
     UNIQUE (event, rule),
     CHECK (state <> 'running' OR turn = 1),
     CHECK ((state = 'retryable') = (due_at IS NOT NULL AND retry_in IS NOT NULL)),
@@ -53,7 +56,10 @@ CREATE TABLE runs (
 CREATE UNIQUE INDEX runs_turn ON runs (key) WHERE turn = 1;
 CREATE INDEX runs_due ON runs (turn) WHERE turn = 1 AND state = 'due';
 CREATE INDEX runs_retryable ON runs (turn, due_at) WHERE state = 'retryable';
-CREATE INDEX runs_unfinished ON runs (key) WHERE finished_at IS NULL;
+CREATE INDEX runs_unfinished ON runs (key, COALESCE(place, id)) WHERE finished_at IS NULL;
+
+-- Places are given by counting this up, so the row has to be there before the first run.
+INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', 0);
 
 CREATE TABLE attempts (
     id             INTEGER PRIMARY KEY,
@@ -89,7 +95,9 @@ CREATE TABLE sources (
     CHECK ((failed_at IS NULL) = (failure IS NULL))
 ) STRICT, WITHOUT ROWID;
 
--- `fingerprint` finds what is already here without keeping each body in an index once more.
+-- `fingerprint` finds what is already here without keeping each body in an index once more. A delivery
+-- that is known to be about a key has a place among the runs of that key: a number of theirs that no run
+-- has. Those behind it wait for as long as it is here.
 CREATE TABLE quarantine (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     source      TEXT NOT NULL,
@@ -98,11 +106,15 @@ CREATE TABLE quarantine (
     size        INTEGER NOT NULL,
     arrived_at  INTEGER NOT NULL,
     fingerprint INTEGER NOT NULL,
-    body        BLOB NOT NULL
+    body        BLOB NOT NULL,
+    key         TEXT,
+    place       INTEGER,
+    CHECK ((key IS NULL) = (place IS NULL))
 ) STRICT;
 
 CREATE INDEX quarantine_fingerprint ON quarantine (fingerprint);
 CREATE INDEX quarantine_arrived ON quarantine (arrived_at);
+CREATE INDEX quarantine_holds ON quarantine (key, place) WHERE key IS NOT NULL;
 
 -- Counting rows means reading them all, so the numbers are kept. Triggers do it, because several
 -- processes write here, and pruning deletes by cascade.

@@ -21,7 +21,7 @@ fn keep(days: u64, number: u64) -> Retention {
 async fn prune(journal: &SqliteJournal, retention: Retention, seconds: i64) -> Vec<usize> {
     let mut steps = Vec::new();
     loop {
-        match journal.prune(retention, at(seconds)).await.unwrap() {
+        match journal.prune(retention, at(seconds)).await.unwrap().number {
             0 => return steps,
             gone => steps.push(gone),
         }

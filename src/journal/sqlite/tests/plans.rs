@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::journal;
 use crate::journal::sqlite::writer::Kind;
-use crate::journal::sqlite::{prune, steps};
+use crate::journal::sqlite::{prune, quarantine, steps};
 
 /// The steps of the plan for `sql`, as far as they read or sort tables.
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
@@ -21,7 +21,7 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
 #[tokio::test]
 async fn nothing_in_the_daily_round_scans_or_sorts() {
     let (_folder, journal) = journal();
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 10] = [
         (
             steps::TO_CLAIM,
             &["runs_due (turn=?)", "e USING INTEGER PRIMARY KEY"],
@@ -29,7 +29,17 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
         (steps::TO_WAKE, &["runs_retryable (turn=? AND due_at<?)"]),
         (steps::NEXT_DUE, &["runs_retryable (turn=? AND due_at>?)"]),
         (steps::HAS_TURN, &["runs_turn (key=?)"]),
-        (steps::FIRST, &["runs_unfinished (key=?)"]),
+        (
+            steps::FIRST,
+            &[
+                "runs_unfinished (key=? AND <expr><?)",
+                "COVERING INDEX quarantine_holds (key=?)",
+            ],
+        ),
+        (
+            quarantine::WAITING,
+            &["runs_unfinished (key=? AND <expr>>? AND <expr><?)"],
+        ),
         (steps::BRING_FORWARD, &["runs_retryable (turn=?)"]),
         (prune::EVENTS, &["events_finished (finished_at<?)"]),
         (prune::QUARANTINE, &["quarantine_arrived (arrived_at<?)"]),

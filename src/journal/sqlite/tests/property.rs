@@ -1,5 +1,5 @@
-//! Any sequence of accepts, claims, ends, crashes, clock steps and commands beside the service does
-//! exactly what a plain list of runs would do.
+//! Any sequence of accepts, quarantined deliveries, claims, ends, crashes, clock steps and commands beside
+//! the service does exactly what a plain list of runs would do.
 
 use std::time::Duration;
 
@@ -15,6 +15,20 @@ enum Op {
         event: u8,
         rules: u8,
         key: u8,
+        beside: bool,
+    },
+    Quarantine {
+        body: u8,
+        key: u8,
+        beside: bool,
+    },
+    Release {
+        which: Index,
+        event: (u8, u8, u8),
+        beside: bool,
+    },
+    Drop {
+        which: Index,
         beside: bool,
     },
     Claim {
@@ -54,6 +68,11 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => (0..12_u8, 0..8_u8, 0..3_u8, any::<bool>())
             .prop_map(|(event, rules, key, beside)| Op::Accept { event, rules, key, beside }),
+        2 => (0..4_u8, 0..4_u8, any::<bool>())
+            .prop_map(|(body, key, beside)| Op::Quarantine { body, key, beside }),
+        1 => (which(), (0..24_u8, 0..8_u8, 0..3_u8), any::<bool>())
+            .prop_map(|(which, event, beside)| Op::Release { which, event, beside }),
+        1 => (which(), any::<bool>()).prop_map(|(which, beside)| Op::Drop { which, beside }),
         8 => (0..5_usize).prop_map(|limit| Op::Claim { limit }),
         8 => (which(), step(), 0..3600_i64).prop_map(|(which, step, delay)| Op::Record { which, step, delay }),
         1 => (which(), step()).prop_map(|(which, step)| Op::RecordAgain { which, step }),
@@ -73,6 +92,25 @@ async fn apply(world: &mut World, op: &Op) {
             key,
             beside,
         } => world.accept(*event, *rules, *key, *beside).await,
+        Op::Quarantine { body, key, beside } => world.quarantine(*body, *key, *beside).await,
+        Op::Release {
+            which,
+            event,
+            beside,
+        } => {
+            if world.held() > 0 {
+                world
+                    .release(which.index(world.held()), *event, *beside)
+                    .await;
+            }
+        }
+        Op::Drop { which, beside } => {
+            if world.held() > 0 {
+                world
+                    .drop_delivery(which.index(world.held()), *beside)
+                    .await;
+            }
+        }
         Op::Claim { limit } => world.claim(*limit).await,
         Op::Record { which, step, delay } => {
             let running = world.running();

@@ -1,15 +1,33 @@
 //! A journal with a plain list of what should be in it: each act is done to both and compared.
 
+mod held;
+
 use std::collections::BTreeMap;
 
 use tempfile::TempDir;
 
 use super::{at, end, event};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Accepted, Entry, Journal, RunFilter, RunId};
+use crate::journal::{Acceptance, Accepted, Entry, Journal, RunFilter, RunId};
 use crate::run::{State, Step};
 
 const RULES: [&str; 3] = ["create", "tell", "wipe"];
+
+/// The rules that are meant by these bits.
+fn asked(rules: u8) -> Vec<&'static str> {
+    let meant = (0..3).filter(|bit| rules & (1 << bit) != 0);
+    meant.map(|bit| RULES[bit]).collect()
+}
+
+/// An event with a run of each of these rules.
+fn planned(number: u8, rules: u8, key: u8) -> Acceptance {
+    let key = key.to_string();
+    let runs: Vec<_> = asked(rules)
+        .into_iter()
+        .map(|rule| (rule, key.as_str()))
+        .collect();
+    event(&number.to_string(), &runs)
+}
 
 /// What the journal should know of a run.
 #[derive(Clone, Debug)]
@@ -23,9 +41,16 @@ struct Expected {
     retry_in: i64,
     attempts: u32,
     failures: u32,
+    /// The place at which its delivery had come, if it was in quarantine.
+    place: Option<i64>,
 }
 
 impl Expected {
+    /// What its key's runs are ordered by.
+    fn order(&self) -> (i64, RunId) {
+        (self.place.unwrap_or(self.id), self.id)
+    }
+
     fn take(&mut self, step: Step) {
         self.state = self.state.after(step).unwrap();
     }
@@ -36,6 +61,9 @@ pub(super) struct World {
     service: Option<SqliteJournal>,
     beside: SqliteJournal,
     runs: Vec<Expected>,
+    held: Vec<held::Delivery>,
+    /// The last number that a run or a delivery in quarantine has got.
+    last: i64,
     now: i64,
 }
 
@@ -49,6 +77,8 @@ impl World {
             service: Some(service),
             beside,
             runs: Vec::new(),
+            held: Vec::new(),
+            last: 0,
             now: 0,
         }
     }
@@ -69,17 +99,18 @@ impl World {
             .collect()
     }
 
-    /// The run of each key that is next: the oldest unfinished one, if none is running.
+    /// The run of each key that is next: the oldest unfinished one, if none is running, and it waits
+    /// for no delivery.
     fn next_of_each_key(&self) -> Vec<usize> {
         let mut first = BTreeMap::new();
-        for (index, run) in self
-            .runs
-            .iter()
-            .enumerate()
-            .filter(|(_, run)| !run.state.is_final())
-        {
-            first.entry(run.key).or_insert(index);
+        let mut unfinished: Vec<_> = (0..self.len())
+            .filter(|run| !self.runs[*run].state.is_final())
+            .collect();
+        unfinished.sort_unstable_by_key(|run| self.runs[*run].order());
+        for index in unfinished {
+            first.entry(self.runs[index].key).or_insert(index);
         }
+        first.retain(|_, index| self.held_by(&self.runs[*index]).is_none());
         let is_free = |key| {
             !self
                 .runs
@@ -133,41 +164,39 @@ impl World {
     }
 
     pub(super) async fn accept(&mut self, number: u8, rules: u8, key: u8, beside: bool) {
-        let (id, key_name) = (number.to_string(), key.to_string());
-        let asked: Vec<_> = (0..3)
-            .filter(|bit| rules & (1 << bit) != 0)
-            .map(|bit| RULES[bit])
-            .collect();
-        let planned: Vec<_> = asked
-            .iter()
-            .map(|rule| (*rule, key_name.as_str()))
-            .collect();
-        let entries = vec![Entry::Event(event(&id, &planned))];
-        let answer = self
+        let entries = vec![Entry::Event(planned(number, rules, key))];
+        let mut answer = self
             .journal(beside)
             .accept(entries, at(self.now))
             .await
             .unwrap();
-        let new: Vec<_> = asked
-            .into_iter()
-            .filter(|rule| {
-                !self
-                    .runs
-                    .iter()
-                    .any(|run| run.event == number && run.rule == *rule)
-            })
-            .collect();
-        let made = match &answer[..] {
-            [Accepted::Runs(made)] => made.clone(),
-            [Accepted::Known] => Vec::new(),
+        let answer = answer.pop().expect("one answer");
+        self.expect_runs(number, rules, key, None, answer);
+    }
+
+    /// Notes the runs that have been made.
+    fn expect_runs(
+        &mut self,
+        number: u8,
+        rules: u8,
+        key: u8,
+        place: Option<i64>,
+        answer: Accepted,
+    ) {
+        let is_new = |rule: &&str| {
+            let mut runs = self.runs.iter();
+            !runs.any(|run| run.event == number && run.rule == *rule)
+        };
+        let new: Vec<_> = asked(rules).into_iter().filter(is_new).collect();
+        let made = match answer {
+            Accepted::Runs(made) => made,
+            Accepted::Known => Vec::new(),
             other => panic!("{other:?}"),
         };
         assert_eq!(made.len(), new.len(), "one run for each rule that had none");
         for (id, rule) in made.into_iter().zip(new) {
-            assert!(
-                self.runs.last().is_none_or(|last| last.id < id),
-                "numbers rise"
-            );
+            self.last += 1;
+            assert_eq!(id, self.last, "numbers rise, and none is left out");
             let run = Expected {
                 id,
                 event: number,
@@ -178,6 +207,7 @@ impl World {
                 retry_in: 0,
                 attempts: 0,
                 failures: 0,
+                place,
             };
             self.runs.push(run);
         }
@@ -295,6 +325,7 @@ impl World {
             *expected.entry(run.state.as_str()).or_default() += 1_u64;
         }
         assert_eq!(census.runs, expected);
+        self.compare_held(&census).await;
         let all = RunFilter {
             limit: usize::MAX,
             ..RunFilter::default()
@@ -312,6 +343,7 @@ impl World {
                 (&run.event.to_string(), run.rule),
                 "{run:?}"
             );
+            assert_eq!(found.held_by, self.held_by(run), "{run:?}");
             assert_eq!(
                 found.due_at,
                 (run.state == State::Retryable).then(|| at(run.due_at)),
@@ -322,6 +354,9 @@ impl World {
 
     /// Everything comes to an end, and every attempt that was ever claimed is accounted for.
     pub(super) async fn drain(&mut self) {
+        while !self.held.is_empty() {
+            self.drop_delivery(0, false).await;
+        }
         let mut rounds = 0;
         while self.runs.iter().any(|run| !run.state.is_final()) {
             self.now += 2 * 86_400;
