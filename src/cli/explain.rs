@@ -13,6 +13,7 @@ use crate::history::{Record, Row, lacks_lease, needs_lease};
 use crate::journal::Journal;
 use crate::notification::Envelope;
 use crate::printable::printable;
+use crate::python_json;
 use crate::report::{Exit, Failure};
 use crate::rules::{EventPattern, Rule, Verdict};
 
@@ -177,7 +178,7 @@ fn find(places: &Places, args: &Args) -> Result<Event, Failure> {
         return Ok(event);
     };
     let file = file.display().to_string();
-    let lease = serde_json::from_slice(&read("the lease", &file)?).map_err(|error| {
+    let lease = python_json::read(&read("the lease", &file)?).map_err(|error| {
         Failure::new(
             Exit::Failed,
             &format!("failed to read a lease from {file}: {error}"),
@@ -209,7 +210,7 @@ fn decode(body: &[u8]) -> Result<Event, String> {
     if let Ok(record) = Record::decode(body) {
         return Ok(record.into_event());
     }
-    if let Ok(rows) = serde_json::from_slice::<Vec<Row>>(body) {
+    if let Ok(rows) = python_json::read::<Vec<Row>>(body) {
         let found = rows.len();
         let one = <[Row; 1]>::try_from(rows);
         return one
@@ -217,7 +218,7 @@ fn decode(body: &[u8]) -> Result<Event, String> {
             .map_err(|_| format!("expected one row, but found {found}"));
     }
     // The form of the journal and of standard input is the last one it may be in.
-    serde_json::from_slice(body).map_err(|_| undecodable)
+    python_json::read(body).map_err(|_| undecodable)
 }
 
 fn read(what: &str, file: &str) -> Result<Vec<u8>, Failure> {

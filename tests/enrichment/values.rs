@@ -99,6 +99,34 @@ fn a_nul_in_a_lease_is_a_failure_on_record_and_its_node_goes_on() {
 }
 
 #[test]
+fn what_only_python_takes_for_json_costs_that_value_of_a_lease_alone() {
+    let cases = [
+        ("NaN", ""),
+        (r#"["\ud800", -Infinity]"#, "[\"\u{fffd}\",null]"),
+        (
+            r#"{"$serde_json::private::Number": "12"}"#,
+            "{\"\u{fffd}serde_json::private::Number\":\"12\"}",
+        ),
+    ];
+    for (text, expected) in cases {
+        let mut poller = Poller::new();
+        poller.rule(
+            "r",
+            &format!(
+                "events = {FULFILL}\nscript = record.sh\nscript_params = properties.odd,purpose"
+            ),
+        );
+        let mut shown = lease_of(&lease(1), &node(1));
+        shown["properties"] = serde_json::json!({"odd": "MARK"});
+        poller.openstack.lease(&lease(1), shown);
+        poller.openstack.in_leases("MARK", text);
+        poller.openstack.rows(&[event(1, 1, 1)]);
+        poller.pass(&["--from-start"]);
+        assert_eq!(poller.log(), [format!("{expected}|test|")]);
+    }
+}
+
+#[test]
 fn a_row_that_names_no_lease_by_a_uuid_gives_the_client_no_option() {
     for odd in ["--help", "-f", "", "a\0b"] {
         let mut poller = Poller::new();
