@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::event::{Event, PayloadPath};
-use crate::notification::Undecodable;
+use crate::notification::{Undecodable, near};
 use crate::python_json;
 
 /// A lease as `openstack esi lease show UUID --format json` prints it, and as the API has it.
@@ -145,7 +145,8 @@ impl Record {
             let row = python_json::read(body);
             row.map(|row| Self { row, lease: None }).map_err(|_| {
                 let (line, column) = (unreadable.error.line(), unreadable.error.column());
-                malformed(format!("line {line}, column {column} ends it"))
+                let near = near(unreadable.text(body), unreadable.offset(body));
+                malformed(format!("line {line}, column {column} ends it{near}"))
             })
         })
     }

@@ -144,7 +144,7 @@ fn tell((entry, accepted): (&Entry, &Accepted)) {
         }
         (Entry::Quarantine(delivery), Accepted::Quarantined(id)) => tracing::error!(
             quarantine = id, queue = %delivery.origin, size = delivery.size,
-            "a delivery could not be decoded and is in quarantine: {}", delivery.reason
+            "a delivery could not be decoded or decided and is in quarantine: {}", delivery.reason
         ),
         (Entry::Quarantine(delivery), _) => {
             tracing::info!(queue = %delivery.origin, "an undecodable delivery is known already");

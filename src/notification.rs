@@ -6,15 +6,17 @@
 //!
 //! What only Python takes for JSON is read too (`python_json`), once it was refused as JSON.
 //!
-//! What cannot be read is [`Undecodable`] with a reason that is safe to show: it never quotes the
-//! message.
+//! What cannot be read is [`Undecodable`] with a reason that is safe to show: it quotes a few words of
+//! the message, but no context (`near`).
 
 mod blank;
 mod compression;
+mod near;
 mod wire;
 
 pub use blank::without_context;
 pub use compression::Labels;
+pub(crate) use near::near;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -23,7 +25,7 @@ use serde_json::value::RawValue;
 
 use crate::event::Event;
 use crate::python_json;
-use wire::{Text, Wire};
+use wire::{Text, Wire, refusal};
 
 /// The largest body that is looked into. ESI Leap's are about 2 kB.
 pub const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -120,15 +122,16 @@ impl<'a> Envelope<'a> {
         let text = std::str::from_utf8(body).map_err(|error| Undecodable::NotUtf8 {
             offset: error.valid_up_to(),
         })?;
-        let content = if let Ok(mut wire) = Wire::read(text, "a JSON object") {
+        let content = if let Ok(mut wire) = Wire::read(text) {
             match wire.message.take() {
                 Some(Text(message)) => Content::Text(message),
                 None => Content::Bare(wire),
             }
         } else {
             let text = python_json::to_json(text, NO_DEPTH);
-            let message = Wire::read(&text, "a JSON object")?.message;
-            let message = message.map(|Text(message)| message.into_owned());
+            let wire =
+                Wire::read(&text).map_err(|error| refusal(&text, "a JSON object", &error))?;
+            let message = wire.message.map(|Text(message)| message.into_owned());
             Content::Text(Cow::Owned(message.unwrap_or(text)))
         };
         Ok(Self {
@@ -145,14 +148,14 @@ impl<'a> Envelope<'a> {
         let wire = match &self.content {
             Content::Bare(wire) => wire.clone(),
             Content::Text(text) => {
-                let expected = "a JSON object as text in `oslo.message`";
-                if let Ok(wire) = Wire::read(text, expected) {
+                if let Ok(wire) = Wire::read(text) {
                     wire
                 } else {
                     let text = self
                         .as_json
                         .get_or_init(|| python_json::to_json(text, NO_DEPTH));
-                    Wire::read(text, expected)?
+                    let expected = "a JSON object as text in `oslo.message`";
+                    Wire::read(text).map_err(|error| refusal(text, expected, &error))?
                 }
             }
         };
@@ -182,11 +185,14 @@ impl Notification<'_> {
     /// [`Undecodable`] if the payload is neither JSON nor what Python takes for it.
     pub fn into_event(self) -> Result<Event, Undecodable> {
         let text = self.payload.get();
-        let payload =
-            python_json::read_text(text).map_err(|unreadable| Undecodable::Malformed {
+        let payload = python_json::read_text(text).map_err(|unreadable| {
+            let refused = unreadable.text(text.as_bytes());
+            let near = near(refused, unreadable.offset(text.as_bytes()));
+            Undecodable::Malformed {
                 expected: "a payload of valid JSON",
-                found: unreadable.to_string(),
-            })?;
+                found: format!("{unreadable}{near}"),
+            }
+        })?;
         Ok(Event::new(
             self.message_id.into_owned(),
             self.event_type.into_owned(),

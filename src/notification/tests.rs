@@ -48,7 +48,7 @@ fn the_envelope_of_plain_text_is_borrowed() {
 }
 
 #[test]
-fn what_is_no_notification_says_why_without_quoting_it() {
+fn what_is_no_notification_says_why_without_quoting_its_context() {
     let without = |field: &str| {
         let mut fields = notification();
         fields.as_object_mut().unwrap().remove(field);
@@ -83,6 +83,21 @@ fn what_is_no_notification_says_why_without_quoting_it() {
         (with("event_type", json!(null)), "with `event_type`"),
         (with("message_id", json!("")), "with `message_id`"),
         (with("event_type", json!(7)), "expected a string"),
+        (
+            br#"{"_context_auth_token": "gAAAAsecret", "a": 1e}"#.to_vec(),
+            "[blanked]\", \"a\": 1e}`",
+        ),
+        (
+            enveloped(r#"{"a": NaN, "_context_roles": ["gAAAAsecret"], 7}"#),
+            "_context_roles\": null, 7}`",
+        ),
+        (
+            String::from_utf8(with("payload", json!("HERE")))
+                .unwrap()
+                .replace("\"HERE\"", "{\"a\": NaN, \"b\": .5}")
+                .into_bytes(),
+            ".5}",
+        ),
         (
             vec![b' '; LARGEST_BODY + 1],
             "expected at most 4194304 bytes",

@@ -10,6 +10,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Undecodable;
+use super::near::near;
+use crate::python_json::offset;
 
 /// The fields of both forms; every other one, `_context_*` above all, is passed over unread.
 #[derive(Clone, Debug, Default)]
@@ -41,16 +43,27 @@ enum Field {
 }
 
 impl<'a> Wire<'a> {
-    pub(super) fn read(text: &'a str, expected: &'static str) -> Result<Self, Undecodable> {
-        let malformed = |found| Undecodable::Malformed { expected, found };
-        // Said here, because serde would quote a whole text that stands in the place of the object.
-        match text.trim_start().chars().next() {
-            Some('{') => {}
-            Some(other) => return Err(malformed(format!("it begins with {other:?}"))),
-            None => return Err(malformed("it is empty".into())),
-        }
-        serde_json::from_str(text).map_err(|error| malformed(error.to_string()))
+    pub(super) fn read(text: &'a str) -> serde_json::Result<Self> {
+        serde_json::from_str(text)
     }
+}
+
+/// Why a text is not what was expected.
+pub(super) fn refusal(
+    text: &str,
+    expected: &'static str,
+    error: &serde_json::Error,
+) -> Undecodable {
+    let found = match text.trim_start().chars().next() {
+        Some('{') => {
+            let place = offset(text.as_bytes(), error.line(), error.column());
+            format!("{error}{}", near(text.as_bytes(), place))
+        }
+        // Said here, because serde would quote a whole text that stands in the place of the object.
+        Some(other) => format!("it begins with {other:?}"),
+        None => "it is empty".into(),
+    };
+    Undecodable::Malformed { expected, found }
 }
 
 impl<'de> Deserialize<'de> for Wire<'de> {
