@@ -6,7 +6,7 @@
 //! the replacement character. Everything else stays as it was written, so that text that is not
 //! Python's JSON either is still refused by the parser.
 //!
-//! The parser takes an object whose first key is one of its own ([`RESERVED`]) for a number or for
+//! The parser takes an object whose first key is one of its own for a number or for
 //! another text. Their `$` becomes the replacement character, too, so that an object stays one.
 
 use memchr::memmem;
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 /// Lists and objects within each other that are kept. The JSON parser takes 127, and an event that
 /// is read from the journal has one or two more around what was read.
-const DEEPEST: usize = 100;
+pub const DEEPEST: usize = 100;
 
 /// What stands in the place of a value that JSON cannot hold.
 const NULL: &str = "null";
