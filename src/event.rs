@@ -11,7 +11,7 @@
 
 mod path;
 
-pub use path::{Found, InvalidPath, PayloadPath, first_path_end};
+pub use path::{Found, InvalidPath, PayloadPath, Text, first_path_end};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

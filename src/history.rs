@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::event::{Event, PayloadPath};
-use crate::notification::Undecodable;
+use crate::notification::{Undecodable, near};
+use crate::python_json;
 
 /// A lease as `openstack esi lease show UUID --format json` prints it, and as the API has it.
 pub type Lease = Map<String, Value>;
@@ -140,11 +141,12 @@ impl Record {
         if body.trim_ascii_start().starts_with(b"[") {
             return Err(malformed("it is a list".into()));
         }
-        serde_json::from_slice::<Self>(body).or_else(|error| {
-            let row = serde_json::from_slice(body);
+        python_json::read::<Self>(body).or_else(|unreadable| {
+            let row = python_json::read(body);
             row.map(|row| Self { row, lease: None }).map_err(|_| {
-                let (line, column) = (error.line(), error.column());
-                malformed(format!("line {line}, column {column} ends it"))
+                let (line, column) = (unreadable.error.line(), unreadable.error.column());
+                let near = near(unreadable.text(body), unreadable.offset(body));
+                malformed(format!("line {line}, column {column} ends it{near}"))
             })
         })
     }

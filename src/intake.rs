@@ -146,7 +146,7 @@ fn tell((entry, accepted): (&Entry, &Accepted)) {
         }
         (Entry::Quarantine(delivery), Accepted::Quarantined(id)) => tracing::error!(
             quarantine = id, queue = %delivery.origin, size = delivery.size,
-            "a delivery could not be decoded and is in quarantine: {}{}", delivery.reason,
+            "a delivery could not be decoded or decided and is in quarantine: {}{}", delivery.reason,
             delivery.key.as_ref().map(|node| hold(*id, node)).unwrap_or_default()
         ),
         (Entry::Quarantine(delivery), _) => {

@@ -36,6 +36,7 @@ pub mod history;
 pub mod notification;
 pub mod outage;
 pub mod printable;
+pub mod python_json;
 pub mod retry;
 pub mod rules;
 pub mod run;

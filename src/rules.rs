@@ -3,9 +3,11 @@
 //! Rules come validated from [`config`](crate::config), are asked by intake for every event and by
 //! `explain` for one, and go along with a run to the action. Pure.
 
+mod arguments;
 mod filter;
 mod pattern;
 
+pub use arguments::{Arguments, BESIDE, LONGEST, Loss, fit};
 pub use filter::{Filter, InvalidFilter, Mismatch};
 pub use pattern::Pattern;
 
@@ -144,7 +146,8 @@ impl Rule {
             }
         }
         let key = match &self.order_by {
-            Some(path) if known(path) => path.find(event).to_text(),
+            // Longer ones differ in their beginnings, or have to wait for each other.
+            Some(path) if known(path) => path.find(event).to_text_within(LONGEST).text,
             _ => event.node(),
         };
         Verdict::Run { key }
@@ -158,16 +161,6 @@ impl Rule {
         let params = params.map(|path| ("script_params", path));
         let order_by = self.order_by.iter().map(|path| ("order_by", path));
         filters.chain(params).chain(order_by)
-    }
-
-    /// The arguments that follow the script's fixed ones, in order.
-    #[must_use]
-    pub fn arguments(&self, event: &Event) -> Vec<String> {
-        self.script
-            .params
-            .iter()
-            .map(|path| path.find(event).to_text())
-            .collect()
     }
 }
 
@@ -236,7 +229,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn rule(name: &str, events: &[&str], filters: &Value) -> Rule {
+    pub(super) fn rule(name: &str, events: &[&str], filters: &Value) -> Rule {
         Rule {
             name: name.into(),
             events: events
@@ -325,7 +318,7 @@ mod tests {
     fn arguments_are_one_for_each_path() {
         let rule = rule("r", &["t"], &json!({}));
         assert_eq!(
-            rule.arguments(&event("t")),
+            rule.arguments(&event("t"), usize::MAX).texts,
             ["n 1", "", "7", r#"{"b":1,"a":null}"#]
         );
     }

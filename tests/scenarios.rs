@@ -21,6 +21,7 @@ mod original_gap;
 mod poll_faults;
 mod polling;
 mod processes;
+mod python_json;
 mod python_patterns;
 mod stopping;
 mod support;

@@ -1,7 +1,7 @@
 //! Runs a script: argv, standard input, environment, process group, time limit, output tail.
 //!
 //! Nothing goes through a shell. A script gets the words of `script`, then one argument for each of
-//! `script_params`, bytes for bytes; the event as JSON on its standard input; and `ESI_RULE`,
+//! `script_params`, bytes for bytes as far as a process can take them; the event as JSON on its standard input; and `ESI_RULE`,
 //! `ESI_EVENT_TYPE`, `ESI_EVENT_ID`, `ESI_RUN_ID`, `ESI_ATTEMPT` in its environment. Its folder is
 //! the configuration file's.
 //!
@@ -14,6 +14,7 @@
 mod call;
 mod locate;
 
+pub use call::room_beside;
 pub use locate::{Unfit, interpreter_line, locate};
 
 use std::future::pending;

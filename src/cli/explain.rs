@@ -8,20 +8,32 @@ use serde_json::json;
 use super::Places;
 use super::inputs::{ask, failed_to_read};
 use super::output::{Format, cell, print_json, print_line, table};
+use super::quarantine::incomplete;
+use crate::actions::script::room_beside;
 use crate::event::{Event, PayloadPath};
 use crate::history::{Record, Row, lacks_lease, needs_lease};
-use crate::journal::Journal;
+use crate::journal::{Journal, QuarantineId};
 use crate::notification::Envelope;
 use crate::printable::printable;
+use crate::python_json;
 use crate::report::{Exit, Failure};
-use crate::rules::{EventPattern, Rule, Verdict};
+use crate::rules::{Arguments, EventPattern, Rule, Verdict};
+use crate::sources::HISTORY;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A file with a notification as it is on the wire, a row of the event history as `openstack esi
     /// event list --format json` prints it, or an event as scripts read it; `-` for standard input;
     /// or the id of an event in the journal
-    event: String,
+    #[arg(
+        required_unless_present = "quarantined",
+        conflicts_with = "quarantined"
+    )]
+    event: Option<String>,
+
+    /// The number of a delivery in quarantine, instead of an event
+    #[arg(long, value_name = "NUMBER")]
+    quarantined: Option<QuarantineId>,
 
     /// A file with the lease that the row is about, as `openstack esi lease show --format json`
     /// prints it
@@ -106,11 +118,15 @@ fn reason(rule: &Rule, answer: &Answer, event: &Event) -> String {
         }
     };
     match verdict {
-        Verdict::Run { key } => format!(
-            "{}, one at a time for {}",
-            command(rule, event),
-            shown_key(key)
-        ),
+        Verdict::Run { key } => {
+            let command = Command::of(rule, event);
+            let (quoted, key) = (command.quoted(), shown_key(key));
+            let losses = command.losses.iter().map(|loss| format!("; {loss}"));
+            format!(
+                "{quoted}, one at a time for {key}{}",
+                losses.collect::<String>()
+            )
+        }
         Verdict::Disabled => "the rule is switched off by `enabled`".into(),
         Verdict::OtherType => {
             let types: Vec<&str> = rule.events.iter().map(EventPattern::as_str).collect();
@@ -121,23 +137,34 @@ fn reason(rule: &Rule, answer: &Answer, event: &Event) -> String {
     }
 }
 
-/// The program and all its arguments.
-fn words(rule: &Rule, event: &Event) -> impl Iterator<Item = String> {
-    rule.script
-        .words
-        .iter()
-        .cloned()
-        .chain(rule.arguments(event))
+/// What a script is called with.
+struct Command {
+    /// The program and all its arguments.
+    words: Vec<String>,
+    /// What of the event's values is not in them, in words.
+    losses: Vec<String>,
 }
 
-/// The command with its arguments, quoted like for a shell.
-fn command(rule: &Rule, event: &Event) -> String {
-    let quoted = words(rule, event).map(|word| match shlex::try_quote(&word) {
-        Ok(quoted) => quoted.into_owned(),
-        // Only a NUL cannot be quoted; no process would take it either.
-        Err(_) => format!("{word:?}"),
-    });
-    quoted.collect::<Vec<_>>().join(" ")
+impl Command {
+    fn of(rule: &Rule, event: &Event) -> Self {
+        let mut words = rule.script.words.clone();
+        let texts = words.iter().chain([&event.id, &event.event_type]);
+        let Arguments { texts, losses } =
+            rule.arguments(event, room_beside(texts.map(String::as_str)));
+        words.extend(texts);
+        let losses = losses.iter().map(ToString::to_string).collect();
+        Self { words, losses }
+    }
+
+    /// Quoted like for a shell.
+    fn quoted(&self) -> String {
+        let quoted = self.words.iter().map(|word| match shlex::try_quote(word) {
+            Ok(quoted) => quoted.into_owned(),
+            // Only a NUL cannot be quoted; no process would take it either.
+            Err(_) => format!("{word:?}"),
+        });
+        quoted.collect::<Vec<_>>().join(" ")
+    }
 }
 
 fn shown_key(key: &str) -> &str {
@@ -159,7 +186,9 @@ fn as_json(rule: &Rule, answer: &Answer, event: &Event) -> serde_json::Value {
     };
     let mut shown = json!({"rule": rule.name, "verdict": word, "why": reason(rule, answer, event)});
     if let Answer::Decided(Verdict::Run { key }) = answer {
-        shown["command"] = words(rule, event).collect();
+        let Command { words, losses } = Command::of(rule, event);
+        shown["command"] = words.into();
+        shown["losses"] = losses.into();
         shown["key"] = key.as_str().into();
     }
     shown
@@ -167,17 +196,20 @@ fn as_json(rule: &Rule, answer: &Answer, event: &Event) -> serde_json::Value {
 
 /// The event that the arguments name.
 fn find(places: &Places, args: &Args) -> Result<Event, Failure> {
-    let event = if args.event != "-" && !Path::new(&args.event).exists() {
-        in_journal(places, &args.event)?
+    let argument = args.event.as_deref().unwrap_or_default();
+    let event = if let Some(id) = args.quarantined {
+        in_quarantine(places, id)?
+    } else if argument != "-" && !Path::new(argument).exists() {
+        in_journal(places, argument)?
     } else {
-        let body = read("the event", &args.event)?;
-        decode(&body).map_err(|why| no_event(&args.event, &why))?
+        let body = read("the event", argument)?;
+        decode(&body).map_err(|why| no_event(argument, &why))?
     };
     let Some(file) = &args.lease else {
         return Ok(event);
     };
     let file = file.display().to_string();
-    let lease = serde_json::from_slice(&read("the lease", &file)?).map_err(|error| {
+    let lease = python_json::read(&read("the lease", &file)?).map_err(|error| {
         Failure::new(
             Exit::Failed,
             &format!("failed to read a lease from {file}: {error}"),
@@ -209,7 +241,7 @@ fn decode(body: &[u8]) -> Result<Event, String> {
     if let Ok(record) = Record::decode(body) {
         return Ok(record.into_event());
     }
-    if let Ok(rows) = serde_json::from_slice::<Vec<Row>>(body) {
+    if let Ok(rows) = python_json::read::<Vec<Row>>(body) {
         let found = rows.len();
         let one = <[Row; 1]>::try_from(rows);
         return one
@@ -217,7 +249,7 @@ fn decode(body: &[u8]) -> Result<Event, String> {
             .map_err(|_| format!("expected one row, but found {found}"));
     }
     // The form of the journal and of standard input is the last one it may be in.
-    serde_json::from_slice(body).map_err(|_| undecodable)
+    python_json::read(body).map_err(|_| undecodable)
 }
 
 fn read(what: &str, file: &str) -> Result<Vec<u8>, Failure> {
@@ -247,6 +279,26 @@ fn in_journal(places: &Places, id: &str) -> Result<Event, Failure> {
              concern no rule are not kept",
         )),
     }
+}
+
+fn in_quarantine(places: &Places, id: QuarantineId) -> Result<Event, Failure> {
+    let delivery = ask(places.journal()?.quarantined_one(id))?.delivery;
+    let decoded = match incomplete(&delivery) {
+        Some(why) => Err(why),
+        None if delivery.source.starts_with(HISTORY) => {
+            let record = Record::decode(&delivery.body).map_err(|why| why.to_string());
+            record.map(Record::into_event)
+        }
+        None => decode(&delivery.body),
+    };
+    decoded.map_err(|why| {
+        let why = printable(why.as_bytes());
+        Failure::new(
+            Exit::Failed,
+            &format!("failed to read an event from the quarantined delivery {id}: {why}"),
+            &format!("`esi-event-actions quarantine show {id}` shows what is kept of it"),
+        )
+    })
 }
 
 fn no_event(argument: &str, why: &str) -> Failure {

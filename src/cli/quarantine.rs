@@ -9,7 +9,7 @@ use super::output::{Format, cell, moment, print, print_json, print_line, table};
 use crate::config::Config;
 use crate::intake::{NOT_KEPT, decide_event};
 use crate::journal::sqlite::SqliteJournal;
-use crate::journal::{Accepted, Journal, QuarantineId, Quarantined};
+use crate::journal::{Accepted, Journal, QuarantineId, Quarantined, Undecided};
 use crate::printable::printable;
 use crate::report::{Exit, Failure};
 
@@ -64,7 +64,11 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
                     Ok(done) => print_line(&format!("delivery {id}: {done}"))?,
                     Err(why) => {
                         exit = Exit::Failed;
-                        print_line(&format!("delivery {id} stays in quarantine: {why}"))?
+                        print_line(&format!(
+                            "delivery {id} stays in quarantine: {}; `esi-event-actions explain \
+                             --quarantined {id}` says what each rule makes of it",
+                            printable(why.as_bytes())
+                        ))?
                     }
                 };
             }
@@ -92,19 +96,8 @@ fn retry(
     id: QuarantineId,
 ) -> Result<Result<String, String>, Failure> {
     let delivery = ask(journal.quarantined_one(id))?.delivery;
-    let kept = delivery.body.len() as u64;
-    // Blanking may have changed the length of a small one, but never brings a large one near this.
-    if delivery.size > crate::intake::KEPT_IN_QUARANTINE as u64 {
-        return Ok(Err(format!(
-            "only {kept} of its {} bytes are kept",
-            delivery.size
-        )));
-    }
-    if delivery.body.starts_with(NOT_KEPT.as_bytes()) {
-        return Ok(Err(format!(
-            "its {} compressed bytes were not kept, because secrets in them could not be blanked",
-            delivery.size
-        )));
+    if let Some(why) = incomplete(&delivery) {
+        return Ok(Err(why));
     }
     let acceptance = match decide_event(&config.rules, &delivery.source, &delivery.body) {
         Err(undecodable) => return Ok(Err(undecodable.to_string())),
@@ -123,6 +116,20 @@ fn retry(
             "its event is known already".into()
         }
     }))
+}
+
+/// Why what is kept of a delivery is not all of it.
+pub(super) fn incomplete(delivery: &Undecided) -> Option<String> {
+    let (kept, size) = (delivery.body.len(), delivery.size);
+    // Blanking may have changed the length of a small one, but never brings a large one near this.
+    if size > crate::intake::KEPT_IN_QUARANTINE as u64 {
+        return Some(format!("only {kept} of its {size} bytes are kept"));
+    }
+    delivery.body.starts_with(NOT_KEPT.as_bytes()).then(|| {
+        format!(
+            "its {size} compressed bytes were not kept, because secrets in them could not be blanked"
+        )
+    })
 }
 
 fn list(all: &[Quarantined], format: Format) -> Result<Exit, Failure> {
@@ -159,18 +166,18 @@ fn show(one: &Quarantined, format: Format) -> Result<Exit, Failure> {
         shown["body"] = String::from_utf8_lossy(body).into();
         return print_json(&shown);
     }
+    let id = one.id;
     let hold = one.delivery.key.as_ref().map(|node| {
         format!(
             "holds node: {}; runs waiting: {}; `quarantine retry {id}` accepts the event before them, \
              `quarantine drop {id}` gives it up\n",
             printable(node.as_bytes()),
             one.waiting,
-            id = one.id,
         )
     });
     let text = format!(
-        "delivery {} from {}, {} bytes, arrived {}\nreason: {}\n{}{}\n",
-        one.id,
+        "delivery {id} from {}, {} bytes, arrived {}\nreason: {}\n`esi-event-actions explain \
+         --quarantined {id}` says what each rule makes of it\n{}{}\n",
         printable(one.delivery.origin.as_bytes()),
         one.delivery.size,
         moment(one.arrived_at),

@@ -1,17 +1,19 @@
 //! Where in a payload a rule looks: a dotted path, or a JSONPath beginning with `$`.
 
 mod brackets;
+mod query;
 
 use std::fmt;
+use std::io::{self, Write};
 
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
-use jsonpath_rust::query::{QueryRef, js_path_process};
 use serde_json::Value;
 
 use super::Event;
 pub use brackets::first_path_end;
 use brackets::{depth, unclosed};
+use query::Query;
 
 /// What the payload's own fields begin with.
 const AROUND: &str = "esi_leap_object.";
@@ -26,7 +28,7 @@ const LEASE: &str = "esi_leap_object.data";
 #[derive(Clone, Debug)]
 pub struct PayloadPath {
     text: String,
-    query: Option<JpQuery>,
+    query: Option<Query>,
 }
 
 /// Why a text is not a path.
@@ -65,7 +67,7 @@ impl PayloadPath {
             })
         };
         if text.starts_with('$') {
-            return path(Some(json_path(text)?));
+            return path(Some(Query::new(json_path(text)?, text)));
         }
         if text.split('.').any(str::is_empty) {
             let found = if text.is_empty() {
@@ -128,10 +130,7 @@ impl PayloadPath {
         let Some(query) = &self.query else {
             return dotted(value, &self.text).map_or(Found::Nothing, Found::One);
         };
-        // A query that cannot be carried out on this value (a function given the wrong type, for
-        // one) has found nothing in it.
-        let answers = js_path_process(query, value).unwrap_or_default();
-        let mut answers: Vec<&Value> = answers.into_iter().map(QueryRef::val).collect();
+        let mut answers = query.find(value);
         match answers.len() {
             0 => Found::Nothing,
             1 => Found::One(answers.remove(0)),
@@ -247,123 +246,93 @@ fn dotted<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     deeper.or_else(|| child(path))
 }
 
+/// A text, or its beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// As much of it as was asked for.
+    pub text: String,
+    /// How many bytes there are in all.
+    pub size: usize,
+    /// Whether there are more: nobody counts to the end of everything.
+    pub and_more: bool,
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            size: text.len(),
+            and_more: false,
+        }
+    }
+}
+
 impl Found<'_> {
     /// What was found as one argument of a script: text as it is, numbers and booleans in JSON
     /// form, nothing and null as an empty argument, objects, lists and several answers as compact
     /// JSON.
     #[must_use]
     pub fn to_text(&self) -> String {
-        match self {
-            Self::Nothing | Self::One(Value::Null) => String::new(),
-            Self::One(Value::String(text)) => text.clone(),
-            Self::One(value) => value.to_string(),
+        self.to_text_within(usize::MAX).text
+    }
+
+    /// The same, of which at most so many bytes are kept.
+    #[must_use]
+    pub fn to_text_within(&self, most: usize) -> Text {
+        let mut writer = Beginning {
+            bytes: Vec::new(),
+            most,
+            size: 0,
+        };
+        let written = match self {
+            Self::Nothing | Self::One(Value::Null) => Ok(()),
+            Self::One(Value::String(text)) => writer.write_all(text.as_bytes()),
+            Self::One(value) => serde_json::to_writer(&mut writer, value).map_err(io::Error::from),
             Self::Several(values) => {
-                serde_json::to_string(values).expect("JSON values always serialize")
+                serde_json::to_writer(&mut writer, values).map_err(io::Error::from)
             }
+        };
+        let mut bytes = writer.bytes;
+        let cut = bytes
+            .utf8_chunks()
+            .next()
+            .map_or(0, |chunk| chunk.valid().len());
+        bytes.truncate(cut);
+        Text {
+            text: String::from_utf8(bytes).unwrap_or_default(),
+            size: writer.size,
+            and_more: written.is_err(),
         }
+    }
+}
+
+/// Keeps the beginning of what is written, counts the rest, and refuses what is more than
+/// [`COUNTED`] where not all of it is wanted.
+struct Beginning {
+    bytes: Vec<u8>,
+    most: usize,
+    size: usize,
+}
+
+/// Twice the largest payload.
+const COUNTED: usize = 8 * 1024 * 1024;
+
+impl Write for Beginning {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.size += bytes.len();
+        let room = self.most - self.bytes.len();
+        self.bytes
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if self.size > COUNTED.max(self.most) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn look_up(path: &str) -> String {
-        let payload = json!({
-            "esi_leap_object.name": "LeaseCRUDPayload",
-            "esi_leap_object.data": {
-                "name": null,
-                "purpose": "a \"b\"\nc",
-                "id": 7,
-                "properties": {
-                    "vendor": "foo",
-                    "a.b": "dotted key",
-                    "a": {"c": true, "b.x": 1},
-                    "disks": [{"size": 10}, {"size": 20}],
-                    "7": "key seven"
-                },
-            }
-        });
-        let event = Event::new("1".into(), "t".into(), "now".into(), None, payload);
-        PayloadPath::parse(path).unwrap().find(&event).to_text()
-    }
-
-    #[test]
-    fn paths_find_what_they_name() {
-        let cases = [
-            ("purpose", "a \"b\"\nc"),
-            ("id", "7"),
-            ("name", ""),
-            ("nope", ""),
-            ("nope.deeper", ""),
-            ("purpose.deeper", ""),
-            ("properties.vendor", "foo"),
-            ("properties.a.b", "dotted key"),
-            ("properties.a.c", "true"),
-            ("properties.a.b.x", "1"),
-            ("properties.a", r#"{"c":true,"b.x":1}"#),
-            ("properties.disks", r#"[{"size":10},{"size":20}]"#),
-            ("properties.disks.1.size", "20"),
-            ("properties.disks.2.size", ""),
-            ("properties.disks.-1", ""),
-            ("properties.7", "key seven"),
-            ("esi_leap_object.name", "LeaseCRUDPayload"),
-            ("esi_leap_object.data.id", "7"),
-            ("$.id", "7"),
-            ("$.properties.disks[?(@.size > 10)].size", "20"),
-            ("$.properties.disks[*].size", "[10,20]"),
-            ("$.properties['a.b']", "dotted key"),
-            ("$['esi_leap_object.data'].id", "7"),
-            ("$.nope", ""),
-        ];
-        for (path, text) in cases {
-            assert_eq!(look_up(path), text, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_path_begins_with_fields() {
-        let cases: [(&str, &[&str]); 14] = [
-            ("node_name", &["node_name"]),
-            ("properties.vendor", &["properties"]),
-            ("esi_leap_object.data.id", &["id"]),
-            ("esi_leap_object.data", &["esi_leap_object.data"]),
-            ("esi_leap_object.name.x", &["esi_leap_object.name"]),
-            ("payload.node_uuid", &["payload"]),
-            ("$.properties[0]", &["properties"]),
-            ("$['node_name']", &["node_name"]),
-            (r#"$["id", 'name'].x"#, &["id", "name"]),
-            ("$['esi_leap_object.data'].id", &["id"]),
-            ("$['esi_leap_object.data']", &["esi_leap_object.data"]),
-            ("$..name", &[]),
-            ("$[*]", &[]),
-            ("$", &[]),
-        ];
-        for (path, fields) in cases {
-            assert_eq!(PayloadPath::parse(path).unwrap().fields(), fields, "{path}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_path_is_refused_with_a_hint() {
-        // The parser would need days for it.
-        let deep = format!("$.a{}", "[?@.b == 1 && length(@.c".repeat(40));
-        let cases = [
-            ("", "but found nothing"),
-            ("a..b", "an empty name"),
-            (".a", "an empty name"),
-            ("a.", "an empty name"),
-            ("$.a[", "found `[` without its end"),
-            ("$['a", "found a string without its end"),
-            ("$.a-b", "expected a JSONPath"),
-            ("$[?(@.k in ['a'])]", "the unknown operator `in`"),
-            (&deep, "at most 10 brackets within each other"),
-        ];
-        for (path, part) in cases {
-            let error = PayloadPath::parse(path).unwrap_err();
-            assert!(error.message.contains(part), "{path}: {}", error.message);
-            assert!(!error.message.contains('\n'), "{path}: {}", error.message);
-        }
-    }
-}
+mod tests;

@@ -163,7 +163,11 @@ fn plan(rules: &RuleSet, event: &Event, is_whole: bool) -> (Vec<PlannedRun>, Opt
                 awaits_lease: !is_whole && rule.paths().any(|(_, path)| needs_lease(path)),
             }),
             Verdict::Undecidable(why) => {
-                undecidable.get_or_insert(format!("rule [{}] cannot be decided: {why}", rule.name));
+                undecidable.get_or_insert(format!(
+                    "rule [{}] cannot be decided: {why}: write a pattern that repeats less within \
+                     what it repeats, and retry the delivery",
+                    rule.name
+                ));
             }
             Verdict::Refused(mismatch) => tracing::info!(
                 event = %event.id, rule = %rule.name,

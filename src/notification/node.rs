@@ -12,8 +12,9 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{LARGEST_BODY, python_json};
+use super::LARGEST_BODY;
 use crate::event::DATA_SUFFIX;
+use crate::python_json;
 
 /// The longest text that is taken for a node; ESI Leap's have 36 characters.
 const LONGEST: usize = 255;
@@ -25,7 +26,10 @@ pub fn node_in_notification(body: &[u8]) -> Option<String> {
     let text = readable(body);
     let envelope = Found::read(&with_last_string_closed(&text), Place::Envelope);
     let found = match envelope.message {
-        Some(message) => Found::read(&python_json::to_json(&message), Place::Notification),
+        Some(message) => Found::read(
+            &python_json::to_json(&message, python_json::DEEPEST),
+            Place::Notification,
+        ),
         None => Found::read(&text, Place::Notification),
     };
     found.into_node()
@@ -40,7 +44,7 @@ pub fn node_in_row(body: &[u8]) -> Option<String> {
 /// The beginning of a body as JSON text, as far as that is possible.
 fn readable(body: &[u8]) -> String {
     let head = &body[..body.len().min(LARGEST_BODY)];
-    python_json::to_json(&String::from_utf8_lossy(head))
+    python_json::to_json(&String::from_utf8_lossy(head), python_json::DEEPEST)
 }
 
 /// The same text; if it ends within a string, that is closed, without the rest of an escape. So the

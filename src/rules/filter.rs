@@ -197,17 +197,16 @@ fn described(found: &Found<'_>) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     };
+    let begin = || found.to_text_within(4 * (LONGEST + 1)).text;
     match found {
         Found::Nothing => "missing".into(),
         Found::One(Value::Null) => "null".into(),
         Found::One(Value::String(text)) => format!("the text {}", shorten(format!("{text:?}"))),
         Found::One(Value::Number(number)) => format!("the number {}", shorten(number.to_string())),
         Found::One(Value::Bool(value)) => format!("{value}"),
-        Found::One(value @ Value::Array(_)) => format!("the list {}", shorten(value.to_string())),
-        Found::One(value @ Value::Object(_)) => {
-            format!("the object {}", shorten(value.to_string()))
-        }
-        Found::Several(_) => format!("the values {}", shorten(found.to_text())),
+        Found::One(Value::Array(_)) => format!("the list {}", shorten(begin())),
+        Found::One(Value::Object(_)) => format!("the object {}", shorten(begin())),
+        Found::Several(_) => format!("the values {}", shorten(begin())),
     }
 }
 

@@ -139,8 +139,10 @@ fn decided(config: &Config, source: &str, body: &[u8]) {
                 assert!(!names_context(&event.payload), "{again}");
                 let _ = lacks_lease(&event);
                 for rule in config.rules.all() {
-                    let arguments = rule.arguments(&event);
+                    let arguments = rule.arguments(&event, 4096).texts;
                     assert_eq!(arguments.len(), rule.script.params.len());
+                    assert!(arguments.iter().all(|text| !text.contains('\0')));
+                    assert!(arguments.iter().map(String::len).sum::<usize>() <= 4096);
                 }
             }
             Entry::Quarantine(undecided) => {

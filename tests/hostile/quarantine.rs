@@ -50,6 +50,13 @@ fn what_could_not_be_decided_is_retried_beside_the_service_when_the_rule_is_mend
         "{told}"
     );
 
+    assert!(told.contains("explain --quarantined 1"), "{told}");
+    let explained = text(&scene.run(&["explain", "--quarantined", "1"]).stdout);
+    let head = format!("event {} of type {FULFILL}", message.message_id);
+    assert!(explained.starts_with(&head), "{explained}");
+    assert!(explained.contains("too many steps"), "{explained}");
+    assert!(explained.contains("record.sh aaaa"), "{explained}");
+
     scene.no_rules();
     scene.rule("runaway", &rule(r#"filter_params = {"purpose": "a+"}"#));
     scene.rule("other", &rule(""));
@@ -114,6 +121,19 @@ fn deliveries_are_listed_and_shown_whole() {
     let output = scene.run(&["quarantine", "show", "7"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("there is no quarantined delivery 7"));
+    let output = scene.run(&["explain", "--quarantined", "1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    for part in [
+        "the quarantined delivery 1: expected a JSON object, but ",
+        "near `",
+        "[blanked]\", broken`",
+        "quarantine show 1",
+    ] {
+        assert!(told.contains(part), "no {part} in {told}");
+    }
+    let output = scene.run(&["explain", "--quarantined", "7"]);
+    assert_eq!(output.status.code(), Some(1));
     // Several at once: each is told of.
     let output = scene.run(&["quarantine", "retry", "1", "2"]);
     assert_eq!(output.status.code(), Some(1));

@@ -1,4 +1,4 @@
-//! Values as arguments: bytes for bytes, or a recorded failure.
+//! Values as arguments: bytes for bytes, as far as a process can take them.
 
 use std::fs;
 
@@ -105,7 +105,7 @@ fn every_value_is_one_argument_byte_for_byte() {
 }
 
 #[test]
-fn what_no_process_can_take_is_a_recorded_failure_that_names_the_parameter() {
+fn what_no_process_can_take_costs_that_argument_and_is_told() {
     let mut scene = Scene::new("impossible");
     scene.script("keep.sh", KEEP);
     scene.rule(
@@ -116,7 +116,6 @@ fn what_no_process_can_take_is_a_recorded_failure_that_names_the_parameter() {
         ),
     );
     let values = |odd: &str| with_properties(&["a".into(), odd.into(), "c".into()]);
-    let many = "m".repeat(120 * 1024);
     scene.publish(values("nul \0 inside").body);
     scene.publish(values(&"l".repeat(200 * 1024)).body);
     scene.publish(values("as ever").body);
@@ -127,46 +126,93 @@ fn what_no_process_can_take_is_a_recorded_failure_that_names_the_parameter() {
             })
             .body,
     );
-    let output = scene.run(&["listen", "--until-idle"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-
-    assert_eq!(
-        scene.states(),
-        ["discarded", "discarded", "succeeded", "discarded"]
-    );
-    let parts: [&[&str]; 4] = [
-        &["not started", "NUL", "`properties.v1`", "standard input"],
-        &[
-            "not started",
-            "`properties.v1` with 204800 bytes",
-            "standard input",
-        ],
-        &["exit status 0"],
-        &["not started", "NUL", "ESI_EVENT_ID"],
-    ];
-    for (run, parts) in scene.runs().iter().zip(parts) {
-        let reason = run["reason"].as_str().expect("a reason");
-        for part in parts {
-            assert!(reason.contains(part), "no `{part}` in {reason}");
-        }
+    let output = scene.drain();
+    assert_eq!(scene.states(), ["succeeded"; 4]);
+    assert_eq!(scene.log(), ["3"; 4]);
+    for (run, expected) in (1..).zip(["nul \u{fffd} inside", "", "as ever", "no node"]) {
+        let arguments = |number: u8| {
+            fs::read_to_string(scene.path(&format!("args-{run}/{number}"))).expect("an argument")
+        };
+        assert_eq!([1, 2, 3].map(arguments), ["a", expected, "c"], "{run}");
     }
-    // Its own standard input takes what its arguments cannot.
-    assert_eq!(scene.log(), ["3"]);
+    // Standard input takes what arguments cannot.
+    let stdin = fs::read_to_string(scene.path("stdin-1")).expect("the event");
+    assert!(stdin.contains(r"nul \u0000 inside"), "{stdin}");
+    let stdin = fs::read_to_string(scene.path("stdin-2")).expect("the event");
+    assert!(stdin.contains(&"l".repeat(200 * 1024)));
+    let log = String::from_utf8_lossy(&output.stderr);
+    for (run, said) in [
+        (1, "`properties.v1` has a NUL character"),
+        (2, "`properties.v1` has 204800 bytes"),
+        (4, "`ESI_EVENT_ID` has a NUL character"),
+    ] {
+        let told = |line: &&str| {
+            line.contains("WARN") && line.contains(said) && line.contains(&format!("run={run}"))
+        };
+        let line = log.lines().find(told);
+        assert!(
+            line.is_some_and(|line| line.contains("rule=keep")),
+            "{said}: {log}"
+        );
+    }
+    assert_eq!(log.matches("WARN").count(), 3, "{log}");
+    let id = scene.runs()[1]["event_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let told = scene.run(&["explain", &id]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("keep.sh a '' c, one at a time"), "{told}");
+    let json = scene.run(&["explain", &id, "--format", "json"]);
+    let json: Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    let loss = json["rules"][0]["losses"][0].as_str().expect("a loss");
+    assert!(
+        loss.starts_with("`properties.v1` has 204800 bytes"),
+        "{loss}"
+    );
+}
 
-    // Each would do; all together are more than the system takes.
-    scene.no_rules().rule(
+#[test]
+fn arguments_that_do_not_fit_together_lose_the_longest_of_them() {
+    let mut scene = Scene::new("together");
+    scene.script("keep.sh", KEEP);
+    scene.rule(
         "all",
         &format!(
-            "events = {FULFILL}\nscript = keep.sh\nscript_params = {}",
+            "events = {FULFILL}\nscript = keep.sh\nscript_params = purpose,{}",
             ["properties.v1"; 40].join(",")
         ),
     );
-    scene.publish(values(&many).body);
-    let output = scene.run(&["listen", "--until-idle"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let runs = scene.runs();
-    let reason = runs[4]["reason"].as_str().expect("a reason");
-    assert!(reason.contains("2 MiB for all"), "{reason}");
+    // What everything within everything comes to is more than memory holds.
+    scene.rule(
+        "everything",
+        &format!(
+            "events = {FULFILL}\nscript = keep.sh\nscript_params = $..*..*..*,purpose\n\
+             filter_params = {{\"$..*..*\": \"a\"}}"
+        ),
+    );
+    let many = "m".repeat(120 * 1024);
+    let list = vec![vec![Value::from(1)]; 100_000];
+    let message = with_properties(&["a".into(), many]).edited(|notification| {
+        let lease = &mut notification["payload"]["esi_leap_object.data"];
+        lease["properties"]["k".repeat(1024 * 1024)] = list.clone().into();
+        lease["purpose"] = "test".into();
+    });
+    scene.publish(message.body);
+    let service = scene.listen();
+    let mut log = scene.wait_for_log(2);
+    log.sort();
+    assert_eq!(log, ["2", "41"]);
+    let size = service.largest_size();
+    assert!(size < 400, "{size} MiB");
+    service.stop();
+    assert_eq!(scene.states(), ["succeeded"; 2]);
+    let purposes = [("all", 1), ("everything", 2)].map(|(rule, number)| {
+        let run = scene.runs().into_iter().find(|run| run["rule"] == rule);
+        let run = run.expect("a run")["id"].clone();
+        fs::read_to_string(scene.path(&format!("args-{run}/{number}"))).expect("an argument")
+    });
+    assert_eq!(purposes, ["test", "test"]);
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn malformed_json() {
     quarantined(
         "malformed-json",
         b"{not json",
-        "expected a JSON object, but key must be a string at line 1 column 2",
+        "expected a JSON object, but key must be a string at line 1 column 2, near `{not json`",
     );
 }
 

@@ -126,6 +126,15 @@ impl Openstack {
         self.edit("leases.json", |leases| leases.insert(uuid.into(), lease));
     }
 
+    /// Puts this text in the place of a string in the leases: what only Python takes for JSON.
+    pub(crate) fn in_leases(&self, string: &str, text: &str) {
+        let leases = fs::read_to_string(self.folder.join("leases.json")).expect("a file");
+        self.write(
+            "leases.json",
+            &leases.replace(&format!("\"{string}\""), text),
+        );
+    }
+
     /// Denies access to a lease.
     pub(crate) fn deny(&self, uuid: &str) {
         self.lease(uuid, Value::Null);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use tokio::process::Command;
 
 use super::{NotStarted, interpreter_line, locate};
@@ -14,6 +15,7 @@ use crate::actions::process::{Group, JOURNAL_VARIABLE, RUN_VARIABLE, is_shortage
 use crate::config::is_secret_variable;
 use crate::journal::Blame;
 use crate::printable::printable;
+use crate::rules::{BESIDE, LONGEST, Loss, fit};
 
 /// A program with all it is given.
 pub(super) struct Call<'a> {
@@ -31,20 +33,40 @@ impl<'a> Call<'a> {
         let mut words = rule.script.words.iter();
         let program = locate(folder, words.next().map_or("", String::as_str))
             .map_err(|unfit| unfit.to_string())?;
+        let mut losses = Vec::new();
+        let mut variable = |name: &'static str, text: &str| {
+            // The name and `=` are a part of it.
+            let (text, lost) = fit(text.into(), LONGEST - name.len() - 1);
+            losses.extend(lost.map(|what| Loss {
+                parameter: name.to_owned(),
+                what,
+            }));
+            (name, text)
+        };
+        let variables = [
+            ("ESI_RULE", rule.name.clone()),
+            variable("ESI_EVENT_TYPE", &event.event_type),
+            variable("ESI_EVENT_ID", &event.id),
+            (RUN_VARIABLE, order.run.to_string()),
+            ("ESI_ATTEMPT", order.attempt.to_string()),
+            (JOURNAL_VARIABLE, journal_name.to_owned()),
+        ];
         let mut arguments: Vec<String> = words.cloned().collect();
-        arguments.extend(rule.arguments(event));
+        let texts = variables.iter().map(|(_, text)| text).chain(&arguments);
+        let found = rule.arguments(event, room_beside(texts.map(String::as_str)));
+        arguments.extend(found.texts);
+        losses.extend(found.losses);
+        for loss in losses {
+            tracing::warn!(
+                run = order.run, rule = %rule.name,
+                "{loss}; the script gets all of it on its standard input"
+            );
+        }
         let call = Self {
             order,
             program,
             arguments,
-            variables: [
-                ("ESI_RULE", rule.name.clone()),
-                ("ESI_EVENT_TYPE", event.event_type.clone()),
-                ("ESI_EVENT_ID", event.id.clone()),
-                (RUN_VARIABLE, order.run.to_string()),
-                ("ESI_ATTEMPT", order.attempt.to_string()),
-                (JOURNAL_VARIABLE, journal_name.to_owned()),
-            ],
+            variables,
         };
         if let Some((place, _)) = call.texts().find(|(_, text)| text.contains('\0')) {
             return Err(format!(
@@ -112,8 +134,9 @@ impl<'a> Call<'a> {
             && let Some((place, text)) = self.texts().max_by_key(|(_, text)| text.len())
         {
             return format!(
-                "the arguments are longer than a process can take (on Linux 128 KiB for one, about \
-                 2 MiB for all with the environment); the longest is {} with {} bytes: {}",
+                "the arguments are longer than a process can take (on Linux 128 KiB for one, and for \
+                 all with the environment a quarter of `LimitSTACK=`, mostly 2 MiB); the longest is \
+                 {} with {} bytes: {}",
                 self.name(place),
                 text.len(),
                 remedy(place)
@@ -154,6 +177,23 @@ impl<'a> Call<'a> {
         }
         format!("failed to start {program}: {error}")
     }
+}
+
+/// How many bytes are left for the parameters of a script that is given these texts. What Linux takes
+/// is a quarter of the limit on the stack, but at least 128 KiB and at most 6 MiB.
+pub fn room_beside<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    const LEAST: u64 = 128 * 1024;
+    const MOST: u64 = 6 * 1024 * 1024;
+    /// The program's path, and what its first line names.
+    const PROGRAM: usize = 16 * 1024;
+    let stack = getrlimit(Resource::Stack).current.unwrap_or(u64::MAX);
+    let all = (stack / 4).clamp(LEAST, MOST);
+    let texts: usize = texts.map(|text| text.len() + BESIDE).sum();
+    let environment = env::vars_os().map(|(name, value)| name.len() + value.len() + 1 + BESIDE);
+    let taken = texts + environment.sum::<usize>() + PROGRAM;
+    usize::try_from(all)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(taken)
 }
 
 /// Where a text that a script is given comes from.

@@ -133,7 +133,7 @@ async fn what_leads_to_the_secrets_of_the_service_does_not_reach_a_script() {
 }
 
 #[tokio::test]
-async fn a_value_that_no_process_can_take_is_refused_by_name() {
+async fn only_what_the_operator_wrote_keeps_a_script_from_being_started() {
     let long = "v".repeat(200 * 1024);
     let with_id = |id: &str| {
         let mut order = shell("");
@@ -148,16 +148,15 @@ async fn a_value_that_no_process_can_take_is_refused_by_name() {
         order
     };
     let with = |data: Value| order(&["true", "fixed"], &["id", "purpose"], &data);
+    for order in [
+        with(json!({"purpose": "a\0b"})),
+        with(json!({"purpose": long, "id": "short"})),
+        with_id("a\0"),
+        with_id(&long),
+    ] {
+        assert_eq!(outcome(order).await, Outcome::Exited(0));
+    }
     let cases = [
-        (
-            with(json!({"purpose": "a\0b"})),
-            "the parameter `purpose` holds a NUL character",
-        ),
-        (
-            with(json!({"purpose": long, "id": "short"})),
-            "the longest is the parameter `purpose` with 204800 bytes: leave it out of \
-             `script_params`, and let the script read it",
-        ),
         (
             order(&["true", "a", "b\0"], &[], &json!({})),
             "argument 2 of `script` holds a NUL character",
@@ -166,11 +165,6 @@ async fn a_value_that_no_process_can_take_is_refused_by_name() {
             order(&["true", &long], &[], &json!({})),
             "the longest is argument 1 of `script` with 204800 bytes: correct `script`",
         ),
-        (
-            with_id("a\0"),
-            "the variable ESI_EVENT_ID holds a NUL character",
-        ),
-        (with_id(&long), "the longest is the variable ESI_EVENT_ID"),
     ];
     for (order, part) in cases {
         let why = not_started(outcome(order).await);

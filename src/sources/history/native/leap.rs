@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::words::unlike;
 use crate::history::{Lease, Row};
+use crate::python_json;
 
 /// What the `openstack` program shows of a lease.
 const LEASE_FIELDS: [&str; 20] = [
@@ -66,9 +67,9 @@ struct Events {
 /// # Errors
 /// What was expected, and where something else was found.
 pub(super) fn events(body: &[u8], secrets: &[&SecretString]) -> Result<Vec<Row>, String> {
-    serde_json::from_slice(body)
+    python_json::read(body)
         .map(|Events { events }| events)
-        .map_err(|error| unlike("JSON with rows in `events`", &error, body, secrets))
+        .map_err(|error| unlike("JSON with rows in `events`", &error.error, body, secrets))
 }
 
 /// Reads an answer about this lease. Fields that an ESI Leap of another version lacks are null, and
@@ -77,8 +78,8 @@ pub(super) fn events(body: &[u8], secrets: &[&SecretString]) -> Result<Vec<Row>,
 /// # Errors
 /// What was expected, and where something else was found.
 pub(super) fn lease(body: &[u8], uuid: &str, secrets: &[&SecretString]) -> Result<Lease, String> {
-    let mut answer: Map<String, Value> = serde_json::from_slice(body)
-        .map_err(|error| unlike("a lease in JSON", &error, body, secrets))?;
+    let mut answer: Map<String, Value> = python_json::read(body)
+        .map_err(|error| unlike("a lease in JSON", &error.error, body, secrets))?;
     match answer.get("uuid") {
         Some(Value::String(found)) if found == uuid => {}
         _ => {
@@ -156,6 +157,19 @@ mod tests {
             (&sparse["name"], &sparse["purpose"]),
             (&json!("n"), &Value::Null)
         );
+    }
+
+    #[test]
+    fn what_only_python_takes_for_json_costs_that_value() {
+        let body = br#"{"uuid": "l", "properties": {"a": NaN, "b": "\ud800", "c": 1.10,
+            "d": {"$serde_json::private::RawValue": "no"}}}"#;
+        let lease = lease(body, "l", &[]).unwrap();
+        let expected =
+            r#"{"a":null,"b":"\ufffd","c":1.10,"d":{"\ufffdserde_json::private::RawValue":"no"}}"#;
+        let expected: Value = serde_json::from_str(expected).unwrap();
+        assert_eq!(lease["properties"], expected);
+        let rows = br#"{"events": [], "next": {"x": Infinity}}"#;
+        assert_eq!(events(rows, &[]).unwrap(), []);
     }
 
     #[test]

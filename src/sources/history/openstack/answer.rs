@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::secrets::Secrets;
 use crate::history::{Lease, Row};
 use crate::printable::printable;
+use crate::python_json::{self, Unreadable};
 use crate::sources::history::ClientError;
 
 const ROWS: &str = "a JSON array of rows with \"ID\", \"Event Type\", \"Event Time\", \"Object \
@@ -59,29 +60,15 @@ impl Answer {
             return Err(ClientError::NotShown(reason));
         }
         self.succeeded()?;
-        let lease: Lease = match self.json() {
-            Ok(lease) => lease,
-            // Its properties are somebody's own, and Python writes more than JSON allows: halves of
-            // a character, NaN. That is this lease's fault, not the client's.
-            Err(error) if self.is_whole_object() && !error.is_data() => {
-                let error = self.bounded(&error.to_string());
-                let reason = format!("the lease {uuid} is no JSON that can be read: {error}");
-                return Err(ClientError::NotShown(printable(reason.as_bytes())));
-            }
-            Err(error) => return Err(self.unreadable(LEASE, &error)),
-        };
+        let lease: Lease = self
+            .json()
+            .map_err(|error| self.unreadable(LEASE, &error))?;
         let found = match lease.get("uuid") {
             Some(Value::String(found)) if found.eq_ignore_ascii_case(uuid) => return Ok(lease),
             Some(found) => format!("its \"uuid\" is {}", self.bounded(&found.to_string())),
             None => "there is no \"uuid\" in it".into(),
         };
         Err(self.unexpected(LEASE, &found))
-    }
-
-    /// Whether there is a first and a last line of an object, as the program prints one.
-    fn is_whole_object(&self) -> bool {
-        let text = self.stdout.trim_ascii();
-        text.starts_with(b"{\n") && text.ends_with(b"\n}")
     }
 
     /// What was said of a lease that is not shown. Warnings may come before it.
@@ -115,31 +102,33 @@ impl Answer {
         )))
     }
 
-    fn json<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        serde_json::from_slice(&self.stdout)
+    fn json<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
+        python_json::read(&self.stdout)
     }
 
-    fn unreadable(&self, expected: &str, error: &serde_json::Error) -> ClientError {
+    fn unreadable(&self, expected: &str, unreadable: &Unreadable) -> ClientError {
         if self.stdout.trim_ascii().is_empty() {
             return self.unexpected(expected, "it is empty");
         }
-        let place = offset(&self.stdout, error.line(), error.column());
-        let around = self.around(place);
+        let around = self.around(
+            unreadable.text(&self.stdout),
+            unreadable.offset(&self.stdout),
+        );
         let found = format!(
             "{}, near `{}`",
-            self.bounded(&error.to_string()),
+            self.bounded(&unreadable.to_string()),
             printable(around.trim_ascii())
         );
         self.unexpected(expected, &found)
     }
 
-    /// What stands around this place, without secrets, of which a part may be beyond it.
-    fn around(&self, place: usize) -> Vec<u8> {
+    /// What stands around this place of a text, without secrets, of which a part may be beyond it.
+    fn around(&self, text: &[u8], place: usize) -> Vec<u8> {
         let (begin, end) = (place.saturating_sub(AROUND), place + AROUND);
         let longest = self.secrets.longest();
         let from = begin.saturating_sub(longest);
-        let until = self.stdout.len().min(end + longest);
-        let mut wide = self.stdout[from..until].to_vec();
+        let until = text.len().min(end + longest);
+        let mut wide = text[from..until].to_vec();
         self.secrets.blank(&mut wide);
         wide.truncate(end - from);
         wide.split_off(begin - from)
@@ -171,13 +160,6 @@ pub(super) fn told(stderr: &[u8]) -> String {
         [] => "it wrote nothing on standard error".into(),
         text => format!("it wrote on standard error: {}", printable(text)),
     }
-}
-
-/// Where a line and a column are, both counted from 1; a column of 0 is the end of the line before.
-fn offset(text: &[u8], line: usize, column: usize) -> usize {
-    let before = text.split_inclusive(|byte| *byte == b'\n');
-    let begin: usize = before.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
-    (begin + column.saturating_sub(1)).min(text.len())
 }
 
 #[cfg(test)]
