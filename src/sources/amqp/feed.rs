@@ -170,7 +170,7 @@ impl Feed {
         }
         // The broker's answer comes behind what it has sent already.
         consuming.link.lift_budget();
-        let leaving = leave(&consuming.channel, &consuming.consumer);
+        let leaving = leave(&consuming.channel);
         match tokio::time::timeout(LEAVE_TIMEOUT, leaving).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!("failed to leave queue {}: {error}", self.queue),
