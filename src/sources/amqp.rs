@@ -4,7 +4,8 @@
 //! a channel. A queue that is missing or withheld is asked for again and again; a connection that
 //! is lost is made anew, here and not in the client library, so that it is always known and told
 //! what is being waited for. The broker keeps at most `prefetch` deliveries of a queue under way:
-//! that is all the back-pressure there is, and all there needs to be.
+//! that is all the back-pressure there is. What cannot be kept for a while is given back, so that it does
+//! not count as a delivery that failed with each connection that is lost meanwhile.
 
 mod condition;
 mod dial;
@@ -223,6 +224,37 @@ impl AmqpSource {
         }
     }
 
+    /// Gives back what is unacknowledged, as far as the queues stay without a consumer.
+    async fn pause(&mut self) {
+        if !self.feeds.iter().any(Feed::is_open) {
+            return;
+        }
+        // Over a connection of its own, because the answers cost channels.
+        let broker = match Link::open(&self.settings).await {
+            Ok(broker) => broker,
+            Err(error) => return tracing::debug!("what was received is held: {error}"),
+        };
+        let giving_back = self.feeds.iter_mut().map(|feed| feed.give_back(&broker));
+        let given_back = futures_util::future::join_all(giving_back).await;
+        broker.close().await;
+        for (feed, given_back) in self.feeds.iter().zip(given_back) {
+            let queue = feed.queue();
+            if given_back {
+                tracing::info!(
+                    "gave back what queue {queue} had sent; it is consumed again when that can be kept"
+                );
+            } else if feed.is_open() {
+                tracing::info!(
+                    "holding what queue {queue} has sent: it may go with its last consumer"
+                );
+            }
+        }
+        if let Some(link) = &self.link {
+            link.restore_budget();
+        }
+        self.tell_condition();
+    }
+
     /// The connection does its work: the next failure is a new one.
     fn recovered(&mut self) {
         self.backoff = BACKOFF.0;
@@ -376,9 +408,13 @@ impl Source for AmqpSource {
                 continue;
             }
             settled.push(channel);
-            let own = self.feeds.iter().find(|feed| feed.is_on(channel));
-            let link = own.and_then(Feed::link).or(self.link.as_ref());
-            match acknowledge(&acker, link).await {
+            let Some(feed) = self.feeds.iter().find(|feed| feed.is_on(channel)) else {
+                tracing::info!(
+                    "a channel ended before its deliveries were acknowledged; they will come again"
+                );
+                continue;
+            };
+            match acknowledge(&acker, feed.link()).await {
                 Some(Ok(true)) => self.recovered(),
                 Some(Ok(false)) => tracing::info!(
                     "a channel ended before its deliveries were acknowledged; they will come again"
@@ -391,6 +427,10 @@ impl Source for AmqpSource {
                 ),
             }
         }
+    }
+
+    async fn give_back(&mut self) {
+        self.pause().await;
     }
 
     async fn close(&mut self) {
