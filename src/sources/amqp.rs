@@ -10,6 +10,7 @@
 mod condition;
 mod dial;
 mod feed;
+mod leave;
 mod link;
 
 use std::sync::Arc;
@@ -124,7 +125,7 @@ impl AmqpSource {
                 Err(unreachable) => {
                     let delay = self.put_off();
                     let what = unreachable.to_string();
-                    log_failure(&mut self.failures, &what, delay);
+                    self.failures.log_failure(&what, delay);
                 }
             }
         }
@@ -202,57 +203,8 @@ impl AmqpSource {
         }
         let delay = self.put_off();
         let what = format!("lost the connection to {}", link.name());
-        self.is_loss_logged = log_failure(&mut self.losses, &what, delay);
+        self.is_loss_logged = self.losses.log_failure(&what, delay);
         Ok(())
-    }
-
-    /// Ends the shared connection in good order, because its channel numbers run out. That takes a user who
-    /// may have one connection only: else a question that may be refused has a connection of its own.
-    async fn renew(&mut self, link: &Link) {
-        tracing::info!("renewing the connection to {}", link.name());
-        self.leave().await;
-        self.condition.send_replace(Condition::Connecting);
-        self.connect_at = Instant::now();
-    }
-
-    /// Gives back what is unacknowledged, and ends all connections.
-    async fn leave(&mut self) {
-        let leaving = self.feeds.iter_mut().map(Feed::leave);
-        futures_util::future::join_all(leaving).await;
-        if let Some(link) = self.link.take() {
-            link.close().await;
-        }
-    }
-
-    /// Gives back what is unacknowledged, as far as the queues stay without a consumer.
-    async fn pause(&mut self) {
-        if !self.feeds.iter().any(Feed::is_open) {
-            return;
-        }
-        // Over a connection of its own, because the answers cost channels.
-        let broker = match Link::open(&self.settings).await {
-            Ok(broker) => broker,
-            Err(error) => return tracing::debug!("what was received is held: {error}"),
-        };
-        let giving_back = self.feeds.iter_mut().map(|feed| feed.give_back(&broker));
-        let given_back = futures_util::future::join_all(giving_back).await;
-        broker.close().await;
-        for (feed, given_back) in self.feeds.iter().zip(given_back) {
-            let queue = feed.queue();
-            if given_back {
-                tracing::info!(
-                    "gave back what queue {queue} had sent; it is consumed again when that can be kept"
-                );
-            } else if feed.is_open() {
-                tracing::info!(
-                    "holding what queue {queue} has sent: it may go with its last consumer"
-                );
-            }
-        }
-        if let Some(link) = &self.link {
-            link.restore_budget();
-        }
-        self.tell_condition();
     }
 
     /// The connection does its work: the next failure is a new one.
@@ -315,17 +267,6 @@ impl AmqpSource {
             })
         })
     }
-}
-
-/// Logs a failure: once, then at growing intervals. Answers whether it was logged.
-fn log_failure(outage: &mut Outage, what: &str, delay: Duration) -> bool {
-    let notice = outage.failed(what, std::time::Instant::now());
-    if let Some(notice) = notice {
-        tracing::warn!("{what}; trying again in {delay:.1?}{notice}");
-    } else {
-        tracing::debug!("{what}; trying again in {delay:.1?}");
-    }
-    notice.is_some()
 }
 
 /// Acknowledges deliveries, waiting no longer than there is a connection: an acknowledgement that

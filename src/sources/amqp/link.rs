@@ -44,7 +44,7 @@ pub enum Unreachable {
 #[derive(Clone, Debug)]
 pub struct Link {
     name: String,
-    connection: Arc<Connection>,
+    pub(super) connection: Arc<Connection>,
     /// How many channels may have been lost to refusals, whose numbers the client library never uses again.
     lost: Arc<AtomicU16>,
     budget: Budget,
@@ -102,39 +102,6 @@ impl Link {
     /// What arrives is kept again.
     pub(super) fn restore_budget(&self) {
         self.budget.restore();
-    }
-
-    /// Whether a queue stays when nobody consumes it any more, as far as the broker says. Each question
-    /// costs a channel.
-    ///
-    /// It has no way to ask for that. But it names the first difference, if somebody wants to make a queue
-    /// otherwise than it is. What is asked for here it refuses in any case, so nothing is ever made.
-    pub(super) async fn outlives_consumers(&self, queue: &str) -> bool {
-        for durable in [true, false] {
-            let asking = self.answer(self.declare_impossible(queue, durable));
-            let Err(Refusal::Other(text)) = asking.await else {
-                return false;
-            };
-            match difference(&text) {
-                Some("auto_delete") => return true,
-                Some("durable") => {}
-                _ => return false,
-            }
-        }
-        false
-    }
-
-    async fn declare_impossible(&self, queue: &str, durable: bool) -> lapin::Result<()> {
-        let options = QueueDeclareOptions {
-            durable,
-            auto_delete: true,
-            ..QueueDeclareOptions::default()
-        };
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-expires".into(), AMQPValue::LongInt(-1));
-        let channel = self.connection.create_channel().await?;
-        let asking = channel.queue_declare(queue.into(), options, arguments);
-        asking.await.map(drop)
     }
 
     /// Consumes a queue; makes it first, if that is wanted and it is missing. Dropping the future
@@ -288,7 +255,7 @@ impl Link {
         Arc::ptr_eq(&self.connection, &other.connection)
     }
 
-    async fn answer<T>(
+    pub(super) async fn answer<T>(
         &self,
         asking: impl Future<Output = lapin::Result<T>>,
     ) -> Result<T, Refusal> {
@@ -308,12 +275,6 @@ pub(super) struct Consuming {
     pub(super) link: Link,
     pub(super) channel: Channel,
     pub(super) consumer: Consumer,
-}
-
-/// What a queue that is there has otherwise, in a broker's refusal to make it.
-fn difference(refusal: &str) -> Option<&str> {
-    let rest = refusal.strip_prefix("PRECONDITION_FAILED - inequivalent arg '")?;
-    rest.split_once("' for queue").map(|(name, _)| name)
 }
 
 /// What the broker knows of a queue that is consumed.
