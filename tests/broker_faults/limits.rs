@@ -6,10 +6,10 @@ use crate::support::broker::Broker;
 use crate::support::scene::{FULFILL, Scene, Service, lease, notification, wait_until};
 
 /// Allows so many channels a connection, then the usual number again.
-struct FewChannels<'a>(&'a super::Ours);
+pub(super) struct FewChannels<'a>(&'a super::Ours);
 
 impl<'a> FewChannels<'a> {
-    fn set(ours: &'a super::Ours, number: u16) -> Self {
+    pub(super) fn set(ours: &'a super::Ours, number: u16) -> Self {
         ours.eval(&[format!(
             "application:set_env(rabbit, channel_max, {number})"
         )]);
