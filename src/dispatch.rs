@@ -6,7 +6,7 @@
 
 mod order;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ use crate::crash::{self, Point};
 use crate::journal::{
     AttemptEnd, Blame, ClaimedRun, Journal, JournalError, retry_while_unavailable,
 };
-use crate::outage::Outage;
+use crate::outage::{Notice, Outage};
 use crate::retry::{delay_of_shortage, step_after};
 use crate::rules::RuleSet;
 use crate::run::Step;
@@ -113,6 +113,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         let mut clock = Clock::start();
         let mut stepped = false;
         let mut outage = Outage::default();
+        let unasked = Unasked::default();
         loop {
             let mut wait = LOOK_AGAIN;
             if stop.intake.is_cancelled() {
@@ -130,7 +131,9 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                 }
                 // Before the claim: what was accepted until then is seen by it.
                 let last = drained.is_cancelled();
-                let next = this.start_due(&mut attempts, &mut outage, stop).await?;
+                let next = this
+                    .start_due(&mut attempts, &mut outage, &unasked, stop)
+                    .await?;
                 let idle = last && attempts.is_empty() && next.is_some();
                 if idle && this.is_over(&mut outage).await? {
                     return Ok(tally);
@@ -163,6 +166,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         self: &Arc<Self>,
         attempts: &mut JoinSet<Result<Step, JournalError>>,
         outage: &mut Outage,
+        unasked: &Unasked,
         stop: &Stop,
     ) -> Result<Option<Duration>, JournalError> {
         let places = self.max_parallel - attempts.len();
@@ -178,16 +182,22 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             crash::point(Point::RunClaimed);
         }
         for run in claimed.runs {
-            attempts.spawn(self.clone().attempt(run, stop.clone()));
+            attempts.spawn(self.clone().attempt(run, unasked.clone(), stop.clone()));
         }
         let wait = |due: Timestamp| Duration::try_from(now.duration_until(due)).unwrap_or_default();
         Ok(Some(claimed.next_due.map_or(LOOK_AGAIN, wait)))
     }
 
     /// Makes one attempt and records its end.
-    async fn attempt(self: Arc<Self>, run: ClaimedRun, stop: Stop) -> Result<Step, JournalError> {
+    async fn attempt(
+        self: Arc<Self>,
+        run: ClaimedRun,
+        unasked: Unasked,
+        stop: Stop,
+    ) -> Result<Step, JournalError> {
         // A question to the cloud is no work that a stop would wait for.
         let order = self.order(&run, &stop.intake).await;
+        let is_told = unasked.note(&run, order.as_ref().err());
         let (performed, step, retry_in) = match order {
             Ok(order) => {
                 let policy = order.rule.retry;
@@ -216,7 +226,9 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             }
         };
         crash::point(Point::ProcessEnded);
-        tell(&run, &performed, step, retry_in);
+        if is_told {
+            tell(&run, &performed, step, retry_in);
+        }
         let end = AttemptEnd {
             run: run.id,
             attempt: run.attempt,
@@ -255,6 +267,40 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     }
 }
 
+/// That leases cannot be asked for just now: one line tells it for all the runs that wait for theirs.
+#[derive(Clone, Debug, Default)]
+struct Unasked(Arc<Mutex<Outage>>);
+
+impl Unasked {
+    /// Notes what came of looking for what is to be done. Answers whether the attempt is to be told.
+    fn note(&self, run: &ClaimedRun, none: Option<&NoOrder>) -> bool {
+        let mut outage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match none {
+            Some(none) if none.blame == Blame::Nobody => {
+                let why = none.outcome.to_string();
+                match outage.failed(&why, Instant::now()) {
+                    Some(Notice::New) => true,
+                    Some(notice) => {
+                        tracing::warn!("leases cannot be asked for: {why}{notice}");
+                        false
+                    }
+                    None => {
+                        tracing::debug!(run = run.id, "its lease cannot be asked for: {why}");
+                        false
+                    }
+                }
+            }
+            Some(none) if none.step == Step::Interrupt => true,
+            _ => {
+                if run.awaits_lease {
+                    outage.log_end("leases can be asked for again");
+                }
+                true
+            }
+        }
+    }
+}
+
 /// The answer of a journal, if it is available just now. It is asked again in the next round: the
 /// attempts that run must not be dropped for it.
 fn unless_temporary<T>(
@@ -263,9 +309,7 @@ fn unless_temporary<T>(
 ) -> Result<Option<T>, JournalError> {
     match answer {
         Ok(answer) => {
-            if let Some(lasted) = outage.over(Instant::now()) {
-                tracing::info!("runs can be started again, after {lasted:.0?}");
-            }
+            outage.log_end("runs can be started again");
             Ok(Some(answer))
         }
         Err(error) if error.is_temporary() => {

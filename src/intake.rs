@@ -2,11 +2,15 @@
 //!
 //! The first half of the journey, for any source and any journal. A delivery is settled after its
 //! decision is on disk, never before; a batch shares one commit. While the journal cannot be
-//! written, nothing is taken and nothing is settled: the broker keeps what comes.
+//! written, nothing is taken and nothing is settled: what was received goes back to the source, but for the
+//! batch that is tried again and again. Once that is on disk, the source sends the rest, and what is known
+//! already.
 
 mod decide;
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -27,6 +31,9 @@ const BATCH: usize = 1_000;
 /// And the most bytes of theirs, written out: small bodies can become large ones when they are
 /// decompressed. One delivery may have more.
 const BATCH_BYTES: usize = 32 << 20;
+
+/// A commit that was refused so often is not waited for with all that was received in hand.
+const REFUSALS: u32 = 2;
 
 /// Takes deliveries from a source into a journal.
 #[derive(Debug)]
@@ -115,8 +122,22 @@ impl<S: Source, J: Journal> Intake<S, J> {
             return Ok(());
         }
         let entries: Arc<[Entry]> = entries.into();
-        let question = || self.journal.accept(Arc::clone(&entries), Timestamp::now());
-        let accepted = retry_while_unavailable(stop, question).await?;
+        let (journal, refusals, lasts) = (&self.journal, AtomicU32::new(0), Notify::new());
+        let question = async || {
+            let answer = journal.accept(Arc::clone(&entries), Timestamp::now()).await;
+            if answer.as_ref().is_err_and(JournalError::is_temporary)
+                && refusals.fetch_add(1, Ordering::Relaxed) + 1 == REFUSALS
+            {
+                lasts.notify_one();
+            }
+            answer
+        };
+        let mut accepting = pin!(retry_while_unavailable(stop, question));
+        let accepted = tokio::select! {
+            biased;
+            accepted = &mut accepting => accepted,
+            () = lasts.notified() => tokio::join!(accepting, self.source.give_back()).0,
+        }?;
         crash::point(Point::Accepted);
         entries.iter().zip(&accepted).for_each(tell);
         self.work.notify_one();

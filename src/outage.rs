@@ -87,6 +87,32 @@ impl Outage {
         })
     }
 
+    /// How many times it has failed since it last worked.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        let failures = self.lasting.as_ref().map_or(0, |lasting| lasting.failures);
+        u32::try_from(failures).unwrap_or(u32::MAX - 1)
+    }
+
+    /// Notes and logs a failure, after which it is tried again in `delay`. Answers whether it was told
+    /// without `--verbose`.
+    pub fn log_failure(&mut self, what: &str, delay: Duration) -> bool {
+        let notice = self.failed(what, Instant::now());
+        if let Some(notice) = notice {
+            tracing::warn!("{what}; trying again in {delay:.1?}{notice}");
+        } else {
+            tracing::debug!("{what}; trying again in {delay:.1?}");
+        }
+        notice.is_some()
+    }
+
+    /// Notes that it works, and logs it in these words if it failed before.
+    pub fn log_end(&mut self, what: &str) {
+        if let Some(lasted) = self.over(Instant::now()) {
+            tracing::info!("{what}, after {lasted:.0?}");
+        }
+    }
+
     /// Notes that it works. Answers how long it did not, if it failed before: once.
     pub fn over(&mut self, now: Instant) -> Option<Duration> {
         self.lasting.take().map(|lasting| now - lasting.since)

@@ -68,6 +68,13 @@ pub trait Source: Send {
     /// fail.
     fn settle(&mut self, receipts: Vec<Self::Receipt>) -> impl Future<Output = ()> + Send;
 
+    /// Says that what was received cannot be put on disk for a while. A source that can leaves it where it
+    /// came from, and takes nothing until [`Source::receive`] is called again. What was not settled may come
+    /// again then, and may be settled all the same. Dropping the future loses nothing.
+    fn give_back(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Takes leave. What was not settled comes again.
     fn close(&mut self) -> impl Future<Output = ()> + Send;
 }

@@ -20,6 +20,7 @@ mod restart;
 mod systemd;
 mod tls;
 mod tuning;
+mod wear;
 
 /// The exit status that says: try again later.
 const TEMPORARY: Option<i32> = Some(75);

@@ -4,11 +4,13 @@
 //! a channel. A queue that is missing or withheld is asked for again and again; a connection that
 //! is lost is made anew, here and not in the client library, so that it is always known and told
 //! what is being waited for. The broker keeps at most `prefetch` deliveries of a queue under way:
-//! that is all the back-pressure there is, and all there needs to be.
+//! that is all the back-pressure there is. What cannot be kept for a while is given back, so that it does
+//! not count as a delivery that failed with each connection that is lost meanwhile.
 
 mod condition;
 mod dial;
 mod feed;
+mod leave;
 mod link;
 
 use std::sync::Arc;
@@ -123,7 +125,7 @@ impl AmqpSource {
                 Err(unreachable) => {
                     let delay = self.put_off();
                     let what = unreachable.to_string();
-                    log_failure(&mut self.failures, &what, delay);
+                    self.failures.log_failure(&what, delay);
                 }
             }
         }
@@ -201,26 +203,8 @@ impl AmqpSource {
         }
         let delay = self.put_off();
         let what = format!("lost the connection to {}", link.name());
-        self.is_loss_logged = log_failure(&mut self.losses, &what, delay);
+        self.is_loss_logged = self.losses.log_failure(&what, delay);
         Ok(())
-    }
-
-    /// Ends the shared connection in good order, because its channel numbers run out. That takes a user who
-    /// may have one connection only: else a question that may be refused has a connection of its own.
-    async fn renew(&mut self, link: &Link) {
-        tracing::info!("renewing the connection to {}", link.name());
-        self.leave().await;
-        self.condition.send_replace(Condition::Connecting);
-        self.connect_at = Instant::now();
-    }
-
-    /// Gives back what is unacknowledged, and ends all connections.
-    async fn leave(&mut self) {
-        let leaving = self.feeds.iter_mut().map(Feed::leave);
-        futures_util::future::join_all(leaving).await;
-        if let Some(link) = self.link.take() {
-            link.close().await;
-        }
     }
 
     /// The connection does its work: the next failure is a new one.
@@ -283,17 +267,6 @@ impl AmqpSource {
             })
         })
     }
-}
-
-/// Logs a failure: once, then at growing intervals. Answers whether it was logged.
-fn log_failure(outage: &mut Outage, what: &str, delay: Duration) -> bool {
-    let notice = outage.failed(what, std::time::Instant::now());
-    if let Some(notice) = notice {
-        tracing::warn!("{what}; trying again in {delay:.1?}{notice}");
-    } else {
-        tracing::debug!("{what}; trying again in {delay:.1?}");
-    }
-    notice.is_some()
 }
 
 /// Acknowledges deliveries, waiting no longer than there is a connection: an acknowledgement that
@@ -376,9 +349,13 @@ impl Source for AmqpSource {
                 continue;
             }
             settled.push(channel);
-            let own = self.feeds.iter().find(|feed| feed.is_on(channel));
-            let link = own.and_then(Feed::link).or(self.link.as_ref());
-            match acknowledge(&acker, link).await {
+            let Some(feed) = self.feeds.iter().find(|feed| feed.is_on(channel)) else {
+                tracing::info!(
+                    "a channel ended before its deliveries were acknowledged; they will come again"
+                );
+                continue;
+            };
+            match acknowledge(&acker, feed.link()).await {
                 Some(Ok(true)) => self.recovered(),
                 Some(Ok(false)) => tracing::info!(
                     "a channel ended before its deliveries were acknowledged; they will come again"
@@ -391,6 +368,10 @@ impl Source for AmqpSource {
                 ),
             }
         }
+    }
+
+    async fn give_back(&mut self) {
+        self.pause().await;
     }
 
     async fn close(&mut self) {

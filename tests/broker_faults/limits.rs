@@ -3,13 +3,13 @@
 use super::{NOBODY, VHOST, record};
 use crate::support::amqp::Declaration;
 use crate::support::broker::Broker;
-use crate::support::scene::{FULFILL, Scene, Service, notification, wait_until};
+use crate::support::scene::{FULFILL, Scene, Service, lease, notification, wait_until};
 
 /// Allows so many channels a connection, then the usual number again.
-struct FewChannels<'a>(&'a super::Ours);
+pub(super) struct FewChannels<'a>(&'a super::Ours);
 
 impl<'a> FewChannels<'a> {
-    fn set(ours: &'a super::Ours, number: u16) -> Self {
+    pub(super) fn set(ours: &'a super::Ours, number: u16) -> Self {
         ours.eval(&[format!(
             "application:set_env(rabbit, channel_max, {number})"
         )]);
@@ -161,15 +161,37 @@ fn whoever_stops_leaves_nothing_unacknowledged() {
     let mut scene = Scene::on(Broker::shared(), "leaving");
     scene.declare(Declaration::Quorum);
     record(&mut scene, "node_name");
-    let service = super::pressure::start_limitable(&scene);
+    let mut service = super::pressure::start_limitable(&scene);
     service.wait_for("consuming queue");
     super::pressure::limit_files(&service, "1");
     scene.publish(notification(FULFILL).body);
     service.wait_for("failed to accept deliveries in the journal");
-    assert_eq!(scene.waiting(), Some(0));
-    service.stop();
+    service.signal("TERM");
+    service.wait();
     assert_eq!(scene.waiting(), Some(1));
     scene.delete_queue();
+}
+
+#[test]
+fn whoever_stops_keeps_the_order_of_a_queue() {
+    const MESSAGES: usize = 20;
+    for declaration in [Declaration::Durable, Declaration::Quorum] {
+        let mut scene = Scene::on(Broker::shared(), "order");
+        scene.declare(declaration);
+        record(&mut scene, "purpose");
+        scene.default("prefetch = 5");
+        let mut service = super::pressure::start_limitable(&scene);
+        service.wait_for("consuming queue");
+        super::pressure::limit_files(&service, "1");
+        scene.publish_all((0..MESSAGES).map(|number| lease(&number.to_string(), "one")));
+        service.wait_for("failed to accept deliveries in the journal");
+        service.signal("TERM");
+        service.wait();
+        scene.drain();
+        let expected: Vec<String> = (0..MESSAGES).map(|number| format!("{number}|")).collect();
+        assert_eq!(scene.log(), expected, "{declaration:?}");
+        scene.delete_queue();
+    }
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn a_long_script_never_meets_the_limit_of_acknowledgement_and_a_full_disk_outliv
             == NODES
     });
 
-    // This one begins later and meets the limit, so the other one could have met it.
+    // This one begins later and has given back what it had when the limit is met, or meets it.
     let holder = start_limitable(&full);
     holder.wait_for("consuming queue");
     limit_files(&holder, "1");
@@ -157,10 +157,12 @@ fn a_long_script_never_meets_the_limit_of_acknowledgement_and_a_full_disk_outliv
         full.waiting() == Some(u32::try_from(10 * NODES).expect("a number"))
     });
     limit_files(&holder, "unlimited");
-    holder.wait_for("can be consumed no longer: ");
     assert_whole(&full.wait_for_log(10 * NODES), 10);
     let log = holder.stop();
-    assert!(log.contains("PRECONDITION_FAILED"), "{log}");
+    assert!(
+        log.contains("gave back") || log.contains("PRECONDITION_FAILED"),
+        "{log}"
+    );
     assert_settled(&full, 10);
 
     fs::write(long.path("go"), "").expect("a file");

@@ -3,8 +3,13 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable};
+
 use super::record;
-use crate::support::scene::{FULFILL, Scene, Service, notification, program, wait_until};
+use crate::support::amqp::{self, Declaration};
+use crate::support::broker::Broker;
+use crate::support::scene::{Scene, Service, lease, program, wait_until};
 
 const PREFETCH: u32 = 10;
 const MESSAGES: usize = 100;
@@ -34,30 +39,25 @@ pub(super) fn start_limitable(scene: &Scene) -> Service {
     Service::start(&mut command)
 }
 
-#[test]
-fn while_the_journal_cannot_be_written_nothing_is_acknowledged() {
-    let mut scene = Scene::new("pressure");
+/// Publishes [`MESSAGES`] to a service whose disk is full, and looks for a while whether so many are with
+/// the broker and under way to nobody. Once there is room, all of them are performed in order.
+fn no_more_is_held_than(held: u32, declaration: Declaration) {
+    let mut scene = Scene::on(Broker::shared(), "pressure");
+    scene.declare(declaration);
     record(&mut scene, "purpose");
     scene.default(&format!("prefetch = {PREFETCH}"));
     let service = start_limitable(&scene);
     service.wait_for("consuming queue");
 
     limit_files(&service, "1");
-    let message = notification(FULFILL);
-    let numbered = |number: usize| message.fresh().with("purpose", number.to_string()).body;
-    scene.publish_all((0..MESSAGES).map(numbered));
+    scene.publish_all((0..MESSAGES).map(|number| lease(&number.to_string(), "one")));
     service.wait_for("retrying every second");
-    let ready = u32::try_from(MESSAGES).expect("a number") - PREFETCH;
-    wait_until("as many deliveries as may be under way", || {
-        scene.waiting() == Some(ready)
-    });
+    let told = if held == 0 { "gave back" } else { "holding" };
+    service.wait_for(&format!("{told} what queue {}", scene.queue));
+    let ready = u32::try_from(MESSAGES).expect("a number") - held;
     let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(1500) {
-        assert_eq!(
-            scene.waiting(),
-            Some(ready),
-            "no more is taken, nothing given back"
-        );
+    while began.elapsed() < Duration::from_millis(2500) {
+        assert_eq!(scene.waiting(), Some(ready), "{declaration:?}");
         std::thread::sleep(Duration::from_millis(100));
     }
     assert!(scene.log().is_empty());
@@ -65,8 +65,56 @@ fn while_the_journal_cannot_be_written_nothing_is_acknowledged() {
     limit_files(&service, "unlimited");
     let log = scene.wait_for_log(MESSAGES);
     let expected: Vec<String> = (0..MESSAGES).map(|number| format!("{number}|")).collect();
-    assert_eq!(log, expected);
-    service.stop();
-    assert_eq!(scene.waiting(), Some(0));
-    assert_eq!(scene.states(), vec!["succeeded"; MESSAGES]);
+    assert_eq!(log, expected, "{declaration:?}");
+    wait_until("everything to be acknowledged", || {
+        scene.states() == vec!["succeeded"; MESSAGES]
+    });
+    let log = service.stop();
+    assert_eq!(log.matches("connected to").count(), 1, "{log}");
+    if !declaration.is_auto_delete() {
+        assert_eq!(scene.waiting(), Some(0));
+        scene.delete_queue();
+    }
+}
+
+#[test]
+fn while_the_journal_cannot_be_written_nothing_is_held() {
+    no_more_is_held_than(0, Declaration::Transient);
+    no_more_is_held_than(0, Declaration::Durable);
+    no_more_is_held_than(0, Declaration::Quorum);
+}
+
+#[test]
+fn a_queue_that_goes_with_its_last_consumer_keeps_it() {
+    no_more_is_held_than(PREFETCH, Declaration::AutoDelete);
+    no_more_is_held_than(PREFETCH, Declaration::DurableAutoDelete);
+}
+
+#[test]
+fn asking_whether_a_queue_stays_makes_none() {
+    let scene = Scene::on(Broker::shared(), "asked");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    for durable in [true, false] {
+        // As the service asks.
+        let refusal = runtime.block_on(async {
+            let connection = amqp::connect(Broker::shared().url()).await;
+            let channel = connection.create_channel().await.expect("a channel");
+            let mut arguments = FieldTable::default();
+            arguments.insert("x-expires".into(), AMQPValue::LongInt(-1));
+            let options = QueueDeclareOptions {
+                durable,
+                auto_delete: true,
+                ..QueueDeclareOptions::default()
+            };
+            let queue = scene.queue.as_str().into();
+            channel.queue_declare(queue, options, arguments).await
+        });
+        let refusal = refusal.expect_err("a refusal").to_string();
+        assert!(refusal.contains("PRECONDITION_FAILED"), "{refusal}");
+        assert_eq!(scene.waiting(), None);
+    }
 }

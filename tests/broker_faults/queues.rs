@@ -70,9 +70,9 @@ fn a_missing_queue_is_waited_for_beside_one_that_is_consumed() {
 }
 
 /// A connection that has a queue for itself alone.
-fn take_exclusively(runtime: &Runtime, queue: &str) -> Connection {
+pub(super) fn take_exclusively(runtime: &Runtime, url: &str, queue: &str) -> Connection {
     runtime.block_on(async {
-        let connection = amqp::connect(Broker::shared().url()).await;
+        let connection = amqp::connect(url).await;
         let channel = connection.create_channel().await.expect("a channel");
         let exclusive = QueueDeclareOptions {
             exclusive: true,
@@ -95,7 +95,7 @@ fn a_queue_that_another_connection_has_for_itself_is_waited_for() {
         .expect("a runtime");
     let mut scene = Scene::on(Broker::shared(), "exclusive");
     record(&mut scene, "node_name");
-    let owner = take_exclusively(&runtime, &scene.queue);
+    let owner = take_exclusively(&runtime, Broker::shared().url(), &scene.queue);
     let service = scene.start(&[]);
     service.wait_for(&format!("waiting for queue {}", scene.queue));
     let line = line_with(&service.log(), "waiting for queue").to_owned();

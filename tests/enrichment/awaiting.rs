@@ -239,6 +239,41 @@ fn a_poller_that_stays_asks_anew_between_passes() {
 }
 
 #[test]
+fn that_leases_cannot_be_asked_for_is_told_once_for_all_runs() {
+    let mut poller = stage(false);
+    poller.default("lease_retry_delay = 200ms");
+    poller
+        .openstack
+        .rows(&[event(1, 1, 1), event(2, 2, 2), event(3, 3, 3)]);
+    let service = poller.start(&["--from-start", "--every", "1s"]);
+    service.wait_for("trying again in");
+    wait_until("every run to wait", || {
+        (1..=3).all(|run| attempts(&poller, run) > 0)
+    });
+    poller
+        .openstack
+        .fault(At::Events, Fault::captured("35-keystone-down"));
+    let unasked = |run| {
+        let outcomes = outcomes(&poller, run);
+        let down = |outcome: &&String| outcome.contains("Unable to establish connection");
+        outcomes.iter().filter(down).count()
+    };
+    wait_until("more questions that cannot be asked", || {
+        (1..=3).all(|run| unasked(run) > 1)
+    });
+    let log = service.log();
+    let told = log.lines().filter(|line| {
+        line.contains("Unable to establish connection") && line.contains("failed: not started")
+    });
+    assert_eq!(told.count(), 1, "{log}");
+    poller.openstack.mend(At::Events);
+    (1..=3).for_each(|number| show(&poller, number, 1));
+    service.wait_for("leases can be asked for again, after");
+    poller.wait_for_log(3);
+    service.stop();
+}
+
+#[test]
 fn a_kill_while_a_run_asks_for_its_lease_is_an_interrupted_attempt() {
     let poller = stage(false);
     poller.openstack.rows(&[event(1, 1, 1), event(2, 2, 1)]);

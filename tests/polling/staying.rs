@@ -53,7 +53,7 @@ fn a_cloud_that_fails_is_asked_ever_less_often_until_it_answers_again() {
         .openstack
         .fault(At::Events, Fault::captured("35-keystone-down"));
     let before = poller.asked().len();
-    let service = poller.start(&["--every", "1s"]);
+    let service = poller.start(&["--every", "1s", "--verbose"]);
     let waits = || waits(&service.log());
     wait_until("four failures", || waits().len() >= 4);
     // The limit doubles, and chance takes no more than half of it; a moment passes until it is told.
@@ -66,8 +66,15 @@ fn a_cloud_that_fails_is_asked_ever_less_often_until_it_answers_again() {
         "{}",
         service.log()
     );
+    // Told once; the rest is for `--verbose`.
+    let told = |log: &str| {
+        let failures = log.lines().filter(|line| line.contains("trying again in"));
+        failures.filter(|line| !line.contains("DEBUG")).count()
+    };
+    assert_eq!(told(&service.log()), 1, "{}", service.log());
     assert_eq!(poller.log(), recorded(&[1]));
     poller.openstack.mend(At::Events);
+    service.wait_for("the event history is read again, after");
     assert_eq!(poller.wait_for_log(2), recorded(&[1, 2]));
     // And is asked as often as before.
     let calls = poller.asked().len();
@@ -79,6 +86,7 @@ fn a_cloud_that_fails_is_asked_ever_less_often_until_it_answers_again() {
     let failed = waits().len();
     wait_until("another failure", || waits().len() > failed);
     assert!(waits()[failed] < 2.0, "{:?}", waits());
+    assert_eq!(told(&service.log()), 2, "{}", service.log());
     service.stop();
 }
 

@@ -158,6 +158,16 @@ impl Feed {
         self.state = State::Asking { channel, question };
     }
 
+    /// Gives back what is unacknowledged, and consumes no longer until it is asked for again; but not if
+    /// the queue might go with its last consumer. Answers whether it is so.
+    pub(super) async fn give_back(&mut self, broker: &Link) -> bool {
+        let gives_back = self.is_open() && broker.outlives_consumers(&self.queue).await;
+        if gives_back {
+            self.leave().await;
+        }
+        gives_back
+    }
+
     /// Gives back what is unacknowledged, and consumes no longer.
     pub(super) async fn leave(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Waiting);
@@ -170,7 +180,7 @@ impl Feed {
         }
         // The broker's answer comes behind what it has sent already.
         consuming.link.lift_budget();
-        let leaving = leave(&consuming.channel, &consuming.consumer);
+        let leaving = leave(&consuming.channel);
         match tokio::time::timeout(LEAVE_TIMEOUT, leaving).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!("failed to leave queue {}: {error}", self.queue),

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use lapin::options::{
-    BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
-    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, LongString};
@@ -44,7 +44,7 @@ pub enum Unreachable {
 #[derive(Clone, Debug)]
 pub struct Link {
     name: String,
-    connection: Arc<Connection>,
+    pub(super) connection: Arc<Connection>,
     /// How many channels may have been lost to refusals, whose numbers the client library never uses again.
     lost: Arc<AtomicU16>,
     budget: Budget,
@@ -94,9 +94,14 @@ impl Link {
         self.budget.renew();
     }
 
-    /// Nothing that arrives is kept any longer.
+    /// What arrives is not kept.
     pub(super) fn lift_budget(&self) {
         self.budget.lift();
+    }
+
+    /// What arrives is kept again.
+    pub(super) fn restore_budget(&self) {
+        self.budget.restore();
     }
 
     /// Consumes a queue; makes it first, if that is wanted and it is missing. Dropping the future
@@ -250,7 +255,7 @@ impl Link {
         Arc::ptr_eq(&self.connection, &other.connection)
     }
 
-    async fn answer<T>(
+    pub(super) async fn answer<T>(
         &self,
         asking: impl Future<Output = lapin::Result<T>>,
     ) -> Result<T, Refusal> {
@@ -298,18 +303,11 @@ pub(super) async fn count(channel: Channel, queue: String) -> Option<Tally> {
     })
 }
 
-/// Gives back what is unacknowledged on this channel. The consumer is cancelled first, or the broker would
-/// deliver it all again.
-pub(super) async fn leave(channel: &Channel, consumer: &Consumer) -> lapin::Result<()> {
-    channel
-        .basic_cancel(consumer.tag(), BasicCancelOptions::default())
-        .await?;
-    let options = BasicNackOptions {
-        multiple: true,
-        requeue: true,
-    };
-    // All of them, also what nobody has taken out of the client library yet.
-    channel.basic_nack(0, options).await?;
+/// Gives back what is unacknowledged on this channel, and ends it.
+///
+/// Not by `nack`: a quorum queue without a delivery limit moves what is rejected to its end, behind younger
+/// messages. What a channel leaves behind it puts back where it was, as a classic queue does in any case.
+pub(super) async fn leave(channel: &Channel) -> lapin::Result<()> {
     channel.close(200, "stopping".into()).await
 }
 

@@ -16,6 +16,7 @@ use crate::crash::{self, Point};
 use crate::history::{Record, Row};
 use crate::journal::{Progress, ProgressStep};
 use crate::notification::Labels;
+use crate::outage::Outage;
 use crate::retry::RetryPolicy;
 use crate::sources::{Delivery, Received, Source};
 
@@ -51,7 +52,7 @@ pub struct HistorySource<C> {
     /// The identity of events; other than the cloud's, once it has had another history.
     name: String,
     phase: Phase,
-    failures: u32,
+    outage: Outage,
 }
 
 enum Phase {
@@ -93,7 +94,7 @@ impl<C: Client> HistorySource<C> {
             name: source_name(cloud),
             cloud: cloud.to_owned(),
             phase: Phase::Waiting(Instant::now()),
-            failures: 0,
+            outage: Outage::default(),
         }
     }
 
@@ -298,7 +299,7 @@ impl<C: Client> HistorySource<C> {
         self.over(began, Err(error));
         if let Phase::Waiting(next) = &self.phase {
             let wait = next.saturating_duration_since(Instant::now());
-            tracing::error!("{why}; trying again in {wait:.1?}");
+            self.outage.log_failure(&why, wait);
         }
         Received::Read(Vec::new(), self.progress(ProgressStep::Failed(why)))
     }
@@ -311,15 +312,14 @@ impl<C: Client> HistorySource<C> {
         };
         let now = Instant::now();
         self.phase = Phase::Waiting(if came_to.is_ok() {
-            self.failures = 0;
+            self.outage.log_end("the event history is read again");
             (began + every).max(now)
         } else {
-            self.failures = self.failures.saturating_add(1);
             let backoff = RetryPolicy {
                 retries: u32::MAX,
                 first_delay: every,
             };
-            let delay = backoff.delay_after(self.failures, fastrand::f64());
+            let delay = backoff.delay_after(self.outage.failures() + 1, fastrand::f64());
             // Never sooner than when all is well.
             now + delay
                 .unwrap_or(every)

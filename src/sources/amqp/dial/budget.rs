@@ -61,10 +61,21 @@ impl Budget {
         }
     }
 
-    /// Nothing that comes is kept any longer: all of it may come, so that the answer behind it does.
+    /// What comes is not kept: all of it may come, so that the answer behind it does.
     pub(in crate::sources::amqp) fn lift(&self) {
-        self.spent().lifted = true;
-        self.renew();
+        let waiting = {
+            let mut spent = self.spent();
+            spent.lifted = true;
+            spent.waiting.take()
+        };
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+
+    /// What comes is kept again. What came meanwhile counts, since some of it may have been.
+    pub(in crate::sources::amqp) fn restore(&self) {
+        self.spent().lifted = false;
     }
 
     fn spend(&self, bytes: usize) {
@@ -282,6 +293,8 @@ mod tests {
         budget.lift();
         budget.spend(usize::MAX);
         assert!(!budget.is_spent(&context));
+        budget.restore();
+        assert!(budget.is_spent(&context));
     }
 
     #[derive(Default)]

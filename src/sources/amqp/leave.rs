@@ -1,0 +1,136 @@
+//! Leaving queues: for good, to renew the connection, or while what they send cannot be kept.
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable};
+use tokio::time::Instant;
+
+use super::feed::Feed;
+use super::link::Refusal;
+use super::{AmqpSource, Condition, Link};
+
+impl AmqpSource {
+    /// Gives back what is unacknowledged, as far as the queues stay without a consumer.
+    pub(super) async fn pause(&mut self) {
+        if !self.feeds.iter().any(Feed::is_open) {
+            return;
+        }
+        // Over a connection of its own, because the answers cost channels.
+        let broker = match Link::open(&self.settings).await {
+            Ok(broker) => broker,
+            Err(error) => return tracing::debug!("what was received is held: {error}"),
+        };
+        let giving_back = self.feeds.iter_mut().map(|feed| feed.give_back(&broker));
+        let given_back = futures_util::future::join_all(giving_back).await;
+        broker.close().await;
+        for (feed, given_back) in self.feeds.iter().zip(given_back) {
+            let queue = feed.queue();
+            if given_back {
+                tracing::info!(
+                    "gave back what queue {queue} had sent; it is consumed again when that can be kept"
+                );
+            } else if feed.is_open() {
+                tracing::info!(
+                    "holding what queue {queue} has sent: it may go with its last consumer"
+                );
+            }
+        }
+        if let Some(link) = &self.link {
+            link.restore_budget();
+        }
+        self.tell_condition();
+    }
+
+    /// Ends the shared connection in good order, because its channel numbers run out. That takes a user who
+    /// may have one connection only: else a question that may be refused has a connection of its own.
+    pub(super) async fn renew(&mut self, link: &Link) {
+        tracing::info!("renewing the connection to {}", link.name());
+        self.leave().await;
+        self.condition.send_replace(Condition::Connecting);
+        self.connect_at = Instant::now();
+    }
+
+    /// Gives back what is unacknowledged, and ends all connections.
+    pub(super) async fn leave(&mut self) {
+        let leaving = self.feeds.iter_mut().map(Feed::leave);
+        futures_util::future::join_all(leaving).await;
+        if let Some(link) = self.link.take() {
+            link.close().await;
+        }
+    }
+}
+
+impl Link {
+    /// Whether a queue stays when nobody consumes it any more, as far as the broker says. Each question
+    /// costs a channel.
+    ///
+    /// It has no way to ask for that. But it names the first difference, if somebody wants to make a queue
+    /// otherwise than it is. What is asked for here it refuses in any case, so nothing is ever made.
+    pub(super) async fn outlives_consumers(&self, queue: &str) -> bool {
+        for durable in [true, false] {
+            let asking = self.answer(self.declare_impossible(queue, durable));
+            let Err(Refusal::Other(text)) = asking.await else {
+                return false;
+            };
+            match difference(&text) {
+                Some("auto_delete") => return true,
+                Some("durable") => {}
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    async fn declare_impossible(&self, queue: &str, durable: bool) -> lapin::Result<()> {
+        let options = QueueDeclareOptions {
+            durable,
+            auto_delete: true,
+            ..QueueDeclareOptions::default()
+        };
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-expires".into(), AMQPValue::LongInt(-1));
+        let channel = self.connection.create_channel().await?;
+        let asking = channel.queue_declare(queue.into(), options, arguments);
+        asking.await.map(drop)
+    }
+}
+
+/// What a queue that is there has otherwise, in a broker's refusal to make it.
+fn difference(refusal: &str) -> Option<&str> {
+    let rest = refusal.strip_prefix("PRECONDITION_FAILED - inequivalent arg '")?;
+    rest.split_once("' for queue").map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_found_in_a_refusal() {
+        let refused = "PRECONDITION_FAILED - ";
+        for (text, name) in [
+            (
+                "inequivalent arg 'auto_delete' for queue 'q' in vhost '/': received 'true' but current \
+                 is 'false'",
+                Some("auto_delete"),
+            ),
+            (
+                "inequivalent arg 'durable' for queue ''auto_delete' for queue' in vhost '/': received \
+                 'true' but current is 'false'",
+                Some("durable"),
+            ),
+            (
+                "inequivalent arg 'x-expires' for queue 'q' in vhost '/': received the value '-1' of \
+                 type 'signedint' but current is none",
+                Some("x-expires"),
+            ),
+            (
+                "invalid arg 'x-expires' for queue 'q' in vhost '/': {value_negative,-1}",
+                None,
+            ),
+            ("inequivalent arg 'auto_delete'", None),
+        ] {
+            assert_eq!(difference(&format!("{refused}{text}")), name, "{text}");
+            assert_eq!(difference(text), None);
+        }
+    }
+}
