@@ -252,9 +252,13 @@ where
     });
     tasks.spawn({
         let (stop, drained, journal) = (stop.clone(), drained.clone(), journal.clone());
+        let work = work.clone();
         async move {
-            recover(&journal, &stop.intake).await?;
-            let tally = dispatch.run(&stop, &drained).await?;
+            let unended = recover(&journal, &stop.intake).await?;
+            let tally = tokio::select! {
+                done = dispatch.run(&stop, &drained) => done?,
+                failed = unended.outlive(&journal, &work, &stop.intake) => return Err(failed.into()),
+            };
             Ok(Ended::Dispatch(tally))
         }
     });

@@ -5,6 +5,7 @@
 //! place is free again, however long the journal takes.
 
 mod order;
+mod unended;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,12 +22,12 @@ use crate::journal::{
     AttemptEnd, Blame, ClaimedRun, Journal, JournalError, retry_while_unavailable,
 };
 use crate::outage::Outage;
-use crate::retry::{delay_of_shortage, step_after};
+use crate::retry::{RetryPolicy, delay_of_shortage, step_after};
 use crate::rules::RuleSet;
 use crate::run::Step;
 use crate::sources::Leases;
 use crate::stop::Stop;
-use order::NoOrder;
+use unended::Unended;
 
 /// How often the journal is looked at without being told to: the commands `runs retry` and
 /// `quarantine retry` write to it from another process.
@@ -96,9 +97,20 @@ impl Tally {
     }
 }
 
+/// What has come of an attempt.
+enum Attempted {
+    /// It is over, and on record.
+    Recorded(Step),
+    /// Something of it cannot be ended.
+    Unended(Box<Unended>),
+}
+
+type Attempts = JoinSet<Result<Attempted, JournalError>>;
+
 impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     /// Performs runs until `stop.intake` is cancelled and those that run have ended; or, once
-    /// `drained` is cancelled, for as long as [`Dispatch::until`] says.
+    /// `drained` is cancelled, for as long as [`Dispatch::until`] says. What cannot be ended is not
+    /// waited for: its attempt stays open, for recovery to take up.
     ///
     /// # Errors
     /// [`DispatchError`] when the journal is beyond waiting, or an attempt panicked.
@@ -108,7 +120,9 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         drained: &CancellationToken,
     ) -> Result<Tally, DispatchError> {
         let this = Arc::new(self);
-        let mut attempts: JoinSet<Result<Step, JournalError>> = JoinSet::new();
+        let mut attempts = Attempts::new();
+        // They take no place: nobody knows how long it will be.
+        let mut unended: JoinSet<Result<Step, JournalError>> = JoinSet::new();
         let mut tally = Tally::default();
         let mut clock = Clock::start();
         let mut stepped = false;
@@ -138,7 +152,13 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                 wait = next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
             }
             tokio::select! {
-                Some(ended) = attempts.join_next() => tally.count(ended??),
+                Some(ended) = attempts.join_next() => match ended?? {
+                    Attempted::Recorded(step) => tally.count(step),
+                    Attempted::Unended(left) => {
+                        unended.spawn(this.clone().outlive(*left, stop.clone()));
+                    }
+                },
+                Some(ended) = unended.join_next() => tally.count(ended??),
                 () = this.work.notified() => {}
                 () = tokio::time::sleep(wait) => {}
                 () = stop.intake.cancelled(), if !stop.intake.is_cancelled() => {}
@@ -161,7 +181,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     /// could not be asked.
     async fn start_due(
         self: &Arc<Self>,
-        attempts: &mut JoinSet<Result<Step, JournalError>>,
+        attempts: &mut Attempts,
         outage: &mut Outage,
         stop: &Stop,
     ) -> Result<Option<Duration>, JournalError> {
@@ -184,39 +204,46 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         Ok(Some(claimed.next_due.map_or(LOOK_AGAIN, wait)))
     }
 
-    /// Makes one attempt and records its end.
-    async fn attempt(self: Arc<Self>, run: ClaimedRun, stop: Stop) -> Result<Step, JournalError> {
+    /// Makes one attempt and records its end, if it has one.
+    async fn attempt(
+        self: Arc<Self>,
+        run: ClaimedRun,
+        stop: Stop,
+    ) -> Result<Attempted, JournalError> {
         // A question to the cloud is no work that a stop would wait for.
-        let order = self.order(&run, &stop.intake).await;
-        let (performed, step, retry_in) = match order {
-            Ok(order) => {
-                let policy = order.rule.retry;
-                let performed = self.perform(order, stop.work.clone()).await;
-                let chance = fastrand::f64();
-                let (step, retry_in) = match performed.blame {
-                    Blame::Nobody => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
-                    _ => step_after(&performed.outcome, run.failures, policy, chance),
-                };
-                (performed, step, retry_in)
-            }
-            Err(NoOrder {
-                outcome,
-                step,
-                retry_in,
-                blame,
-            }) => {
-                let performed = Performed {
-                    outcome,
-                    blame,
-                    duration: Duration::ZERO,
-                    output: Vec::new(),
-                    output_dropped: 0,
-                };
-                (performed, step, retry_in)
+        let order = match self.order(&run, &stop.intake).await {
+            Ok(order) => order,
+            Err(none) => {
+                let (performed, then) = none.into_performed();
+                let step = self.record(&run, performed, then, &stop).await?;
+                return Ok(Attempted::Recorded(step));
             }
         };
+        let policy = order.rule.retry;
+        let mut performed = self.perform(order, stop.work.clone()).await;
+        if let Some(remains) = performed.remains.take() {
+            return Ok(Attempted::Unended(Box::new(Unended {
+                run,
+                performed,
+                policy,
+                remains,
+            })));
+        }
+        let then = next_step(&run, &performed, policy);
+        let step = self.record(&run, performed, then, &stop).await?;
+        Ok(Attempted::Recorded(step))
+    }
+
+    /// Records the end of an attempt.
+    async fn record(
+        &self,
+        run: &ClaimedRun,
+        performed: Performed,
+        (step, retry_in): Then,
+        stop: &Stop,
+    ) -> Result<Step, JournalError> {
         crash::point(Point::ProcessEnded);
-        tell(&run, &performed, step, retry_in);
+        tell(run, &performed, step, retry_in);
         let end = AttemptEnd {
             run: run.id,
             attempt: run.attempt,
@@ -252,6 +279,17 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
             crash::point(Point::ProcessRecorded);
         };
         tokio::join!(self.action.perform(order, started, stop), noting).0
+    }
+}
+
+/// What follows for a run, and how long after.
+type Then = (Step, Option<Duration>);
+
+fn next_step(run: &ClaimedRun, performed: &Performed, policy: RetryPolicy) -> Then {
+    let chance = fastrand::f64();
+    match performed.blame {
+        Blame::Nobody => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
+        _ => step_after(&performed.outcome, run.failures, policy, chance),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Scripts that do what they like with their processes, pipes and files: recorded, bounded, and the
 //! service goes on.
 
+mod another_user;
 mod shortage;
 
 use std::fs;

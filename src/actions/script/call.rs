@@ -10,7 +10,9 @@ use tokio::process::Command;
 
 use super::{NotStarted, interpreter_line, locate};
 use crate::actions::Order;
-use crate::actions::process::{Group, JOURNAL_VARIABLE, RUN_VARIABLE, is_shortage};
+use crate::actions::process::{
+    ATTEMPT_VARIABLE, Group, JOURNAL_VARIABLE, RUN_VARIABLE, is_shortage,
+};
 use crate::config::is_secret_variable;
 use crate::journal::Blame;
 use crate::printable::printable;
@@ -42,7 +44,7 @@ impl<'a> Call<'a> {
                 ("ESI_EVENT_TYPE", event.event_type.clone()),
                 ("ESI_EVENT_ID", event.id.clone()),
                 (RUN_VARIABLE, order.run.to_string()),
-                ("ESI_ATTEMPT", order.attempt.to_string()),
+                (ATTEMPT_VARIABLE, order.attempt.to_string()),
                 (JOURNAL_VARIABLE, journal_name.to_owned()),
             ],
         };

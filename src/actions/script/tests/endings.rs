@@ -9,7 +9,7 @@ use tempfile::tempdir;
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::Order;
-use crate::actions::process::{end_leftovers, group_lives};
+use crate::actions::process::{Leftovers, group_lives};
 use crate::actions::tests::{LONG, limited, order, perform, shell, until};
 use crate::journal::OpenAttempt;
 use crate::run::Outcome;
@@ -26,9 +26,8 @@ async fn assert_gone(folder: &Path) {
         process: None,
     };
     let journal_name = folder.display().to_string();
-    let left = end_leftovers(&journal_name, &[open], Duration::ZERO)
-        .await
-        .unwrap();
+    let mut leftovers = Leftovers::of(&journal_name, vec![open]).unwrap();
+    let left = leftovers.end(Duration::ZERO).await.unwrap();
     assert_eq!(left, []);
 }
 
