@@ -3,6 +3,7 @@
 
 mod another_user;
 mod shortage;
+mod terminal;
 
 use std::fs;
 use std::process::Command;

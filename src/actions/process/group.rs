@@ -2,9 +2,11 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::time::Duration;
 
+use process_wrap::std::{CommandWrap, CommandWrapper as _, ProcessSession};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
@@ -32,10 +34,15 @@ pub struct Group {
 
 impl Group {
     /// Starts a program as the leader of a new group. In its environment it finds nothing that is
-    /// the service's alone.
+    /// the service's alone. It has no terminal: one that asks there is refused, and not halted.
     pub(crate) async fn start(command: &mut Command) -> io::Result<Self> {
-        // Nothing here may leave the posix_spawn path: no pre_exec, no uid, no gid.
-        command.process_group(0).kill_on_drop(true);
+        // A new session costs the posix_spawn path, which nothing else may leave: no uid, no gid.
+        if has_terminal() {
+            ProcessSession.pre_spawn(command.as_std_mut(), &CommandWrap::with_new("", |_| {}))?;
+        } else {
+            command.process_group(0);
+        }
+        command.kill_on_drop(true);
         for (name, _) in env::vars_os().filter(|(name, _)| is_ours_alone(name)) {
             command.env_remove(name);
         }
@@ -192,6 +199,11 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
     }
+}
+
+/// Whether this process, and so every one that it starts in its session, has a terminal to ask on.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
 }
 
 fn no_pipe() -> io::Error {
