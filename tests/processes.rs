@@ -2,6 +2,7 @@
 //! service goes on.
 
 mod another_user;
+mod first;
 mod shortage;
 mod terminal;
 

@@ -6,10 +6,12 @@
 mod group;
 mod leftovers;
 mod look;
+mod orphans;
 mod remaining;
 
 pub use group::Group;
 pub use leftovers::{Ending, Leftover, Leftovers};
+pub(crate) use orphans::reap_orphans;
 pub(crate) use remaining::{Remaining, Vigil, pause_after};
 
 use std::fs;

@@ -37,7 +37,7 @@ use super::{Action, Order, Performed};
 use crate::crash::{self, Point};
 use crate::journal::{Blame, ProcessIdentity};
 use crate::run::Outcome;
-use call::Call;
+use call::{Call, MORE_ROOM};
 
 /// How long output is still read after the script has ended, for those who hold its pipes: long
 /// enough for a `tee` to write its last lines, short enough not to wait for a daemon.
@@ -124,6 +124,12 @@ impl Action for ScriptAction {
             Err(NotStarted { why, blame }) => (Outcome::NotStarted(why), blame, None),
         };
         let (output, output_dropped) = output.finish();
+        if outcome != Outcome::Exited(0) && could_not_fork(&output) {
+            tracing::warn!(
+                run = order.run,
+                "the script had no room for another process: {MORE_ROOM}"
+            );
+        }
         Performed {
             outcome,
             blame,
@@ -192,6 +198,18 @@ async fn passed(limit: Option<Duration>) -> Duration {
         }
         None => pending().await,
     }
+}
+
+/// Whether the end of a script's output says that it could not start a process: in the words of `dash`,
+/// `bash` and `busybox`, and of programs that say which call failed.
+fn could_not_fork(output: &[u8]) -> bool {
+    /// The reason is among the last lines.
+    const LAST: usize = 4096;
+    let text = String::from_utf8_lossy(&output[output.len().saturating_sub(LAST)..]);
+    text.to_lowercase().lines().any(|line| {
+        line.ends_with("cannot fork")
+            || line.contains("fork") && line.ends_with("resource temporarily unavailable")
+    })
 }
 
 fn outcome_of(status: io::Result<ExitStatus>) -> Outcome {

@@ -15,6 +15,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::look::look;
+use super::orphans::own_children;
 use super::{FORCE_LIMIT, Remaining, pauses};
 
 /// How often, and how far apart, a file that is just being written is tried again.
@@ -48,8 +49,8 @@ impl Group {
         }
         let mut busy = 0;
         loop {
-            match command.spawn() {
-                Ok(leader) => return Self::of(leader),
+            match Self::spawn(command) {
+                Ok(group) => return Ok(group),
                 // Whoever writes it soon closes it; so does a process that is just being started,
                 // elsewhere in this program, while a file is being written.
                 Err(error)
@@ -64,9 +65,12 @@ impl Group {
         }
     }
 
-    fn of(leader: Child) -> io::Result<Self> {
+    fn spawn(command: &mut Command) -> io::Result<Self> {
+        let mut own = own_children();
+        let leader = command.spawn()?;
         let id = leader.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let id = id.ok_or_else(|| io::Error::other("its process has no id"))?;
+        own.insert(id.as_raw_pid());
         Ok(Self { leader, id })
     }
 
@@ -198,6 +202,10 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        // Else its end is still waited for, by the runtime.
+        if self.leader.id().is_none() {
+            own_children().remove(&self.id());
+        }
     }
 }
 

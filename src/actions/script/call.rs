@@ -17,6 +17,11 @@ use crate::config::is_secret_variable;
 use crate::journal::Blame;
 use crate::printable::printable;
 
+/// The remedy where the machine has no room for a process.
+pub(super) const MORE_ROOM: &str = "raise the limits of the service (in its systemd unit `TasksMax=` \
+    and `LimitNOFILE=`, for a container `--pids-limit`); in a container, start it below an init \
+    (`docker run --init`) if ended processes are left in `ps`";
+
 /// A program with all it is given.
 pub(super) struct Call<'a> {
     order: &'a Order,
@@ -124,7 +129,7 @@ impl<'a> Call<'a> {
         if is_shortage(error) {
             return format!(
                 "there is no room for another process, {program} ({error}): lower `max_parallel`, or \
-                 raise the limits of the service (in its systemd unit `TasksMax=` and `LimitNOFILE=`)"
+                 {MORE_ROOM}"
             );
         }
         if is(error, Errno::NOEXEC) {

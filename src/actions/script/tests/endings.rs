@@ -206,3 +206,25 @@ async fn dropping_the_future_kills_the_group() {
     until("gone", || !group_lives(group)).await;
     assert_gone(folder.path()).await;
 }
+
+#[test]
+fn a_script_without_room_for_a_process_is_known_by_its_words() {
+    let cases = [
+        ("script.sh: 3: Cannot fork\n", true),
+        (
+            "bash: fork: retry: Resource temporarily unavailable\n",
+            true,
+        ),
+        (
+            "sh: can't fork: Resource temporarily unavailable\nat the end\n",
+            true,
+        ),
+        ("read: Resource temporarily unavailable\n", false),
+        ("a fork in the road\n", false),
+        ("", false),
+    ];
+    for (output, expected) in cases {
+        let found = super::super::could_not_fork(output.as_bytes());
+        assert_eq!(found, expected, "{output}");
+    }
+}
