@@ -24,7 +24,7 @@ printf 'continue (yes/no)? ' >/dev/tty && read answer </dev/tty || exit 7"#,
     // `script` is the terminal; its shell waits for the service, as one at a prompt does.
     let log = scene.path("service.log");
     let command = format!(
-        "trap : INT; {command} 2>'{}'; echo \"status $?\" >>\"$LOG\"",
+        "trap : INT; timeout --foreground --kill-after=1 120 {command} 2>'{}'; echo \"status $?\" >>\"$LOG\"",
         log.display()
     );
     let mut terminal = Command::new("script")
@@ -33,6 +33,7 @@ printf 'continue (yes/no)? ' >/dev/tty && read answer </dev/tty || exit 7"#,
         .env("SHELL", "/bin/sh")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .expect("script, which is in the package bsdutils");
     scene.publish(lease("one", "a"));
