@@ -33,7 +33,7 @@ pub struct Order {
 }
 
 /// How an attempt went.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Performed {
     /// How it ended.
     pub outcome: Outcome,
@@ -46,11 +46,13 @@ pub struct Performed {
     pub output: Vec<u8>,
     /// How many bytes before that are not kept.
     pub output_dropped: u64,
+    /// What of it lives on and cannot be ended. Until that has gone, the attempt is not over.
+    pub remains: Option<process::Group>,
 }
 
 /// Performs attempts.
 pub trait Action: Send + Sync + 'static {
-    /// Performs one attempt and comes back only when nothing of it is left to wait for.
+    /// Performs one attempt and comes back only when nothing of it is left, but for what cannot be ended.
     ///
     /// As soon as a process exists its identity goes to `started`. When `stop` is cancelled the
     /// attempt is ended early: asked to end, then forced, and its outcome is

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::actions::process::reap_orphans;
 use crate::actions::script::ScriptAction;
 use crate::config::{Amqp, Config, History};
 use crate::crash::{self, Point};
@@ -221,6 +222,8 @@ where
     let stop = Stop::default();
     let signals = tokio::spawn(signals.into_tokens(stop.clone(), config.stop_timeout));
 
+    let reaping = tokio::spawn(reap_orphans());
+
     let rules = Arc::new(config.rules.clone());
     let work = Arc::new(Notify::new());
     let drained = CancellationToken::new();
@@ -252,10 +255,14 @@ where
     });
     tasks.spawn({
         let (stop, drained, journal) = (stop.clone(), drained.clone(), journal.clone());
+        let work = work.clone();
         async move {
-            recover(&journal, &stop.intake).await?;
+            let unended = recover(&journal, &stop.intake).await?;
             tell_held(&journal).await;
-            let tally = dispatch.run(&stop, &drained).await?;
+            let tally = tokio::select! {
+                done = dispatch.run(&stop, &drained) => done?,
+                failed = unended.outlive(&journal, &work, &stop.intake) => return Err(failed.into()),
+            };
             Ok(Ended::Dispatch(tally))
         }
     });
@@ -305,6 +312,7 @@ where
         }
     }
     signals.abort();
+    reaping.abort();
     failure.map_or(Ok(tally), Err)
 }
 

@@ -5,8 +5,10 @@
 //! place is free again, however long the journal takes.
 
 mod order;
+mod unasked;
+mod unended;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -20,13 +22,14 @@ use crate::crash::{self, Point};
 use crate::journal::{
     AttemptEnd, Blame, ClaimedRun, Journal, JournalError, retry_while_unavailable,
 };
-use crate::outage::{Notice, Outage};
-use crate::retry::{delay_of_shortage, step_after};
+use crate::outage::Outage;
+use crate::retry::{RetryPolicy, delay_of_shortage, step_after};
 use crate::rules::RuleSet;
 use crate::run::Step;
 use crate::sources::Leases;
 use crate::stop::Stop;
-use order::NoOrder;
+use unasked::Unasked;
+use unended::Unended;
 
 /// How often the journal is looked at without being told to: the commands `runs retry`, `quarantine
 /// retry` and `quarantine drop` write to it from another process.
@@ -96,9 +99,20 @@ impl Tally {
     }
 }
 
+/// What has come of an attempt.
+enum Attempted {
+    /// It is over, and on record.
+    Recorded(Step),
+    /// Something of it cannot be ended.
+    Unended(Box<Unended>),
+}
+
+type Attempts = JoinSet<Result<Attempted, JournalError>>;
+
 impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     /// Performs runs until `stop.intake` is cancelled and those that run have ended; or, once
-    /// `drained` is cancelled, for as long as [`Dispatch::until`] says.
+    /// `drained` is cancelled, for as long as [`Dispatch::until`] says. What cannot be ended is not
+    /// waited for: its attempt stays open, for recovery to take up.
     ///
     /// # Errors
     /// [`DispatchError`] when the journal is beyond waiting, or an attempt panicked.
@@ -108,7 +122,9 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         drained: &CancellationToken,
     ) -> Result<Tally, DispatchError> {
         let this = Arc::new(self);
-        let mut attempts: JoinSet<Result<Step, JournalError>> = JoinSet::new();
+        let mut attempts = Attempts::new();
+        // They take no place: nobody knows how long it will be.
+        let mut unended: JoinSet<Result<Step, JournalError>> = JoinSet::new();
         let mut tally = Tally::default();
         let mut clock = Clock::start();
         let mut stepped = false;
@@ -141,7 +157,13 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                 wait = next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
             }
             tokio::select! {
-                Some(ended) = attempts.join_next() => tally.count(ended??),
+                Some(ended) = attempts.join_next() => match ended?? {
+                    Attempted::Recorded(step) => tally.count(step),
+                    Attempted::Unended(left) => {
+                        unended.spawn(this.clone().outlive(*left, stop.clone()));
+                    }
+                },
+                Some(ended) = unended.join_next() => tally.count(ended??),
                 () = this.work.notified() => {}
                 () = tokio::time::sleep(wait) => {}
                 () = stop.intake.cancelled(), if !stop.intake.is_cancelled() => {}
@@ -164,7 +186,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     /// could not be asked.
     async fn start_due(
         self: &Arc<Self>,
-        attempts: &mut JoinSet<Result<Step, JournalError>>,
+        attempts: &mut Attempts,
         outage: &mut Outage,
         unasked: &Unasked,
         stop: &Stop,
@@ -188,47 +210,52 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         Ok(Some(claimed.next_due.map_or(LOOK_AGAIN, wait)))
     }
 
-    /// Makes one attempt and records its end.
+    /// Makes one attempt and records its end, if it has one.
     async fn attempt(
         self: Arc<Self>,
         run: ClaimedRun,
         unasked: Unasked,
         stop: Stop,
-    ) -> Result<Step, JournalError> {
+    ) -> Result<Attempted, JournalError> {
         // A question to the cloud is no work that a stop would wait for.
         let order = self.order(&run, &stop.intake).await;
         let is_told = unasked.note(&run, order.as_ref().err());
-        let (performed, step, retry_in) = match order {
-            Ok(order) => {
-                let policy = order.rule.retry;
-                let performed = self.perform(order, stop.work.clone()).await;
-                let chance = fastrand::f64();
-                let (step, retry_in) = match performed.blame {
-                    Blame::Nobody => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
-                    _ => step_after(&performed.outcome, run.failures, policy, chance),
-                };
-                (performed, step, retry_in)
-            }
-            Err(NoOrder {
-                outcome,
-                step,
-                retry_in,
-                blame,
-            }) => {
-                let performed = Performed {
-                    outcome,
-                    blame,
-                    duration: Duration::ZERO,
-                    output: Vec::new(),
-                    output_dropped: 0,
-                };
-                (performed, step, retry_in)
+        let order = match order {
+            Ok(order) => order,
+            Err(none) => {
+                let (performed, then) = none.into_performed();
+                if is_told {
+                    tell(&run, &performed, then);
+                }
+                let step = self.record(&run, performed, then, &stop).await?;
+                return Ok(Attempted::Recorded(step));
             }
         };
-        crash::point(Point::ProcessEnded);
-        if is_told {
-            tell(&run, &performed, step, retry_in);
+        let policy = order.rule.retry;
+        let mut performed = self.perform(order, stop.work.clone()).await;
+        if let Some(remains) = performed.remains.take() {
+            return Ok(Attempted::Unended(Box::new(Unended {
+                run,
+                performed,
+                policy,
+                remains,
+            })));
         }
+        let then = next_step(&run, &performed, policy);
+        tell(&run, &performed, then);
+        let step = self.record(&run, performed, then, &stop).await?;
+        Ok(Attempted::Recorded(step))
+    }
+
+    /// Records the end of an attempt.
+    async fn record(
+        &self,
+        run: &ClaimedRun,
+        performed: Performed,
+        (step, retry_in): Then,
+        stop: &Stop,
+    ) -> Result<Step, JournalError> {
+        crash::point(Point::ProcessEnded);
         let end = AttemptEnd {
             run: run.id,
             attempt: run.attempt,
@@ -267,37 +294,14 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     }
 }
 
-/// That leases cannot be asked for just now: one line tells it for all the runs that wait for theirs.
-#[derive(Clone, Debug, Default)]
-struct Unasked(Arc<Mutex<Outage>>);
+/// What follows for a run, and how long after.
+type Then = (Step, Option<Duration>);
 
-impl Unasked {
-    /// Notes what came of looking for what is to be done. Answers whether the attempt is to be told.
-    fn note(&self, run: &ClaimedRun, none: Option<&NoOrder>) -> bool {
-        let mut outage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match none {
-            Some(none) if none.blame == Blame::Nobody => {
-                let why = none.outcome.to_string();
-                match outage.failed(&why, Instant::now()) {
-                    Some(Notice::New) => true,
-                    Some(notice) => {
-                        tracing::warn!("leases cannot be asked for: {why}{notice}");
-                        false
-                    }
-                    None => {
-                        tracing::debug!(run = run.id, "its lease cannot be asked for: {why}");
-                        false
-                    }
-                }
-            }
-            Some(none) if none.step == Step::Interrupt => true,
-            _ => {
-                if run.awaits_lease {
-                    outage.log_end("leases can be asked for again");
-                }
-                true
-            }
-        }
+fn next_step(run: &ClaimedRun, performed: &Performed, policy: RetryPolicy) -> Then {
+    let chance = fastrand::f64();
+    match performed.blame {
+        Blame::Nobody => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
+        _ => step_after(&performed.outcome, run.failures, policy, chance),
     }
 }
 
@@ -323,7 +327,7 @@ fn unless_temporary<T>(
     }
 }
 
-fn tell(run: &ClaimedRun, performed: &Performed, step: Step, retry_in: Option<Duration>) {
+fn tell(run: &ClaimedRun, performed: &Performed, (step, retry_in): Then) {
     let Performed {
         outcome, duration, ..
     } = performed;

@@ -266,6 +266,14 @@ pub trait Journal: Clone + Send + Sync + 'static {
         process: ProcessIdentity,
     ) -> impl Future<Output = Answer<()>> + Send;
 
+    /// Notes what is to be known of an attempt while it is under way.
+    fn remark(
+        &self,
+        run: RunId,
+        attempt: u32,
+        remark: String,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
     /// Writes the event of a run anew, now that its lease is known; the run awaits it no longer.
     fn complete(&self, run: RunId, event: String) -> impl Future<Output = Answer<()>> + Send;
 

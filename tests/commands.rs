@@ -317,6 +317,7 @@ fn json_has_the_same_shape_whatever_is_in_it() {
             "started_at",
             "ended_at",
             "seconds",
+            "remark",
             "outcome",
             "output",
             "output_dropped"

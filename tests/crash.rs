@@ -134,6 +134,33 @@ wait"#,
 }
 
 #[test]
+fn a_crash_in_a_later_attempt_leaves_alone_what_an_earlier_one_left_on_purpose() {
+    let mut scene = Scene::new("earlier-attempt");
+    scene.script(
+        "daemon.sh",
+        r#"case $ESI_ATTEMPT in
+1) sleep 1000 >/dev/null 2>&1 & echo "daemon $!" >>"$LOG" ;;
+2) echo "stuck $$" >>"$LOG"; exec sleep 1000 ;;
+*) echo "again $ESI_ATTEMPT" >>"$LOG" ;;
+esac"#,
+    );
+    scene.rule("r", &format!("events = {FULFILL}\nscript = daemon.sh"));
+    let service = scene.listen();
+    scene.publish(notification(FULFILL).body);
+    let log = scene.wait_for_log(1);
+    let daemon = Stray(log[0].split(' ').nth(1).expect("a pid").to_owned());
+    wait_until("the first attempt", || scene.states() == ["succeeded"]);
+    assert!(scene.run(&["runs", "retry", "1"]).status.success());
+    let log = scene.wait_for_log(2);
+    let stuck = log[1].split(' ').nth(1).expect("a pid").to_owned();
+    service.kill();
+    scene.drain();
+    assert_eq!(scene.log()[2..], ["again 3"]);
+    assert!(!lives(&stuck), "the attempt that was interrupted");
+    assert!(lives(&daemon.0), "the attempt that had succeeded");
+}
+
+#[test]
 fn a_message_that_comes_again_makes_no_second_run() {
     let mut scene = Scene::new("again");
     scene.rule(

@@ -1,7 +1,10 @@
 //! Scripts that do what they like with their processes, pipes and files: recorded, bounded, and the
 //! service goes on.
 
+mod another_user;
+mod first;
 mod shortage;
+mod terminal;
 
 use std::fs;
 use std::process::Command;

@@ -5,9 +5,14 @@
 
 mod group;
 mod leftovers;
+mod look;
+mod orphans;
+mod remaining;
 
-pub(crate) use group::Group;
-pub use leftovers::{Ending, Leftover, end_leftovers};
+pub use group::Group;
+pub use leftovers::{Ending, Leftover, Leftovers};
+pub(crate) use orphans::reap_orphans;
+pub(crate) use remaining::{Remaining, Vigil, pause_after};
 
 use std::fs;
 use std::io;
@@ -22,6 +27,9 @@ pub(crate) const JOURNAL_VARIABLE: &str = "ESI_JOURNAL";
 
 /// Names the run in a script's environment.
 pub(crate) const RUN_VARIABLE: &str = "ESI_RUN_ID";
+
+/// Names the attempt in a script's environment.
+pub(crate) const ATTEMPT_VARIABLE: &str = "ESI_ATTEMPT";
 
 /// How long the end of processes is waited for after SIGKILL. Only the kernel can delay it.
 pub const FORCE_LIMIT: Duration = Duration::from_secs(5);
@@ -49,20 +57,17 @@ fn boot_id() -> io::Result<String> {
         .to_owned())
 }
 
-/// Whether a living process is in the group. Zombies do not count: they do nothing any more, and
-/// who has to take them away may never do so. If `/proc` cannot be read, there may be one.
+/// Whether a living process is in the group. If `/proc` cannot be read, there may be one.
+#[cfg(test)]
 pub(crate) fn group_lives(group: i32) -> bool {
-    all().map_or(true, |processes| {
-        processes
-            .iter()
-            .any(|process| process.group == group && process.alive)
-    })
+    look::Seen::now().map_or(true, |seen| seen.living_in(group).next().is_some())
 }
 
 /// What `/proc/PID/stat` says, as far as it is needed here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Status {
     pid: i32,
+    parent: i32,
     /// The name of its program, cut by the kernel to 15 bytes.
     name: String,
     /// Neither a zombie nor dead.
@@ -85,6 +90,18 @@ impl Status {
         })
     }
 
+    /// Stands for those in a group that are hidden from this user.
+    fn hidden(group: i32) -> Self {
+        Self {
+            pid: group,
+            parent: 0,
+            name: String::new(),
+            alive: true,
+            group,
+            start_ticks: 0,
+        }
+    }
+
     fn parse(pid: i32, line: &str) -> Option<Self> {
         // The name may hold spaces and brackets of its own: it ends with the last bracket.
         let (head, fields) = line.rsplit_once(')')?;
@@ -94,31 +111,13 @@ impl Status {
         let field = |number: usize| fields.get(number - 3);
         Some(Self {
             pid,
+            parent: field(4)?.parse().ok()?,
             name: name.to_owned(),
             alive: !matches!(*field(3)?, "Z" | "X" | "x"),
             group: field(5)?.parse().ok()?,
             start_ticks: field(22)?.parse().ok()?,
         })
     }
-}
-
-/// Every process that can be seen.
-fn all() -> io::Result<Vec<Status>> {
-    let mut processes = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let pid = entry?
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok());
-        match pid.map(Status::of) {
-            Some(Ok(status)) => processes.push(status),
-            // Nothing is known of it: it may live.
-            Some(Err(error)) if is_shortage(&error) => return Err(error),
-            // It has ended in between, or is hidden from this user.
-            Some(Err(_)) | None => {}
-        }
-    }
-    Ok(processes)
 }
 
 /// Whether the machine, or a limit of this process, had none left of what was needed: processes,
@@ -148,6 +147,7 @@ mod tests {
         for (name, state, alive) in cases {
             let expected = Status {
                 pid: 42,
+                parent: 7,
                 name: name.into(),
                 alive,
                 group: 42,

@@ -9,7 +9,8 @@
 //! here, has ended. What it leaves in the background then is left alone, but not listened to for
 //! longer than [`OUTPUT_GRACE`]: a background process must redirect its output, or it is ended by
 //! SIGPIPE when it next writes. When the time limit has passed or the service stops, the whole
-//! group is ended and the attempt is over when none of it lives; likewise if the future is dropped.
+//! group is ended and the attempt is over when none of it lives; likewise if the future is dropped. What
+//! cannot be ended is handed back with the outcome.
 
 mod call;
 mod locate;
@@ -37,7 +38,7 @@ use super::{Action, Order, Performed};
 use crate::crash::{self, Point};
 use crate::journal::{Blame, ProcessIdentity};
 use crate::run::Outcome;
-use call::Call;
+use call::{Call, MORE_ROOM};
 
 /// How long output is still read after the script has ended, for those who hold its pipes: long
 /// enough for a `tee` to write its last lines, short enough not to wait for a daemon.
@@ -53,7 +54,7 @@ pub struct ScriptAction {
 impl ScriptAction {
     /// Scripts are looked for, and run, in `folder`, which is the configuration file's; their
     /// processes are marked with `journal_name`, so that
-    /// [`end_leftovers`](super::process::end_leftovers) knows them.
+    /// [`Leftovers`](super::process::Leftovers) knows them.
     #[must_use]
     pub fn new(folder: PathBuf, journal_name: String) -> Self {
         Self {
@@ -68,7 +69,7 @@ impl ScriptAction {
         output: &mut Output<'_>,
         started: oneshot::Sender<ProcessIdentity>,
         stop: &CancellationToken,
-    ) -> Result<Outcome, NotStarted> {
+    ) -> Result<(Outcome, Option<Group>), NotStarted> {
         let call = Call::new(&self.folder, &self.journal_name, order)?;
         let mut group = call.start(&self.folder).await?;
         crash::point(Point::ProcessStarted);
@@ -88,16 +89,20 @@ impl ScriptAction {
         let exchange = async {
             tokio::join!(feed(stdin, order), output.collect(stdout, stderr));
         };
-        let (mut exchange, mut end) = (pin!(exchange), pin!(end(&mut group, order, stop)));
-        tokio::select! {
-            biased;
-            outcome = &mut end => {
-                // Running out of time here means that somebody in the background holds the pipes.
-                let _ = timeout(OUTPUT_GRACE, exchange).await;
-                Ok(outcome)
+        let mut exchange = pin!(exchange);
+        let (outcome, is_gone) = {
+            let mut end = pin!(end(&mut group, order, stop));
+            tokio::select! {
+                biased;
+                ended = &mut end => {
+                    // Running out of time here means that somebody in the background holds the pipes.
+                    let _ = timeout(OUTPUT_GRACE, exchange).await;
+                    ended
+                }
+                () = &mut exchange => end.await,
             }
-            () = &mut exchange => Ok(end.await),
-        }
+        };
+        Ok((outcome, (!is_gone).then_some(group)))
     }
 }
 
@@ -111,21 +116,28 @@ impl Action for ScriptAction {
         let begin = Instant::now();
         let mut output = Output::new(&order);
         let ended = if stop.is_cancelled() {
-            Ok(stopped())
+            Ok((stopped(), None))
         } else {
             self.run(&order, &mut output, started, &stop).await
         };
-        let (outcome, blame) = match ended {
-            Ok(outcome) => (outcome, Blame::Run),
-            Err(NotStarted { why, blame }) => (Outcome::NotStarted(why), blame),
+        let (outcome, blame, remains) = match ended {
+            Ok((outcome, remains)) => (outcome, Blame::Run, remains),
+            Err(NotStarted { why, blame }) => (Outcome::NotStarted(why), blame, None),
         };
         let (output, output_dropped) = output.finish();
+        if outcome != Outcome::Exited(0) && could_not_fork(&output) {
+            tracing::warn!(
+                run = order.run,
+                "the script had no room for another process: {MORE_ROOM}"
+            );
+        }
         Performed {
             outcome,
             blame,
             duration: begin.elapsed(),
             output,
             output_dropped,
+            remains,
         }
     }
 }
@@ -161,20 +173,21 @@ async fn feed(mut stdin: ChildStdin, order: &Order) {
     }
 }
 
-/// Waits for the end of the script, and brings it about when it must not go on.
-async fn end(group: &mut Group, order: &Order, stop: &CancellationToken) -> Outcome {
+/// Waits for the end of the script, and brings it about when it must not go on. Answers how it ended, and
+/// whether it did.
+async fn end(group: &mut Group, order: &Order, stop: &CancellationToken) -> (Outcome, bool) {
     let asked = tokio::select! {
         biased;
-        status = group.leader.wait() => return outcome_of(status),
+        status = group.leader.wait() => return (outcome_of(status), true),
         () = stop.cancelled() => stopped(),
         limit = passed(order.rule.timeout) => Outcome::TimedOut(limit),
     };
     // It may have ended by itself in this very moment.
     if let Some(status) = group.leader.try_wait().transpose() {
-        return outcome_of(status);
+        return (outcome_of(status), true);
     }
-    group.end(order.rule.kill_grace).await;
-    asked
+    let is_gone = group.end(order.rule.kill_grace).await;
+    (asked, is_gone)
 }
 
 /// Comes back when the time limit has passed; never, if there is none.
@@ -186,6 +199,18 @@ async fn passed(limit: Option<Duration>) -> Duration {
         }
         None => pending().await,
     }
+}
+
+/// Whether the end of a script's output says that it could not start a process: in the words of `dash`,
+/// `bash` and `busybox`, and of programs that say which call failed.
+fn could_not_fork(output: &[u8]) -> bool {
+    /// The reason is among the last lines.
+    const LAST: usize = 4096;
+    let text = String::from_utf8_lossy(&output[output.len().saturating_sub(LAST)..]);
+    text.to_lowercase().lines().any(|line| {
+        line.ends_with("cannot fork")
+            || line.contains("fork") && line.ends_with("resource temporarily unavailable")
+    })
 }
 
 fn outcome_of(status: io::Result<ExitStatus>) -> Outcome {

@@ -171,13 +171,14 @@ fn attempt_lines(attempt: &AttemptRecord) -> Vec<String> {
         attempt.number,
         moment(attempt.started_at)
     );
-    let mut lines = vec![match (&attempt.outcome, attempt.duration) {
-        (Some(outcome), Some(duration)) => {
-            let outcome = printable(outcome.to_string().as_bytes());
-            format!("{head}: {outcome} after {:.3} s", duration.as_secs_f64())
+    let how = match (&attempt.outcome, attempt.duration, &attempt.remark) {
+        (Some(outcome), Some(duration), _) => {
+            format!("{outcome} after {:.3} s", duration.as_secs_f64())
         }
-        _ => format!("{head}: running"),
-    }];
+        (.., Some(remark)) => format!("running: {remark}"),
+        _ => "running".to_owned(),
+    };
+    let mut lines = vec![format!("{head}: {}", printable(how.as_bytes()))];
     if attempt.output_dropped > 0 {
         lines.push(format!(
             "  ({} bytes before this are not kept)",
@@ -219,6 +220,7 @@ fn detail_json(run: &RunDetail) -> Value {
             "started_at": attempt.started_at.to_string(),
             "ended_at": attempt.ended_at.map(|at| at.to_string()),
             "seconds": attempt.duration.map(|duration| duration.as_secs_f64()),
+            "remark": attempt.remark,
             "outcome": attempt.outcome.as_ref().map(ToString::to_string),
             "output": String::from_utf8_lossy(&attempt.output),
             "output_dropped": attempt.output_dropped,

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Dispatch;
-use crate::actions::{Action, Order};
+use super::{Dispatch, Then};
+use crate::actions::{Action, Order, Performed};
 use crate::crash::{self, Point};
 use crate::event::Event;
 use crate::journal::{Blame, ClaimedRun, Journal, retry_while_unavailable};
@@ -34,6 +34,19 @@ impl NoOrder {
             retry_in: None,
             blame: Blame::Run,
         }
+    }
+
+    /// As an attempt that took no time, and what follows for its run.
+    pub(super) fn into_performed(self) -> (Performed, Then) {
+        let performed = Performed {
+            outcome: self.outcome,
+            blame: self.blame,
+            duration: Duration::ZERO,
+            output: Vec::new(),
+            output_dropped: 0,
+            remains: None,
+        };
+        (performed, (self.step, self.retry_in))
     }
 
     fn interrupted() -> Self {

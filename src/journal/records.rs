@@ -45,7 +45,8 @@ pub struct RunSummary {
     pub due_at: Option<Timestamp>,
     /// When it came to its final state.
     pub finished_at: Option<Timestamp>,
-    /// Why it stands there, in words: the outcome of the last attempt.
+    /// Why it stands there, in words: the outcome of the last attempt, or what is to be known of it while
+    /// it runs.
     pub reason: Option<String>,
     /// The delivery in quarantine that it has to wait for, because that came before it.
     pub held_by: Option<QuarantineId>,
@@ -77,6 +78,8 @@ pub struct AttemptRecord {
     pub duration: Option<Duration>,
     /// How it ended; `None` while it runs.
     pub outcome: Option<Outcome>,
+    /// What is to be known of it while it runs, if there is anything.
+    pub remark: Option<String>,
     /// The last of what the script wrote.
     pub output: Vec<u8>,
     /// How many bytes before that are not kept.

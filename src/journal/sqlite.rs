@@ -142,6 +142,13 @@ impl Journal for SqliteJournal {
             .await
     }
 
+    async fn remark(&self, run: RunId, attempt: u32, remark: String) -> Answer<()> {
+        let work = move |db: &_| steps::remark(db, run, attempt, &remark);
+        self.writer()
+            .ask("note what is to be known of an attempt", Kind::Write, work)
+            .await
+    }
+
     async fn complete(&self, run: RunId, event: String) -> Answer<()> {
         let work = move |db: &_| steps::complete(db, run, &event);
         self.writer()

@@ -2,15 +2,21 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::time::Duration;
 
+use process_wrap::std::{CommandWrap, CommandWrapper as _, ProcessSession};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
+};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{FORCE_LIMIT, group_lives, pauses};
+use super::look::look;
+use super::orphans::own_children;
+use super::{FORCE_LIMIT, Remaining, pauses};
 
 /// How often, and how far apart, a file that is just being written is tried again.
 const BUSY_ROUNDS: u32 = 50;
@@ -21,24 +27,30 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 ///
 /// The group is signalled only while the leader has not been waited for: until then, even as a
 /// zombie, it keeps the group's number from being given to a stranger.
-pub(crate) struct Group {
+#[derive(Debug)]
+pub struct Group {
     pub(crate) leader: Child,
     id: Pid,
 }
 
 impl Group {
     /// Starts a program as the leader of a new group. In its environment it finds nothing that is
-    /// the service's alone.
+    /// the service's alone. It has no terminal: one that asks there is refused, and not halted.
     pub(crate) async fn start(command: &mut Command) -> io::Result<Self> {
-        // Nothing here may leave the posix_spawn path: no pre_exec, no uid, no gid.
-        command.process_group(0).kill_on_drop(true);
+        // A new session costs the posix_spawn path, which nothing else may leave: no uid, no gid.
+        if has_terminal() {
+            ProcessSession.pre_spawn(command.as_std_mut(), &CommandWrap::with_new("", |_| {}))?;
+        } else {
+            command.process_group(0);
+        }
+        command.kill_on_drop(true);
         for (name, _) in env::vars_os().filter(|(name, _)| is_ours_alone(name)) {
             command.env_remove(name);
         }
         let mut busy = 0;
         loop {
-            match command.spawn() {
-                Ok(leader) => return Self::of(leader),
+            match Self::spawn(command) {
+                Ok(group) => return Ok(group),
                 // Whoever writes it soon closes it; so does a process that is just being started,
                 // elsewhere in this program, while a file is being written.
                 Err(error)
@@ -53,9 +65,12 @@ impl Group {
         }
     }
 
-    fn of(leader: Child) -> io::Result<Self> {
+    fn spawn(command: &mut Command) -> io::Result<Self> {
+        let mut own = own_children();
+        let leader = command.spawn()?;
         let id = leader.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let id = id.ok_or_else(|| io::Error::other("its process has no id"))?;
+        own.insert(id.as_raw_pid());
         Ok(Self { leader, id })
     }
 
@@ -80,10 +95,12 @@ impl Group {
     }
 
     /// Ends the whole group: asks, waits up to `grace`, forces. Comes back when none of it lives; at
-    /// once, if the leader was waited for.
-    pub(crate) async fn end(&mut self, grace: Duration) {
+    /// once, if the leader was waited for. Answers whether that is so: a process that has become another
+    /// user cannot be ended, and one that the kernel holds back not yet.
+    #[must_use = "what lives on may still be at work"]
+    pub(crate) async fn end(&mut self, grace: Duration) -> bool {
         if self.leader.id().is_none() {
-            return;
+            return true;
         }
         self.signal(Signal::TERM);
         // One that was halted could not do as it is asked.
@@ -91,13 +108,25 @@ impl Group {
         if !self.gone_within(grace).await {
             self.signal(Signal::KILL);
             if !self.gone_within(FORCE_LIMIT).await {
-                let group = self.id();
-                tracing::warn!(
-                    group,
-                    "a process of this group cannot be killed, and is left"
-                );
+                return false;
             }
         }
+        self.wait_for_leader().await;
+        true
+    }
+
+    /// What lives on of a group that could not be ended. It is told to end once more, since it may have
+    /// become ours again; once it has gone, there is nothing.
+    pub(crate) async fn remains(&mut self) -> Vec<Remaining> {
+        self.signal(Signal::KILL);
+        let living = self.living().await;
+        if living.is_empty() {
+            self.wait_for_leader().await;
+        }
+        living
+    }
+
+    async fn wait_for_leader(&mut self) {
         let ended = timeout(FORCE_LIMIT, self.leader.wait()).await;
         if let Err(error) = ended.unwrap_or_else(|late| Err(late.into())) {
             let group = self.id();
@@ -108,12 +137,13 @@ impl Group {
         }
     }
 
+    /// Whoever in the group may not be signalled is found alive afterwards.
     fn signal(&self, signal: Signal) {
         if self.leader.id().is_none() {
             return;
         }
         if let Err(error) = kill_process_group(self.id, signal)
-            && error != Errno::SRCH
+            && !matches!(error, Errno::SRCH | Errno::PERM)
         {
             tracing::warn!(
                 group = self.id(),
@@ -122,10 +152,10 @@ impl Group {
         }
     }
 
-    async fn gone_within(&self, limit: Duration) -> bool {
+    async fn gone_within(&mut self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         let mut pauses = pauses();
-        while group_lives(self.id()) {
+        while self.lives().await {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -134,12 +164,54 @@ impl Group {
         }
         true
     }
+
+    /// Whether anything of the group lives, or may do so. Others are looked for only once the leader
+    /// has ended.
+    async fn lives(&mut self) -> bool {
+        self.leader_lives() || !self.living().await.is_empty()
+    }
+
+    fn leader_lives(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.leader.id().is_some() && matches!(waitid(WaitId::Pid(self.id), options), Ok(None))
+    }
+
+    /// Who lives in the group.
+    async fn living(&mut self) -> Vec<Remaining> {
+        let unknown = || vec![Remaining::unknown(self.id())];
+        let Ok(seen) = look().await else {
+            return unknown();
+        };
+        let living: Vec<Remaining> = seen.living_in(self.id()).map(Remaining::from).collect();
+        if !living.is_empty() || seen.complete {
+            return living;
+        }
+        // Processes of other users are hidden. The kernel says whether the group has one; the leader, if
+        // it has become one, would be counted even as a zombie.
+        if self.leader_lives() {
+            return unknown();
+        }
+        self.wait_for_leader().await;
+        match test_kill_process_group(self.id) {
+            Err(Errno::PERM) => vec![Remaining::unknown(self.id())],
+            _ => living,
+        }
+    }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        // Else its end is still waited for, by the runtime.
+        if self.leader.id().is_none() {
+            own_children().remove(&self.id());
+        }
     }
+}
+
+/// Whether this process, and so every one that it starts in its session, has a terminal to ask on.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
 }
 
 fn no_pipe() -> io::Error {

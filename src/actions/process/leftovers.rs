@@ -2,13 +2,17 @@
 //!
 //! Two signs tell what is ours, and either is enough. The recorded leader, if its process id still
 //! has the recorded time of start in the recorded boot, and with it its group. And the mark that
-//! every script gets and hands on in its environment: this journal's name together with the number
-//! of one of the interrupted runs. The mark finds children whose leader has gone, those that left
+//! every script gets and hands on in its environment: this journal's name together with the numbers
+//! of one of the interrupted runs and of its open attempt. What an earlier attempt of the same run has
+//! left in the background was left on purpose. The mark finds children whose leader has gone, those that left
 //! the group, and scripts that were started in the moment before the crash: such a leader stands for
 //! its group too, whose others may have been given another environment, as `sudo` does it.
 //!
 //! Every signal goes to one process through a handle taken before it was looked at once more, so
 //! that it cannot reach another one that has got the same process id meanwhile.
+//!
+//! A third sign proves nothing, so nobody is ended by it: to be in the group of a recorded leader that
+//! has gone. It is waited for, since a child that has become another user has no other.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,10 +23,14 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, geteuid, getpid, kill_process, pidfd_open, pidfd_send_signal,
+    test_kill_process_group,
 };
 use tokio::time::{Instant, sleep};
 
-use super::{FORCE_LIMIT, JOURNAL_VARIABLE, RUN_VARIABLE, Status, all, boot_id, pauses};
+use super::look::look;
+use super::{
+    ATTEMPT_VARIABLE, FORCE_LIMIT, JOURNAL_VARIABLE, RUN_VARIABLE, Status, boot_id, pauses,
+};
 use crate::journal::{OpenAttempt, RunId};
 
 /// A process that an interrupted attempt had left.
@@ -30,10 +38,10 @@ use crate::journal::{OpenAttempt, RunId};
 pub struct Leftover {
     /// The run it belonged to.
     pub run: RunId,
-    /// Its process id.
+    /// Its process id; that of its group, if it is hidden from this user.
     pub pid: i32,
-    /// The name of its program, cut by the kernel to 15 bytes.
-    pub name: String,
+    /// The name of its program, cut by the kernel to 15 bytes; `None` if it is hidden.
+    pub name: Option<String>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -45,88 +53,135 @@ pub enum Ending {
     Asked,
     /// It had to be forced (SIGKILL).
     Forced,
-    /// It is still there: the kernel does not let it go, or does not let us signal it.
+    /// It is still there: the kernel does not let it go, or does not let us signal it, or nothing
+    /// proves that it is ours.
     Alive,
 }
 
-/// Ends whatever the attempts in `open` have left running: asks, waits up to `grace`, forces, and
-/// comes back when nothing of it lives, or after [`FORCE_LIMIT`] more. Answers what it found.
-///
-/// # Errors
-/// If `/proc` cannot be read; leftovers may be running then.
-pub async fn end_leftovers(
-    journal_name: &str,
-    open: &[OpenAttempt],
-    grace: Duration,
-) -> io::Result<Vec<Leftover>> {
-    if open.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut search = Search {
-        mark: format!("{JOURNAL_VARIABLE}={journal_name}"),
-        boot_id: boot_id()?,
-        open,
-        groups: BTreeMap::new(),
-        found: BTreeMap::new(),
-    };
-    let forced_from = Instant::now() + grace;
-    let given_up_from = forced_from + FORCE_LIMIT;
-    let mut pauses = pauses();
-    loop {
-        let now = Instant::now();
-        let living = search.living()?;
-        if living.is_empty() {
-            break;
-        }
-        for (process, run) in living {
-            let new = !search
-                .found
-                .contains_key(&(process.pid, process.start_ticks));
-            let leftover = search.found(&process, run);
-            if now >= given_up_from {
-                leftover.ending = Ending::Alive;
-            } else if now >= forced_from {
-                leftover.ending = Ending::Forced;
-                signal(&process, Signal::KILL);
-            } else if new {
-                signal(&process, Signal::TERM);
-                // One that was halted could not do as it is asked.
-                signal(&process, Signal::CONT);
-            }
-        }
-        if now >= given_up_from {
-            break;
-        }
-        sleep(pauses.next().unwrap_or_default()).await;
-    }
-    Ok(search.found.into_values().collect())
-}
-
-struct Search<'a> {
-    mark: String,
+/// What the interrupted attempts have left running.
+#[derive(Debug, Default)]
+pub struct Leftovers {
+    journal_name: String,
     boot_id: String,
-    open: &'a [OpenAttempt],
+    open: Vec<OpenAttempt>,
     /// Those of leaders with the mark.
     groups: BTreeMap<i32, RunId>,
     /// By process id and time of start.
     found: BTreeMap<(i32, u64), Leftover>,
 }
 
-impl Search<'_> {
-    fn found(&mut self, process: &Status, run: RunId) -> &mut Leftover {
-        self.found
-            .entry((process.pid, process.start_ticks))
-            .or_insert_with(|| Leftover {
-                run,
-                pid: process.pid,
-                name: process.name.clone(),
-                ending: Ending::Asked,
-            })
+/// One that lives.
+struct Living {
+    process: Status,
+    run: RunId,
+    /// It may be signalled.
+    is_ours: bool,
+}
+
+impl Leftovers {
+    /// Of the attempts in `open`, which are those of a service of this journal that is no more.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read.
+    pub fn of(journal_name: &str, open: Vec<OpenAttempt>) -> io::Result<Self> {
+        Ok(Self {
+            journal_name: journal_name.to_owned(),
+            boot_id: boot_id()?,
+            open,
+            groups: BTreeMap::new(),
+            found: BTreeMap::new(),
+        })
     }
 
-    /// Every living process that is ours, with its run.
-    fn living(&mut self) -> io::Result<Vec<(Status, RunId)>> {
-        let processes = all()?;
+    /// Ends them: asks, waits up to `grace`, forces, and comes back when nothing of it lives, or after
+    /// [`FORCE_LIMIT`] more. Answers what it found.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read; leftovers may be running then.
+    pub async fn end(&mut self, grace: Duration) -> io::Result<Vec<Leftover>> {
+        let forced_from = Instant::now() + grace;
+        let given_up_from = forced_from + FORCE_LIMIT;
+        let mut pauses = pauses();
+        loop {
+            let now = Instant::now();
+            let living = self.living().await?;
+            let given_up = now >= given_up_from || !living.iter().any(|one| one.is_ours);
+            for Living {
+                process,
+                run,
+                is_ours,
+            } in &living
+            {
+                let (leftover, new) = self.found(process, *run);
+                if given_up {
+                    leftover.ending = Ending::Alive;
+                } else if *is_ours && now >= forced_from {
+                    leftover.ending = Ending::Forced;
+                    signal(process, Signal::KILL);
+                } else if *is_ours && new {
+                    signal(process, Signal::TERM);
+                    // One that was halted could not do as it is asked.
+                    signal(process, Signal::CONT);
+                }
+            }
+            if given_up {
+                return Ok(self.found.values().cloned().collect());
+            }
+            sleep(pauses.next().unwrap_or_default()).await;
+        }
+    }
+
+    /// What still lives, of the attempts that are not closed. It is told to end once more: it may have
+    /// become ours again.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read.
+    pub async fn remaining(&mut self) -> io::Result<Vec<Leftover>> {
+        let living = self.living().await?;
+        let remaining = living.iter().map(|one| {
+            if one.is_ours {
+                signal(&one.process, Signal::KILL);
+            }
+            let (leftover, _) = self.found(&one.process, one.run);
+            leftover.ending = Ending::Alive;
+            leftover.clone()
+        });
+        Ok(remaining.collect())
+    }
+
+    /// The attempts that are not closed.
+    #[must_use]
+    pub fn open(&self) -> &[OpenAttempt] {
+        &self.open
+    }
+
+    /// Nothing of this run's attempt is looked for any more.
+    pub fn close(&mut self, run: RunId) {
+        self.open.retain(|attempt| attempt.run != run);
+        self.groups.retain(|_, of| *of != run);
+    }
+
+    fn found(&mut self, process: &Status, run: RunId) -> (&mut Leftover, bool) {
+        let mut new = false;
+        let found = self
+            .found
+            .entry((process.pid, process.start_ticks))
+            .or_insert_with(|| {
+                new = true;
+                Leftover {
+                    run,
+                    pid: process.pid,
+                    name: (process.start_ticks > 0).then(|| process.name.clone()),
+                    ending: Ending::Asked,
+                }
+            });
+        (found, new)
+    }
+
+    /// Every living process that is ours, or may be, with its run.
+    async fn living(&mut self) -> io::Result<Vec<Living>> {
+        let seen = look().await?;
+        let processes = &seen.processes;
         let myself = Status::of(getpid().as_raw_pid())?;
         let marks: BTreeMap<i32, RunId> = processes
             .iter()
@@ -142,16 +197,54 @@ impl Search<'_> {
         let recorded = self
             .open
             .iter()
-            .filter_map(|attempt| Some((self.group_of(attempt, &processes)?, attempt.run)));
+            .filter_map(|attempt| Some((self.group_of(attempt, processes)?, attempt.run)));
         groups.extend(recorded);
-        Ok(processes
-            .into_iter()
+        let orphaned: BTreeMap<i32, &OpenAttempt> = self
+            .open
+            .iter()
+            .filter_map(|attempt| Some((self.orphaned_group(attempt, processes)?, attempt)))
+            .collect();
+        let mut living: Vec<Living> = processes
+            .iter()
             .filter(|process| may_be_ended(process, &myself))
             .filter_map(|process| {
-                let run = groups.get(&process.group).or(marks.get(&process.pid));
-                run.copied().map(|run| (process, run))
+                let ours = groups.get(&process.group).or(marks.get(&process.pid));
+                let run = ours.copied().or_else(|| {
+                    let attempt = orphaned.get(&process.group)?;
+                    let leader = attempt.process.as_ref()?;
+                    (process.start_ticks >= leader.start_ticks).then_some(attempt.run)
+                })?;
+                Some(Living {
+                    process: process.clone(),
+                    run,
+                    is_ours: ours.is_some(),
+                })
             })
-            .collect())
+            .collect();
+        if !seen.complete {
+            let hidden = orphaned.iter().filter(|(group, attempt)| {
+                !living.iter().any(|one| one.run == attempt.run) && is_hidden(**group)
+            });
+            let hidden: Vec<Living> = hidden
+                .map(|(group, attempt)| Living {
+                    process: Status::hidden(*group),
+                    run: attempt.run,
+                    is_ours: false,
+                })
+                .collect();
+            living.extend(hidden);
+        }
+        Ok(living)
+    }
+
+    /// The recorded leader's group, if the leader has gone: who is in it may be ours, which nothing
+    /// proves. A child that has become another user shows no mark, and outlives a shell that was waiting
+    /// for it.
+    fn orphaned_group(&self, attempt: &OpenAttempt, processes: &[Status]) -> Option<i32> {
+        let leader = attempt.process.as_ref()?;
+        // The number is given to nobody else while anyone is in the group.
+        let is_free = !processes.iter().any(|process| process.pid == leader.pid);
+        (leader.pid > 1 && leader.boot_id == self.boot_id && is_free).then_some(leader.pid)
     }
 
     /// Whether this is one that was found before, and in that group: a group's number is not given
@@ -181,24 +274,27 @@ impl Search<'_> {
             return None;
         }
         let environment = fs::read(format!("{folder}/environ")).ok()?;
-        let mut variables = environment.split(|byte| *byte == 0);
-        if !variables
-            .clone()
-            .any(|variable| variable == self.mark.as_bytes())
-        {
+        let value = |name: &str| {
+            let mut variables = environment.split(|byte| *byte == 0);
+            let value = variables
+                .find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+            str::from_utf8(value).ok()
+        };
+        if value(JOURNAL_VARIABLE)? != self.journal_name {
             return None;
         }
-        let run = variables.find_map(|variable| {
-            variable
-                .strip_prefix(RUN_VARIABLE.as_bytes())?
-                .strip_prefix(b"=")
-        })?;
-        let run: RunId = str::from_utf8(run).ok()?.parse().ok()?;
+        let run: RunId = value(RUN_VARIABLE)?.parse().ok()?;
+        let attempt: u32 = value(ATTEMPT_VARIABLE)?.parse().ok()?;
         self.open
             .iter()
-            .any(|attempt| attempt.run == run)
+            .any(|open| (open.run, open.attempt) == (run, attempt))
             .then_some(run)
     }
+}
+
+/// Whether somebody is in the group, of another user and hidden.
+fn is_hidden(group: i32) -> bool {
+    Pid::from_raw(group).is_some_and(|group| test_kill_process_group(group) == Err(Errno::PERM))
 }
 
 /// Whatever the signs say: never the init process, never this process or its own group.
@@ -223,7 +319,7 @@ fn signal(process: &Status, signal: Signal) {
         Err(error) => Err(error),
     };
     if let Err(error) = sent
-        && error != Errno::SRCH
+        && !matches!(error, Errno::SRCH | Errno::PERM)
     {
         tracing::warn!(
             pid = process.pid,

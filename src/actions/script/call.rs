@@ -11,11 +11,18 @@ use tokio::process::Command;
 
 use super::{NotStarted, interpreter_line, locate};
 use crate::actions::Order;
-use crate::actions::process::{Group, JOURNAL_VARIABLE, RUN_VARIABLE, is_shortage};
+use crate::actions::process::{
+    ATTEMPT_VARIABLE, Group, JOURNAL_VARIABLE, RUN_VARIABLE, is_shortage,
+};
 use crate::config::is_secret_variable;
 use crate::journal::Blame;
 use crate::printable::printable;
 use crate::rules::{BESIDE, LONGEST, Loss, fit};
+
+/// The remedy where the machine has no room for a process.
+pub(super) const MORE_ROOM: &str = "raise the limits of the service (in its systemd unit `TasksMax=` \
+    and `LimitNOFILE=`, for a container `--pids-limit`); in a container, start it below an init \
+    (`docker run --init`) if ended processes are left in `ps`";
 
 /// A program with all it is given.
 pub(super) struct Call<'a> {
@@ -48,7 +55,7 @@ impl<'a> Call<'a> {
             variable("ESI_EVENT_TYPE", &event.event_type),
             variable("ESI_EVENT_ID", &event.id),
             (RUN_VARIABLE, order.run.to_string()),
-            ("ESI_ATTEMPT", order.attempt.to_string()),
+            (ATTEMPT_VARIABLE, order.attempt.to_string()),
             (JOURNAL_VARIABLE, journal_name.to_owned()),
         ];
         let mut arguments: Vec<String> = words.cloned().collect();
@@ -145,7 +152,7 @@ impl<'a> Call<'a> {
         if is_shortage(error) {
             return format!(
                 "there is no room for another process, {program} ({error}): lower `max_parallel`, or \
-                 raise the limits of the service (in its systemd unit `TasksMax=` and `LimitNOFILE=`)"
+                 {MORE_ROOM}"
             );
         }
         if is(error, Errno::NOEXEC) {

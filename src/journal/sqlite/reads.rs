@@ -35,7 +35,10 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         accepted_at: time(row, 7)?,
         due_at: optional_time(row, 8)?,
         finished_at: optional_time(row, 9)?,
-        reason: outcome(row, 10)?.map(|outcome| outcome.to_string()),
+        reason: match outcome(row, 10)? {
+            Some(outcome) => Some(outcome.to_string()),
+            None => row.get(12)?,
+        },
         held_by: row.get(15)?,
     })
 }
@@ -105,12 +108,14 @@ pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault
         .optional()?
         .ok_or_else(|| Fault::absent("run", id))?;
     let attempt = |row: &Row<'_>| {
+        let outcome = outcome(row, 4)?;
         Ok(AttemptRecord {
             number: row.get(0)?,
             started_at: time(row, 1)?,
             ended_at: optional_time(row, 2)?,
             duration: row.get::<_, Option<i64>>(3)?.map(duration),
-            outcome: outcome(row, 4)?,
+            remark: if outcome.is_none() { row.get(6)? } else { None },
+            outcome,
             output: row.get::<_, Option<Vec<u8>>>(7)?.unwrap_or_default(),
             output_dropped: row.get::<_, i64>(8)?.cast_unsigned(),
         })

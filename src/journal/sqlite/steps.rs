@@ -182,6 +182,26 @@ pub(super) fn started(
     }
 }
 
+/// Notes what is to be known of an attempt while it is under way: where the reason of its outcome will
+/// be.
+pub(super) fn remark(
+    connection: &Connection,
+    run: RunId,
+    attempt: u32,
+    remark: &str,
+) -> Result<(), Fault> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE attempts SET outcome_reason = ?3
+             WHERE run = ?1 AND number = ?2 AND ended_at IS NULL",
+        )?
+        .execute(params![run, attempt, remark])?;
+    if changed == 0 {
+        return Err(Fault::absent("open attempt of run", run));
+    }
+    Ok(())
+}
+
 /// Writes the event of a run anew, which awaits its lease no longer.
 pub(super) fn complete(connection: &Connection, run: RunId, body: &str) -> Result<(), Fault> {
     let (event, ..) = standing(connection, run)?;

@@ -125,9 +125,13 @@ impl OpenstackClient {
                 self.limit
             ),
         };
-        group.end(Duration::ZERO).await;
+        let lives_on = if group.end(Duration::ZERO).await {
+            ""
+        } else {
+            " (something of it cannot be ended, and was left)"
+        };
         Err(ClientError::Failed(format!(
-            "`{call}` {what}; {}",
+            "`{call}` {what}{lives_on}; {}",
             told(&tail)
         )))
     }

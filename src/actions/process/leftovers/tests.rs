@@ -42,6 +42,11 @@ fn open(run: RunId, process: Option<ProcessIdentity>) -> OpenAttempt {
     }
 }
 
+async fn end_all(journal_name: &str, open: Vec<OpenAttempt>, grace: Duration) -> Vec<Leftover> {
+    let mut leftovers = Leftovers::of(journal_name, open).unwrap();
+    leftovers.end(grace).await.unwrap()
+}
+
 async fn ready(folder: &Path) {
     until("ready", || folder.join("ready").exists()).await;
 }
@@ -58,7 +63,7 @@ async fn the_recorded_leader_and_its_group_are_ended() {
     let mut leader = start(lines, folder.path(), &[]);
     ready(folder.path()).await;
     let attempt = open(7, Some(identify(id(&leader)).unwrap()));
-    let ended = end_leftovers("j", &[attempt], SHORT).await.unwrap();
+    let ended = end_all("j", vec![attempt], SHORT).await;
     assert!(!group_lives(id(&leader)));
     assert!(ended.iter().all(|leftover| leftover.run == 7), "{ended:?}");
     let ending = |pid| {
@@ -81,7 +86,11 @@ async fn the_recorded_leader_and_its_group_are_ended() {
 async fn marked_processes_are_ended_wherever_they_are() {
     let folder = tempdir().unwrap();
     let name = folder.path().display().to_string();
-    let marks = [("ESI_JOURNAL", name.as_str()), ("ESI_RUN_ID", "7")];
+    let marks = [
+        ("ESI_JOURNAL", name.as_str()),
+        ("ESI_RUN_ID", "7"),
+        ("ESI_ATTEMPT", "1"),
+    ];
     // One in a session of its own, one in the group; their leader is gone, and was never recorded.
     let lines = "setsid sh -c 'echo $$ > far; touch ready; sleep 1000' & \
                  sleep 1000 & echo $! > near; exit 0";
@@ -92,9 +101,7 @@ async fn marked_processes_are_ended_wherever_they_are() {
         let text = fs::read_to_string(folder.path().join(file)).unwrap();
         text.trim_end().parse().unwrap()
     };
-    let ended = end_leftovers(&name, &[open(6, None), open(7, None)], LONG)
-        .await
-        .unwrap();
+    let ended = end_all(&name, vec![open(6, None), open(7, None)], LONG).await;
     for pid in [pid("near"), pid("far")] {
         assert!(!alive(pid));
         let leftover = ended.iter().find(|leftover| leftover.pid == pid).unwrap();
@@ -107,23 +114,39 @@ async fn nobody_else_is_touched() {
     let folder = tempdir().unwrap();
     let name = folder.path().display().to_string();
     let wait = "touch ready; exec sleep 1000";
+    let marked = |journal, run, attempt| {
+        let marks = [
+            ("ESI_JOURNAL", journal),
+            ("ESI_RUN_ID", run),
+            ("ESI_ATTEMPT", attempt),
+        ];
+        start(wait, folder.path(), &marks)
+    };
     let strangers = [
         start(wait, folder.path(), &[]),
+        marked("other", "7", "1"),
+        marked(&name, "8", "1"),
+        // What an earlier attempt of the run has left on purpose.
+        marked(&name, "7", "2"),
+        marked(&name, "7", "11"),
         start(
             wait,
             folder.path(),
-            &[("ESI_JOURNAL", "other"), ("ESI_RUN_ID", "7")],
+            &[("ESI_JOURNAL", &name), ("ESI_ATTEMPT", "1")],
         ),
         start(
             wait,
             folder.path(),
-            &[("ESI_JOURNAL", &name), ("ESI_RUN_ID", "8")],
+            &[("ESI_JOURNAL", &name), ("ESI_RUN_ID", "7")],
         ),
-        start(wait, folder.path(), &[("ESI_JOURNAL", &name)]),
         start(
             wait,
             folder.path(),
-            &[("NOT_ESI_JOURNAL", &name), ("ESI_RUN_ID", "7")],
+            &[
+                ("NOT_ESI_JOURNAL", &name),
+                ("ESI_RUN_ID", "7"),
+                ("ESI_ATTEMPT", "1"),
+            ],
         ),
     ];
     ready(folder.path()).await;
@@ -137,7 +160,7 @@ async fn nobody_else_is_touched() {
         recycled(|identity| identity.start_ticks += 1),
         recycled(|identity| identity.boot_id = "another boot".into()),
     ];
-    let ended = end_leftovers(&name, &attempts, SHORT).await.unwrap();
+    let ended = end_all(&name, attempts.into(), SHORT).await;
     assert_eq!(ended, []);
     for mut stranger in strangers {
         assert!(alive(id(&stranger)));
@@ -162,6 +185,7 @@ fn a_process_id_that_was_given_to_another_one_meanwhile_is_not_signalled() {
 fn neither_init_nor_this_process_nor_its_group_may_be_ended() {
     let process = |pid, group, alive| Status {
         pid,
+        parent: 1,
         name: "sh".into(),
         alive,
         group,

@@ -9,7 +9,7 @@ use tempfile::tempdir;
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::Order;
-use crate::actions::process::{end_leftovers, group_lives};
+use crate::actions::process::{Leftovers, group_lives};
 use crate::actions::tests::{LONG, limited, order, perform, shell, until};
 use crate::journal::OpenAttempt;
 use crate::run::Outcome;
@@ -26,9 +26,8 @@ async fn assert_gone(folder: &Path) {
         process: None,
     };
     let journal_name = folder.display().to_string();
-    let left = end_leftovers(&journal_name, &[open], Duration::ZERO)
-        .await
-        .unwrap();
+    let mut leftovers = Leftovers::of(&journal_name, vec![open]).unwrap();
+    let left = leftovers.end(Duration::ZERO).await.unwrap();
     assert_eq!(left, []);
 }
 
@@ -206,4 +205,26 @@ async fn dropping_the_future_kills_the_group() {
         .unwrap();
     until("gone", || !group_lives(group)).await;
     assert_gone(folder.path()).await;
+}
+
+#[test]
+fn a_script_without_room_for_a_process_is_known_by_its_words() {
+    let cases = [
+        ("script.sh: 3: Cannot fork\n", true),
+        (
+            "bash: fork: retry: Resource temporarily unavailable\n",
+            true,
+        ),
+        (
+            "sh: can't fork: Resource temporarily unavailable\nat the end\n",
+            true,
+        ),
+        ("read: Resource temporarily unavailable\n", false),
+        ("a fork in the road\n", false),
+        ("", false),
+    ];
+    for (output, expected) in cases {
+        let found = super::super::could_not_fork(output.as_bytes());
+        assert_eq!(found, expected, "{output}");
+    }
 }
