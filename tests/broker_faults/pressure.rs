@@ -85,9 +85,10 @@ fn while_the_journal_cannot_be_written_nothing_is_held() {
 }
 
 #[test]
-fn a_queue_that_goes_with_its_last_consumer_keeps_it() {
+fn a_queue_that_goes_without_a_consumer_keeps_it() {
     no_more_is_held_than(PREFETCH, Declaration::AutoDelete);
     no_more_is_held_than(PREFETCH, Declaration::DurableAutoDelete);
+    no_more_is_held_than(PREFETCH, Declaration::Expiring);
 }
 
 #[test]
@@ -98,7 +99,7 @@ fn asking_whether_a_queue_stays_makes_none() {
         .enable_all()
         .build()
         .expect("a runtime");
-    for durable in [true, false] {
+    for (durable, auto_delete) in [(true, true), (false, true), (true, false), (false, false)] {
         // As the service asks.
         let refusal = runtime.block_on(async {
             let connection = amqp::connect(Broker::shared().url()).await;
@@ -107,7 +108,7 @@ fn asking_whether_a_queue_stays_makes_none() {
             arguments.insert("x-expires".into(), AMQPValue::LongInt(-1));
             let options = QueueDeclareOptions {
                 durable,
-                auto_delete: true,
+                auto_delete,
                 ..QueueDeclareOptions::default()
             };
             let queue = scene.queue.as_str().into();

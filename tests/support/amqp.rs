@@ -30,22 +30,28 @@ pub(crate) enum Declaration {
     Quorum,
     /// `rabbit_ha_queues=true`: transient, with an `x-ha-policy` that RabbitMQ has long ignored.
     HaPolicy,
+    /// Durable, with an `x-expires`: the queue goes when it has had no consumer for an hour.
+    Expiring,
 }
 
 impl Declaration {
     /// Every way.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Transient,
         Self::Durable,
         Self::AutoDelete,
         Self::DurableAutoDelete,
         Self::Quorum,
         Self::HaPolicy,
+        Self::Expiring,
     ];
 
     /// Whether queue and exchange survive a restart of the broker.
     pub(crate) fn is_durable(self) -> bool {
-        matches!(self, Self::Durable | Self::DurableAutoDelete | Self::Quorum)
+        matches!(
+            self,
+            Self::Durable | Self::DurableAutoDelete | Self::Quorum | Self::Expiring
+        )
     }
 
     /// Whether the queue goes with its last consumer, and the exchange with its last queue.
@@ -56,6 +62,10 @@ impl Declaration {
     fn arguments(self) -> FieldTable {
         let mut arguments = FieldTable::default();
         let (name, value) = match self {
+            Self::Expiring => {
+                arguments.insert("x-expires".into(), AMQPValue::LongInt(3_600_000));
+                return arguments;
+            }
             Self::Quorum => ("x-queue-type", "quorum"),
             Self::HaPolicy => ("x-ha-policy", "all"),
             Self::Transient | Self::Durable | Self::AutoDelete | Self::DurableAutoDelete => {

@@ -30,7 +30,7 @@ impl AmqpSource {
                 );
             } else if feed.is_open() {
                 tracing::info!(
-                    "holding what queue {queue} has sent: it may go with its last consumer"
+                    "holding what queue {queue} has sent: it may be deleted while it has no consumer"
                 );
             }
         }
@@ -66,24 +66,32 @@ impl Link {
     /// It has no way to ask for that. But it names the first difference, if somebody wants to make a queue
     /// otherwise than it is. What is asked for here it refuses in any case, so nothing is ever made.
     pub(super) async fn outlives_consumers(&self, queue: &str) -> bool {
-        for durable in [true, false] {
-            let asking = self.answer(self.declare_impossible(queue, durable));
+        let (mut durable, mut auto_delete) = (true, true);
+        for _ in 0..3 {
+            let asking = self.answer(self.declare_impossible(queue, durable, auto_delete));
             let Err(Refusal::Other(text)) = asking.await else {
                 return false;
             };
             match difference(&text) {
-                Some("auto_delete") => return true,
-                Some("durable") => {}
+                Some("durable") => durable = false,
+                Some("auto_delete") => auto_delete = false,
+                // One that expires goes when it has had no consumer for so long.
+                Some("x-expires") => return !auto_delete && text.ends_with("but current is none"),
                 _ => return false,
             }
         }
         false
     }
 
-    async fn declare_impossible(&self, queue: &str, durable: bool) -> lapin::Result<()> {
+    async fn declare_impossible(
+        &self,
+        queue: &str,
+        durable: bool,
+        auto_delete: bool,
+    ) -> lapin::Result<()> {
         let options = QueueDeclareOptions {
             durable,
-            auto_delete: true,
+            auto_delete,
             ..QueueDeclareOptions::default()
         };
         let mut arguments = FieldTable::default();
