@@ -158,17 +158,8 @@ impl Feed {
         self.state = State::Asking { channel, question };
     }
 
-    /// Gives back what is unacknowledged, and consumes no longer until it is asked for again; but not if
-    /// the queue might go with its last consumer. Answers whether it is so.
-    pub(super) async fn give_back(&mut self, broker: &Link) -> bool {
-        let gives_back = self.is_open() && broker.outlives_consumers(&self.queue).await;
-        if gives_back {
-            self.leave().await;
-        }
-        gives_back
-    }
-
-    /// Gives back what is unacknowledged, and consumes no longer.
+    /// Gives back what is unacknowledged, and consumes no longer until it is asked for again. Where the
+    /// broker's answer would be behind more than may be held, the whole connection ends.
     pub(super) async fn leave(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Waiting);
         self.close();
@@ -178,16 +169,20 @@ impl Feed {
         if !consuming.link.is_alive() {
             return;
         }
-        // The broker's answer comes behind what it has sent already.
-        consuming.link.lift_budget();
+        if consuming.link.is_used_up() {
+            return consuming.link.abort();
+        }
         let leaving = leave(&consuming.channel);
         match tokio::time::timeout(LEAVE_TIMEOUT, leaving).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!("failed to leave queue {}: {error}", self.queue),
-            Err(_) => tracing::debug!(
-                "the broker did not answer that queue {} is left",
-                self.queue
-            ),
+            Err(_) => {
+                tracing::debug!(
+                    "the broker did not answer that queue {} is left",
+                    self.queue
+                );
+                consuming.link.abort();
+            }
         }
     }
 

@@ -19,25 +19,50 @@ impl AmqpSource {
             Ok(broker) => broker,
             Err(error) => return tracing::debug!("what was received is held: {error}"),
         };
-        let giving_back = self.feeds.iter_mut().map(|feed| feed.give_back(&broker));
-        let given_back = futures_util::future::join_all(giving_back).await;
+        let name = |feed: &Feed| feed.is_open().then(|| feed.queue().to_owned());
+        let consumed: Vec<Option<String>> = self.feeds.iter().map(name).collect();
+        let mut stays = Vec::with_capacity(consumed.len());
+        for queue in consumed {
+            stays.push(match queue {
+                Some(queue) => broker.outlives_consumers(&queue).await,
+                None => true,
+            });
+        }
         broker.close().await;
-        for (feed, given_back) in self.feeds.iter().zip(given_back) {
-            let queue = feed.queue();
-            if given_back {
+        // A connection that can only be ended as a whole is needed by queues that go without it.
+        let mut needed = Vec::new();
+        for (feed, stays) in self.feeds.iter().zip(&stays) {
+            needed.extend(feed.link().filter(|_| !stays).cloned());
+        }
+        for (feed, stays) in self.feeds.iter_mut().zip(stays) {
+            let is_held = feed.link().is_some_and(|own| {
+                !stays || (own.is_used_up() && needed.iter().any(|link| link.is(own)))
+            });
+            let queue = feed.queue().to_owned();
+            if is_held {
+                tracing::info!(
+                    "holding what queue {queue} has sent: it, or another queue over the same \
+                     connection, may be deleted while it has no consumer"
+                );
+            } else if feed.is_open() {
+                feed.leave().await;
                 tracing::info!(
                     "gave back what queue {queue} had sent; it is consumed again when that can be kept"
                 );
-            } else if feed.is_open() {
-                tracing::info!(
-                    "holding what queue {queue} has sent: it may be deleted while it has no consumer"
-                );
             }
         }
-        if let Some(link) = &self.link {
-            link.restore_budget();
+        if self.link.as_ref().is_some_and(Link::is_aborted) {
+            let of_shared = |feed: &&mut Feed| feed.link().is_none_or(Link::is_aborted);
+            self.feeds
+                .iter_mut()
+                .filter(of_shared)
+                .for_each(Feed::close);
+            self.link = None;
+            self.condition.send_replace(Condition::Connecting);
+            self.connect_at = Instant::now();
+        } else {
+            self.tell_condition();
         }
-        self.tell_condition();
     }
 
     /// Ends the shared connection in good order, because its channel numbers run out. That takes a user who

@@ -94,14 +94,19 @@ impl Link {
         self.budget.renew();
     }
 
-    /// What arrives is not kept.
-    pub(super) fn lift_budget(&self) {
-        self.budget.lift();
+    /// Whether the broker has more to send than may be held, so that no answer comes.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.budget.is_used_up()
     }
 
-    /// What arrives is kept again.
-    pub(super) fn restore_budget(&self) {
-        self.budget.restore();
+    /// Ends the connection without a word. The broker puts back what is unacknowledged.
+    pub(super) fn abort(&self) {
+        self.budget.abort();
+    }
+
+    /// Whether it has been ended so.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.budget.is_aborted()
     }
 
     /// Consumes a queue; makes it first, if that is wanted and it is missing. Dropping the future
@@ -239,14 +244,19 @@ impl Link {
         bound
     }
 
-    /// Says goodbye, so that the broker need not find out.
+    /// Ends the connection in good order, unless the broker's answer would be behind more than may be held.
     pub async fn close(&self) {
-        self.lift_budget();
+        if self.is_used_up() {
+            return self.abort();
+        }
         let closing = self.connection.close(200, "stopping".into());
         match tokio::time::timeout(Duration::from_secs(2), closing).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!("failed to close the connection in order: {error}"),
-            Err(_) => tracing::debug!("the broker did not answer the closing of the connection"),
+            Err(_) => {
+                tracing::debug!("the broker did not answer the closing of the connection");
+                self.abort();
+            }
         }
     }
 

@@ -42,8 +42,8 @@ pub(in crate::sources::amqp) struct Budget(Arc<Mutex<Spent>>);
 #[derive(Debug, Default)]
 struct Spent {
     bytes: usize,
-    /// Whether there is no limit any longer.
-    lifted: bool,
+    /// Whether the connection is to end.
+    aborted: bool,
     /// Who wants to read on.
     waiting: Option<Waker>,
 }
@@ -61,11 +61,16 @@ impl Budget {
         }
     }
 
-    /// What comes is not kept: all of it may come, so that the answer behind it does.
-    pub(in crate::sources::amqp) fn lift(&self) {
+    /// Whether the broker has more to send than may be held.
+    pub(in crate::sources::amqp) fn is_used_up(&self) -> bool {
+        self.spent().bytes >= LIMIT
+    }
+
+    /// Ends the connection without a word: what the broker has still to send need not be read for its answer.
+    pub(in crate::sources::amqp) fn abort(&self) {
         let waiting = {
             let mut spent = self.spent();
-            spent.lifted = true;
+            spent.aborted = true;
             spent.waiting.take()
         };
         if let Some(waker) = waiting {
@@ -73,9 +78,8 @@ impl Budget {
         }
     }
 
-    /// What comes is kept again. What came meanwhile counts, since some of it may have been.
-    pub(in crate::sources::amqp) fn restore(&self) {
-        self.spent().lifted = false;
+    pub(in crate::sources::amqp) fn is_aborted(&self) -> bool {
+        self.spent().aborted
     }
 
     fn spend(&self, bytes: usize) {
@@ -86,7 +90,7 @@ impl Budget {
     /// Whether nothing may be read now. Then the waker is woken as soon as it may.
     fn is_spent(&self, context: &Context<'_>) -> bool {
         let mut spent = self.spent();
-        let over = spent.bytes >= LIMIT && !spent.lifted;
+        let over = spent.bytes >= LIMIT && !spent.aborted;
         if over {
             spent.waiting = Some(context.waker().clone());
         }
@@ -180,6 +184,9 @@ impl AsyncRead for Metered {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let mut buffer = buffer;
+        if this.budget.is_aborted() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         if this.budget.is_spent(context) {
             if this.signs.poll_tick(context).is_pending() {
                 return Poll::Pending;
@@ -201,6 +208,9 @@ impl AsyncWrite for Metered {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.budget.is_aborted() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let Some(answer) = self.tuning.instead_of(buffer) else {
             return Pin::new(&mut self.stream).poll_write(context, buffer);
         };
@@ -279,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spent_budget_is_renewed_or_lifted() {
+    fn a_spent_budget_is_renewed_or_the_connection_ends() {
         let budget = Budget::default();
         let context = Context::from_waker(Waker::noop());
         budget.spend(LIMIT - 1);
@@ -289,12 +299,9 @@ mod tests {
         budget.renew();
         assert!(!budget.is_spent(&context));
         budget.spend(usize::MAX);
-        assert!(budget.is_spent(&context));
-        budget.lift();
-        budget.spend(usize::MAX);
-        assert!(!budget.is_spent(&context));
-        budget.restore();
-        assert!(budget.is_spent(&context));
+        assert!(budget.is_spent(&context) && budget.is_used_up());
+        budget.abort();
+        assert!(!budget.is_spent(&context) && budget.is_aborted());
     }
 
     #[derive(Default)]
@@ -316,11 +323,10 @@ mod tests {
         let near = near.unwrap();
         near.readable().await.unwrap();
 
-        let renewals: [fn(&Budget); 2] = [Budget::renew, Budget::lift];
         let budget = Budget::default();
         let stream = Stream::Plain(Compat::new(near));
         let mut metered = Metered::new(stream, budget.clone());
-        for renew in renewals {
+        for _ in 0..2 {
             let calls = Arc::new(Calls::default());
             let waker = Waker::from(Arc::clone(&calls));
             let mut context = Context::from_waker(&waker);
@@ -331,7 +337,7 @@ mod tests {
             let read = Pin::new(&mut metered).poll_read(&mut context, &mut buffer);
             assert!(read.is_pending());
             assert_eq!(calls.0.load(Ordering::Relaxed), 0);
-            renew(&budget);
+            budget.renew();
             assert_eq!(calls.0.load(Ordering::Relaxed), 1);
             let read = Pin::new(&mut metered).poll_read(&mut context, &mut buffer);
             assert!(matches!(read, Poll::Ready(Ok(10))), "{read:?}");
