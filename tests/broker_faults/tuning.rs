@@ -43,7 +43,7 @@ fn settled_size(service: &Service) {
 
 #[test]
 fn large_messages_that_cannot_be_committed_stay_with_the_broker() {
-    const MESSAGES: usize = 100;
+    const MESSAGES: usize = 80;
     let mut scene = Scene::on(Broker::shared(), "large");
     scene.declare(Declaration::Durable);
     // The events are kept, but nothing runs.
@@ -70,9 +70,12 @@ fn large_messages_that_cannot_be_committed_stay_with_the_broker() {
     assert!(largest < MOST, "{largest} MiB");
 
     limit_files(&service, "unlimited");
-    wait_until("all to be accepted", || {
-        service.log().matches("matches no rule").count() >= MESSAGES
-    });
+    // Each takes its time in a program that is not optimized.
+    for part in 1..=4 {
+        wait_until("all to be accepted", || {
+            service.log().matches("matches no rule").count() >= MESSAGES * part / 4
+        });
+    }
     let largest = service.largest_size();
     assert!(largest < MOST, "{largest} MiB");
     service.stop();
