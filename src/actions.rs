@@ -4,7 +4,6 @@
 //! nothing durable: recording is dispatch's work.
 
 mod output;
-pub mod process;
 pub mod script;
 
 use std::future::Future;
@@ -14,10 +13,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::Event;
+use crate::core::event::Event;
+use crate::core::rules::Rule;
+use crate::core::run::Outcome;
 use crate::journal::{Blame, ProcessIdentity, RunId};
-use crate::rules::Rule;
-use crate::run::Outcome;
 
 /// One attempt to perform.
 #[derive(Clone, Debug)]
@@ -47,7 +46,7 @@ pub struct Performed {
     /// How many bytes before that are not kept.
     pub output_dropped: u64,
     /// What of it lives on and cannot be ended. Until that has gone, the attempt is not over.
-    pub remains: Option<process::Group>,
+    pub remains: Option<crate::os::process::Group>,
 }
 
 /// Performs attempts.

@@ -7,10 +7,12 @@ mod explain;
 mod inputs;
 mod journal;
 mod listen;
+mod man;
 mod output;
 mod permissions;
 mod poll;
 mod quarantine;
+mod report;
 mod runs;
 mod service;
 
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
-use crate::report::{Exit, Failure};
+use crate::cli::report::Failure;
 use crate::telemetry::{self, LogFormat, log_to_stderr};
 pub use output::Format;
 
@@ -82,10 +84,11 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page, or write those of all subcommands
+    /// Print the manual page, or write all of them into a folder
     Man {
-        /// Write the pages into this folder
-        folder: Option<PathBuf>,
+        /// `conf` for the page about the configuration; else a folder to write all pages into
+        #[arg(value_name = "conf|FOLDER")]
+        page: Option<PathBuf>,
     },
 }
 
@@ -134,7 +137,7 @@ pub fn run() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "esi-event-actions", &mut script);
             output::print(&script)
         }
-        Command::Man { folder } => man(folder),
+        Command::Man { page } => man::run(page),
     };
     let code = match done {
         Ok(exit) => exit.into(),
@@ -142,18 +145,4 @@ pub fn run() -> ExitCode {
     };
     telemetry::flush();
     code
-}
-
-/// The manual page; into a folder, that of each subcommand too.
-fn man(folder: Option<PathBuf>) -> Result<Exit, Failure> {
-    let command = Cli::command();
-    if let Some(folder) = folder {
-        clap_mangen::generate_to(command, folder).map_err(|error| output::failure(&error))?;
-        return Ok(Exit::Success);
-    }
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command)
-        .render(&mut page)
-        .map_err(|error| output::failure(&error))?;
-    output::print(&page)
 }

@@ -7,9 +7,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::event::{Event, PayloadPath};
+use crate::core::event::{Event, PayloadPath};
+use crate::core::python_json;
 use crate::notification::{Undecodable, near};
-use crate::python_json;
 
 /// A lease as `openstack esi lease show UUID --format json` prints it, and as the API has it.
 pub type Lease = Map<String, Value>;

@@ -24,7 +24,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::JournalError;
@@ -32,8 +31,9 @@ pub use self::records::{
     AttemptRecord, Census, Dropped, Pruned, Quarantined, RunDetail, RunFilter, RunSummary,
     SourceRecord,
 };
-use crate::outage::Outage;
-use crate::run::{Outcome, Step};
+use crate::core::outage::Outage;
+use crate::core::retention::Retention;
+use crate::core::run::{Outcome, Step};
 
 /// The number of a run: given by the journal, rising in the order of acceptance.
 pub type RunId = i64;
@@ -230,16 +230,6 @@ pub struct OpenAttempt {
     pub started_at: Timestamp,
     /// Its process, unless the crash came before it was recorded.
     pub process: Option<ProcessIdentity>,
-}
-
-/// How long finished things are kept. Unfinished runs and their events stay in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Retention {
-    /// Events that have had nothing left to do for longer than this go, and their identity with
-    /// them; and deliveries that have been in quarantine for longer.
-    pub age: Duration,
-    /// Of finished events the newest so many stay; of quarantined deliveries too.
-    pub number: u64,
 }
 
 type Answer<T> = Result<T, JournalError>;

@@ -13,33 +13,25 @@
 //! Intake and dispatch meet only in the journal: intake never waits for a script, and a script never
 //! holds a message. `ARCHITECTURE.md` says what must stay true.
 
-// The rim: what people and systems touch.
+// The rim: what people and systems touch, and who puts the parts together.
+pub mod app;
 pub mod cli;
-pub mod daemon;
-pub mod report;
-pub mod stop;
 pub mod telemetry;
 
-// The journey.
+// The journey, and the parts it is made of.
 pub mod actions;
-pub mod dispatch;
-pub mod intake;
+pub mod engine;
 pub mod journal;
-pub mod recover;
+pub mod os;
 pub mod sources;
 
-// The pure floor: no tokio, no files, no network; time is an argument.
-pub mod clock;
+// What the file says.
 pub mod config;
-pub mod event;
+
+// The pure floor: no tokio, no files, no network; time is an argument.
+pub mod core;
 pub mod history;
 pub mod notification;
-pub mod outage;
-pub mod printable;
-pub mod python_json;
-pub mod retry;
-pub mod rules;
-pub mod run;
 
 // Nothing, but for tests: where the program has itself killed.
 pub mod crash;

@@ -25,8 +25,8 @@ use std::cell::OnceCell;
 
 use serde_json::value::RawValue;
 
-use crate::event::Event;
-use crate::python_json;
+use crate::core::event::Event;
+use crate::core::python_json;
 use wire::{Text, Wire, refusal};
 
 /// The largest body that is looked into. ESI Leap's are about 2 kB.

@@ -5,14 +5,13 @@
 
 pub mod amqp;
 pub mod history;
-mod lookup;
 
 use std::future::Future;
 
-use crate::event::Event;
+use crate::core::event::Event;
+use crate::core::retry::RetryPolicy;
 use crate::journal::Progress;
 use crate::notification::Labels;
-use crate::retry::RetryPolicy;
 
 /// What the names of sources begin with whose deliveries are rows of the event history.
 pub const HISTORY: &str = "history:";

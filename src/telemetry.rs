@@ -27,7 +27,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use self::backlog::{Backlog, Formatter};
 pub use self::systemd::tell_systemd;
-use crate::printable::{printable, printable_json};
+use crate::core::printable::{printable, printable_json};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -2,7 +2,7 @@
 //!
 //! One Python process answers for all of them. Not generated are the declared differences: inline
 //! comments, a `%` that begins neither `%%` nor `%(name)s`, and header lines that Python takes for
-//! something else; `src/config/dialect.rs` says which. What is meant there has tests beside it.
+//! something else; `src/core/ini/dialect.rs` says which. What is meant there has tests beside it.
 
 mod generate;
 
@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use esi_event_actions::config::merged::{self, Merged};
-use esi_event_actions::config::problem::{Problem, Problems, Severity};
+use esi_event_actions::core::ini::merged::{self, Merged};
+use esi_event_actions::core::ini::problem::{Problem, Problems, Severity};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -112,7 +112,7 @@ fn ours<'p>(merged: &Merged, problems: &'p Problems) -> Result<Meaning, &'p Prob
 
 /// Compares our reading of a text with Python's, and every place with the character there.
 fn compare(text: &str, expected: Option<&Meaning>) -> Result<(), String> {
-    let (merged, problems) = merged::read(text);
+    let (merged, problems) = merged::read(text, &|_| false);
     match (ours(&merged, &problems), expected) {
         (Err(_), None) => {}
         (Err(problem), Some(_)) => return Err(format!("refused, unlike Python: {problem:?}")),
@@ -225,7 +225,7 @@ proptest! {
 
     #[test]
     fn any_text_can_be_read_and_placed(text in generate::noise()) {
-        let (merged, problems) = merged::read(&text);
+        let (merged, problems) = merged::read(&text, &|_| false);
         every_character_is_at_its_place(&text, &merged).map_err(TestCaseError::fail)?;
         prop_assert!(problems.iter().all(|problem| problem.position.is_some()));
     }

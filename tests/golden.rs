@@ -9,7 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use esi_event_actions::config::{self, Reading};
+use esi_event_actions::app::parts;
+use esi_event_actions::config::Reading;
 
 use super::support::scene::program;
 use super::support::stage::private_folder;
@@ -56,14 +57,14 @@ fn compare(folder: &str, report: fn(&str, &str) -> String) {
 #[test]
 fn configuration_problems_are_reported_exactly_so() {
     compare("tests/cases/config", |text, file| {
-        report(&config::read_for_bus(text, Path::new(file)), file)
+        report(&parts::read_for_bus(text, Path::new(file)), file)
     });
 }
 
 #[test]
 fn a_configuration_for_the_history_has_problems_of_its_own() {
     compare("tests/cases/history", |text, file| {
-        report(&config::read_for_history(text, Path::new(file)), file)
+        report(&parts::read_for_history(text, Path::new(file)), file)
     });
 }
 
@@ -90,7 +91,7 @@ fn report_on_documented(changes: &[(&str, &str)]) -> String {
         text.replace(from, to)
     };
     let text = changes.iter().fold(DOCUMENTED.to_owned(), changed);
-    let reading = config::read_for_bus(&text, Path::new("listener.conf"));
+    let reading = parts::read_for_bus(&text, Path::new("listener.conf"));
     assert_eq!(reading.config.is_some(), reading.problems.is_empty());
     reading.problems.report("listener.conf").to_string()
 }

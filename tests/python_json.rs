@@ -5,7 +5,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use esi_event_actions::event::Event;
+use esi_event_actions::core::event::Event;
 use esi_event_actions::history::Record;
 use esi_event_actions::notification::Envelope;
 use serde::Deserialize;

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use esi_event_actions::rules::Pattern;
+use esi_event_actions::core::rules::Pattern;
 use serde_json::json;
 
 /// A pair of lists, patterns and values, in; for each pattern null if it is refused, else for each
@@ -144,7 +144,7 @@ fn newer_patterns_match_what_they_match_where_python_knows_them() {
     }
 }
 
-/// The differences that `src/rules/pattern.rs` declares.
+/// The differences that `src/core/rules/pattern.rs` declares.
 #[test]
 fn declared_differences_are_as_declared() {
     for refused in ["(?a)test", "(?L)test", r"\N{DIGIT ONE}"] {

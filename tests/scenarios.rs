@@ -1,5 +1,6 @@
 //! The scenarios: one file a concern.
 
+mod arrows;
 mod broker;
 mod broker_faults;
 mod captured;

@@ -10,7 +10,7 @@ use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::Order;
-use crate::printable::printable;
+use crate::core::printable::printable;
 
 /// So many bytes of output are kept for the journal.
 pub(crate) const TAIL: usize = 64 * 1024;

@@ -33,16 +33,12 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::output::Output;
-use super::process::{Group, identify};
 use super::{Action, Order, Performed};
+use crate::core::run::Outcome;
 use crate::crash::{self, Point};
 use crate::journal::{Blame, ProcessIdentity};
-use crate::run::Outcome;
+use crate::os::process::{Group, OUTPUT_GRACE, identify};
 use call::{Call, MORE_ROOM};
-
-/// How long output is still read after the script has ended, for those who hold its pipes: long
-/// enough for a `tee` to write its last lines, short enough not to wait for a daemon.
-pub const OUTPUT_GRACE: Duration = Duration::from_millis(250);
 
 /// Performs attempts by running the rule's script.
 #[derive(Clone, Debug)]
@@ -54,7 +50,7 @@ pub struct ScriptAction {
 impl ScriptAction {
     /// Scripts are looked for, and run, in `folder`, which is the configuration file's; their
     /// processes are marked with `journal_name`, so that
-    /// [`Leftovers`](super::process::Leftovers) knows them.
+    /// [`Leftovers`](crate::os::process::Leftovers) knows them.
     #[must_use]
     pub fn new(folder: PathBuf, journal_name: String) -> Self {
         Self {

@@ -18,16 +18,16 @@ use super::inputs::Reader;
 use super::output::print_line;
 use super::permissions::Survey;
 use crate::actions::script;
-use crate::config::merged::DEFAULT;
-use crate::config::{
-    self, Amqp, Config, Endpoint, History, HistoryClient, Password, Problem, Problems, Reading,
-    ScriptPlace, shown_command,
-};
+use crate::app::parts;
+use crate::cli::report::{Exit, Failure};
+use crate::config::{Config, Password, Problem, Problems, Reading, ScriptPlace, shown_command};
+use crate::core::ini::merged::DEFAULT;
+use crate::core::rules::{EventPattern, Rule};
 use crate::history;
 use crate::journal::sqlite::network_warning;
-use crate::report::{Exit, Failure};
-use crate::rules::{EventPattern, Rule};
 use crate::sources::amqp::password_file;
+use crate::sources::amqp::{Amqp, Endpoint};
+use crate::sources::history::options::{History, HistoryClient};
 use crate::sources::history::{Cloud, CloudProblem};
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
         Feed::Bus => check(
             places,
             args,
-            config::read_for_bus,
+            parts::read_for_bus,
             survey_bus,
             bus_problems,
             bus_summary,
@@ -65,7 +65,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
         Feed::History => check(
             places,
             args,
-            config::read_for_history,
+            parts::read_for_history,
             survey_history,
             history_problems,
             history_summary,

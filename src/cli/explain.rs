@@ -10,14 +10,14 @@ use super::inputs::{ask, failed_to_read};
 use super::output::{Format, cell, print_json, print_line, table};
 use super::quarantine::incomplete;
 use crate::actions::script::room_beside;
-use crate::event::{Event, PayloadPath};
+use crate::cli::report::{Exit, Failure};
+use crate::core::event::{Event, PayloadPath};
+use crate::core::printable::printable;
+use crate::core::python_json;
+use crate::core::rules::{Arguments, EventPattern, Rule, Verdict};
 use crate::history::{Record, Row, lacks_lease, needs_lease};
 use crate::journal::{Journal, QuarantineId};
 use crate::notification::Envelope;
-use crate::printable::printable;
-use crate::python_json;
-use crate::report::{Exit, Failure};
-use crate::rules::{Arguments, EventPattern, Rule, Verdict};
 use crate::sources::HISTORY;
 
 #[derive(Debug, clap::Args)]

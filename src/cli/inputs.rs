@@ -5,10 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Places;
-use crate::config::{self, Config, Reading};
+use crate::app::parts;
+use crate::cli::report::{Exit, Failure};
+use crate::config::{Config, Reading};
 use crate::journal::JournalError;
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::report::{Exit, Failure};
 
 const FILE_NAME: &str = "esi-event-action-listener.conf";
 const SYSTEM_FOLDER: &str = "/etc/esi-event-actions";
@@ -53,7 +54,7 @@ impl Places {
 
     /// The configuration, if it has no errors, for a command that needs no feed.
     pub(super) fn load(&self) -> Result<Config, Failure> {
-        self.accepted(&self.read(config::read)?).cloned()
+        self.accepted(&self.read(parts::read)?).cloned()
     }
 
     /// The folder of the journal.

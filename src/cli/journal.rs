@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Places;
 use super::inputs::ask;
 use super::output::print_line;
-use crate::report::{Exit, Failure};
+use crate::cli::report::{Exit, Failure};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

@@ -4,9 +4,9 @@ use super::check::survey_bus;
 use super::inputs::block_on;
 use super::service::{install_tls_provider, judge, no_thread, tell_problems};
 use super::{Logging, Places};
-use crate::report::{Exit, Failure};
+use crate::app::{self, parts};
+use crate::cli::report::{Exit, Failure};
 use crate::sources::amqp::prepare;
-use crate::{config, daemon};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,14 +20,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
-    let reading = places.read(config::read_for_bus)?;
+    let reading = places.read(parts::read_for_bus)?;
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     args.logging.begin()?;
     tell_problems(&reading, config, &state_dir, survey_bus);
     install_tls_provider()?;
     prepare().map_err(|error| no_thread(&error))?;
-    let tally = block_on(daemon::listen(config, &state_dir, args.until_idle))??;
+    let tally = block_on(app::listen(config, &state_dir, args.until_idle))??;
     if args.until_idle {
         return judge(tally);
     }

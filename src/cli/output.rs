@@ -9,9 +9,9 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::printable::{printable, printable_json};
-use crate::report::{Exit, Failure};
-use crate::run::State;
+use crate::cli::report::{Exit, Failure};
+use crate::core::printable::{printable, printable_json};
+use crate::core::run::State;
 
 /// How a command prints what it found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

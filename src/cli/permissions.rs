@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-use crate::config::merged::DEFAULT;
 use crate::config::{Problem, Problems, SecretPlace};
+use crate::core::ini::merged::DEFAULT;
 
 const STICKY: u32 = 0o1000;
 const ROOT: u32 = 0;

@@ -11,10 +11,12 @@ use super::inputs::block_on;
 use super::output::Format;
 use super::service::{install_tls_provider, judge, tell_problems};
 use super::{Logging, Places};
-use crate::config::{self, History, HistoryClient, duration};
-use crate::daemon::{self, DaemonError, Poll};
+use crate::app::parts;
+use crate::app::{self, DaemonError, Poll};
+use crate::cli::report::{Exit, Failure};
+use crate::config::duration;
 use crate::journal::JournalError;
-use crate::report::{Exit, Failure};
+use crate::sources::history::options::{History, HistoryClient};
 use crate::sources::history::window::Start;
 use crate::sources::history::{Cloud, NativeClient, OpenstackClient, sample};
 
@@ -84,7 +86,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     if args.status {
         return status::run(places, args.format);
     }
-    let reading = places.read(config::read_for_history)?;
+    let reading = places.read(parts::read_for_history)?;
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     args.logging.begin()?;
@@ -107,7 +109,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
             let cloud = args.cloud.clone();
             let poll = poll(cloud_name(cloud.as_deref()));
             let client = OpenstackClient::new(&folder, words.clone(), cloud, *client_timeout);
-            block_on(daemon::poll(config, &state_dir, client, poll))?
+            block_on(app::poll(config, &state_dir, client, poll))?
         }
         HistoryClient::Native => {
             install_tls_provider()?;
@@ -115,7 +117,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
             let name = cloud_name(args.cloud.as_deref());
             let poll = poll(name.or_else(|| Some(cloud.name().to_owned())));
             let client = NativeClient::new(cloud, *client_timeout)?;
-            block_on(daemon::poll(config, &state_dir, client, poll))?
+            block_on(app::poll(config, &state_dir, client, poll))?
         }
     };
     match done {

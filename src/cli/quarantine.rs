@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::Places;
 use super::inputs::ask;
 use super::output::{Format, cell, moment, print, print_json, print_line, table};
+use crate::cli::report::{Exit, Failure};
 use crate::config::Config;
-use crate::intake::{NOT_KEPT, decide_event};
+use crate::core::printable::printable;
+use crate::engine::intake::{NOT_KEPT, decide_event};
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Accepted, Journal, QuarantineId, Quarantined, Undecided};
-use crate::printable::printable;
-use crate::report::{Exit, Failure};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -122,7 +122,7 @@ fn retry(
 pub(super) fn incomplete(delivery: &Undecided) -> Option<String> {
     let (kept, size) = (delivery.body.len(), delivery.size);
     // Blanking may have changed the length of a small one, but never brings a large one near this.
-    if size > crate::intake::KEPT_IN_QUARANTINE as u64 {
+    if size > crate::engine::intake::KEPT_IN_QUARANTINE as u64 {
         return Some(format!("only {kept} of its {size} bytes are kept"));
     }
     delivery.body.starts_with(NOT_KEPT.as_bytes()).then(|| {

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::Places;
 use super::inputs::ask;
 use super::output::{Format, cell, moment, print_json, print_line, state_cell, table};
+use crate::cli::report::{Exit, Failure};
+use crate::core::printable::printable;
+use crate::core::run::State;
 use crate::journal::{AttemptRecord, Journal, RunDetail, RunFilter, RunId, RunSummary};
-use crate::printable::printable;
-use crate::report::{Exit, Failure};
-use crate::run::State;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

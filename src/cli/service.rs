@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::check::file_problems;
 use super::permissions::Survey;
+use crate::cli::report::{Exit, Failure};
 use crate::config::{Config, Reading};
-use crate::dispatch::Tally;
+use crate::engine::dispatch::Tally;
 use crate::journal::sqlite::network_warning;
-use crate::report::{Exit, Failure};
 
 /// Logs what is wrong with the configuration and the state folder, though not so wrong that nothing can
 /// be done.

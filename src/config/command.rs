@@ -3,15 +3,15 @@
 use std::ffi::OsStr;
 
 use super::options::Options;
-use super::problem::Problem;
-use super::text::Position;
-use crate::printable::printable;
+use crate::core::ini::problem::Problem;
+use crate::core::ini::text::Position;
+use crate::core::printable::printable;
 
 /// Stands for a password in a command that is shown.
 const BLANKED: &str = "[blanked]";
 
 /// The words of the option `name`, of which there is at least one, and where they stand.
-pub(super) fn command(
+pub fn command(
     options: &mut Options<'_>,
     name: &str,
     example: &str,

@@ -1,8 +1,8 @@
 //! The types of ESI Leap's events, and what was meant by a type or a glob that is none of them.
 
-use crate::rules::EventPattern;
+use crate::core::rules::EventPattern;
 
-use super::problem::{nearest, nearest_within};
+use crate::core::ini::problem::{nearest, nearest_within};
 
 /// What ESI Leap sends.
 const KNOWN: [&str; 6] = [

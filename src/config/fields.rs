@@ -1,8 +1,8 @@
 //! The fields of a lease, and what was meant by a path to one that no lease has.
 
-use crate::event::PayloadPath;
+use crate::core::event::PayloadPath;
 
-use super::problem::nearest;
+use crate::core::ini::problem::nearest;
 
 /// What the lease has in one feed or in both; which has what, is [`history`](crate::history)'s affair.
 const KNOWN: [&str; 31] = [

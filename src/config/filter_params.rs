@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use serde_json::{Deserializer, Value as Json};
 
 use super::options::Options;
-use super::problem::Problem;
 use super::rule::warn_of_unknown;
-use crate::rules::Filter;
+use crate::core::ini::problem::Problem;
+use crate::core::rules::Filter;
 
 const EXPECTED: &str = "expected a JSON object in `filter_params`, but found";
 const FORM: &str = r#"write it like `{"purpose": "test", "properties.vendor": "foo"}`"#;

@@ -1,63 +1,16 @@
-//! The options there are, and reading them as what they should be.
+//! Reading options as what they should be.
 //!
-//! Every reader takes an option of one section, and either gives its value or puts the problem on
-//! the list: what was expected, what was found, how to fix it.
+//! Every reader takes an option of one section, and gives its value, or its default from the
+//! [table](super::table) if the section does not set it. Whatever is wrong goes on the list of problems:
+//! what was expected, what was found, how to fix it.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::merged::{DEFAULT, Merged, MergedOption, Section};
-use super::problem::{Problem, Problems, nearest};
-use super::text::{Position, at_comma};
-
-/// Options of `[DEFAULT]` alone.
-const SERVICE_OPTIONS: [&str; 28] = [
-    "client",
-    "client_timeout",
-    "declare_queues",
-    "exchange",
-    "heartbeat",
-    "history_overlap",
-    "host",
-    "keep_events",
-    "keep_for",
-    "lease_retries",
-    "lease_retry_delay",
-    "max_parallel",
-    "openstack_command",
-    "password",
-    "password_file",
-    "port",
-    "prefetch",
-    "queues",
-    "rabbit_login_method",
-    "ssl",
-    "ssl_ca_file",
-    "ssl_cert_file",
-    "ssl_key_file",
-    "state_dir",
-    "stop_timeout",
-    "transport_url",
-    "user",
-    "vhost",
-];
-
-/// Options of a rule; in `[DEFAULT]` they hold for every rule that does not say otherwise.
-const RULE_OPTIONS: [&str; 10] = [
-    "enabled",
-    "events",
-    "filter_params",
-    "kill_grace",
-    "order_by",
-    "retries",
-    "retry_delay",
-    "script",
-    "script_params",
-    "timeout",
-];
-
-/// Options whose value nothing may show: no problem, no log, no argument.
-pub(super) const SECRET_OPTIONS: [&str; 2] = ["password", "transport_url"];
+use super::table::{Kind, Scope, Table};
+use crate::core::ini::merged::{DEFAULT, Merged, MergedOption, Section};
+use crate::core::ini::problem::{Problem, Problems, nearest};
+use crate::core::ini::text::{Position, at_comma};
 
 /// How lengths of time are written.
 pub(super) const DURATIONS: &str = "write it like `500ms`, `30s`, `10m`, `2h` or `7d`, up to a \
@@ -65,7 +18,7 @@ pub(super) const DURATIONS: &str = "write it like `500ms`, `30s`, `10m`, `2h` or
 
 /// Reports options that are nowhere known, or not in this place. One that others refer to with
 /// `%(name)s` needs no other use.
-pub(super) fn report_unknown(merged: &Merged, problems: &mut Problems) {
+pub(super) fn report_unknown(table: Table, merged: &Merged, problems: &mut Problems) {
     let sections = std::iter::once(&merged.defaults).chain(&merged.sections);
     for section in sections {
         let rule = section.name != DEFAULT;
@@ -74,14 +27,12 @@ pub(super) fn report_unknown(merged: &Merged, problems: &mut Problems) {
             .iter()
             .filter(|(_, option)| !option.inherited)
         {
-            let (here, elsewhere) = (
-                RULE_OPTIONS.contains(&name.as_str()),
-                SERVICE_OPTIONS.contains(&name.as_str()),
-            );
-            if here || (elsewhere && !rule) || option.used_as_variable {
+            let scope = table.option(name).map(|row| row.scope);
+            let belongs_here = scope.is_some_and(|scope| scope == Scope::Rule || !rule);
+            if belongs_here || option.used_as_variable {
                 continue;
             }
-            let problem = if elsewhere {
+            let problem = if scope.is_some() {
                 Problem::error(
                     format!(
                         "expected an option of a rule, but found `{name}`, which concerns the whole service"
@@ -89,7 +40,7 @@ pub(super) fn report_unknown(merged: &Merged, problems: &mut Problems) {
                     format!("move `{name}` to [DEFAULT]"),
                 )
             } else {
-                let known = RULE_OPTIONS.into_iter().chain(SERVICE_OPTIONS);
+                let known = table.rows().map(|row| row.name);
                 let hint = match nearest(name, known) {
                     _ if name.starts_with(['"', '{', '}', ']']) => {
                         "indent the line: it seems to continue the JSON above".into()
@@ -107,26 +58,32 @@ pub(super) fn report_unknown(merged: &Merged, problems: &mut Problems) {
 }
 
 /// The options of one section, read with their problems.
-pub(super) struct Options<'a> {
+#[derive(Debug)]
+pub struct Options<'a> {
+    table: Table,
     section: &'a Section,
     problems: &'a mut Problems,
 }
 
 impl<'a> Options<'a> {
-    pub(super) fn new(section: &'a Section, problems: &'a mut Problems) -> Self {
-        Self { section, problems }
+    pub(super) fn new(table: Table, section: &'a Section, problems: &'a mut Problems) -> Self {
+        Self {
+            table,
+            section,
+            problems,
+        }
     }
 
     /// The option, if it is there and says something. A placeholder that is still to be filled in
     /// says nothing, and neither does what took in a secret and is not one itself.
-    pub(super) fn get(&mut self, name: &str) -> Option<&'a MergedOption> {
+    pub fn get(&mut self, name: &str) -> Option<&'a MergedOption> {
         let option = self.section.options.get(name)?;
         if let Some(unresolved) = &option.unresolved {
             self.problems.push(unresolved.clone());
             return None;
         }
         if let Some(reference) = option.secret
-            && !SECRET_OPTIONS.contains(&name)
+            && !self.table.is_secret(name)
         {
             // What such an option says is shown: in problems, in the log, in the list of processes.
             let problem = Problem::error(
@@ -139,7 +96,7 @@ impl<'a> Options<'a> {
         }
         let text = option.value.as_str().trim();
         if text.len() > 1 && text.starts_with('<') && text.ends_with('>') {
-            let problem = if SECRET_OPTIONS.contains(&name) {
+            let problem = if self.table.is_secret(name) {
                 // It may be the secret itself.
                 Problem::error(
                     format!("expected a value in `{name}`, but found a placeholder in `<` and `>`"),
@@ -160,14 +117,14 @@ impl<'a> Options<'a> {
     }
 
     /// Whether the section says nothing of the option, not even something wrong.
-    pub(super) fn lacks(&self, name: &str) -> bool {
+    pub fn lacks(&self, name: &str) -> bool {
         let option = self.section.options.get(name);
         option.is_none_or(|option| option.value.as_str().trim().is_empty())
     }
 
     /// Puts a problem with an option on the list. One that is inherited is a problem of `[DEFAULT]`,
     /// and told once.
-    pub(super) fn report(&mut self, problem: Problem, option: &MergedOption, position: Position) {
+    pub fn report(&mut self, problem: Problem, option: &MergedOption, position: Position) {
         let section = if option.inherited {
             DEFAULT
         } else {
@@ -177,13 +134,13 @@ impl<'a> Options<'a> {
     }
 
     /// Reports that the section as a whole lacks something.
-    pub(super) fn report_section(&mut self, message: &str, hint: &str) {
+    pub fn report_section(&mut self, message: &str, hint: &str) {
         let problem = Problem::error(message, hint).at(self.section.position);
         self.problems.push(problem.within(&self.section.name));
     }
 
     /// The option's text.
-    pub(super) fn text(&mut self, name: &str) -> Option<&'a str> {
+    pub fn text(&mut self, name: &str) -> Option<&'a str> {
         let option = self.get(name)?;
         let text = option.value.as_str().trim();
         if is_quoted(text) {
@@ -196,13 +153,19 @@ impl<'a> Options<'a> {
         Some(text)
     }
 
+    /// The option's text, or its default.
+    pub fn text_or_default(&mut self, name: &str) -> String {
+        let default = self.table.option(name).and_then(|row| row.default);
+        self.text(name).or(default).unwrap_or_default().to_owned()
+    }
+
     /// The items of a comma list, each of which should be `what`, with their places.
-    pub(super) fn items(&mut self, name: &str, what: &str) -> Vec<(&'a str, Position)> {
+    pub fn items(&mut self, name: &str, what: &str) -> Vec<(&'a str, Position)> {
         self.items_by(name, what, at_comma)
     }
 
     /// The same of items that may hold commas: `end` tells where the first item of a text ends.
-    pub(super) fn items_by(
+    pub fn items_by(
         &mut self,
         name: &str,
         what: &str,
@@ -233,25 +196,28 @@ impl<'a> Options<'a> {
         items
     }
 
-    /// The option as whatever `read` makes of its text; `expected` and `hint` are for the problem.
-    pub(super) fn parse<T>(
+    /// The option as whatever `read` makes of its text, else as what it makes of its default; the
+    /// table says what is expected, `hint` how to write it.
+    pub fn parse<T>(
         &mut self,
         name: &str,
-        expected: &str,
         hint: &str,
-        read: impl FnOnce(&str) -> Option<T>,
+        read: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let option = self.get(name)?;
+        let row = self.table.option(name)?;
+        let Some(option) = self.get(name) else {
+            return row.default.and_then(read);
+        };
         let text = option.value.as_str().trim();
         let value = read(text);
         if value.is_none() {
-            let found = if SECRET_OPTIONS.contains(&name) {
+            let found = if self.table.is_secret(name) {
                 "something else".into()
             } else {
                 format!("`{text}`")
             };
             let problem = Problem::error(
-                format!("expected {expected} in `{name}`, but found {found}"),
+                format!("expected {} in `{name}`, but found {found}", row.kind),
                 hint,
             );
             self.report(problem, option, option.value.position());
@@ -259,38 +225,41 @@ impl<'a> Options<'a> {
         value
     }
 
-    /// A whole number within bounds.
-    pub(super) fn number(&mut self, name: &str, least: u64, most: u64) -> Option<u64> {
-        let expected = format!("a number from {least} to {most}");
+    /// A whole number within the bounds that the table gives it; 0 if it is none.
+    pub fn number<T: TryFrom<u64> + Default>(&mut self, name: &str) -> T {
         let hint = "write digits only, and choose a number within these bounds";
-        self.parse(name, &expected, hint, |text| {
-            text.parse()
-                .ok()
-                .filter(|number| (least..=most).contains(number))
-        })
+        let table = self.table;
+        let number = self.parse(name, hint, |text| {
+            let number: u64 = text.parse().ok()?;
+            match table.option(name)?.kind {
+                Kind::Number(least, most) => (least..=most).contains(&number).then_some(number),
+                _ => None,
+            }
+        });
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .unwrap_or_default()
     }
 
-    /// Yes or no, in the words that Python's `configparser` knows.
-    pub(super) fn switch(&mut self, name: &str) -> Option<bool> {
-        self.parse(
-            name,
-            "`yes` or `no`",
-            "write `yes` or `no`",
-            |text| match text.to_ascii_lowercase().as_str() {
+    /// Yes or no (also if it is neither), in the words that Python's `configparser` knows.
+    pub fn switch(&mut self, name: &str) -> bool {
+        let on = self.parse(name, "write `yes` or `no`", |text| {
+            match text.to_ascii_lowercase().as_str() {
                 "1" | "yes" | "true" | "on" => Some(true),
                 "0" | "no" | "false" | "off" => Some(false),
                 _ => None,
-            },
-        )
+            }
+        });
+        on.unwrap_or_default()
     }
 
-    /// A length of time.
-    pub(super) fn duration(&mut self, name: &str) -> Option<Duration> {
-        self.parse(name, "a length of time", DURATIONS, duration)
+    /// A length of time; 0 if it is none.
+    pub fn duration(&mut self, name: &str) -> Duration {
+        self.parse(name, DURATIONS, duration).unwrap_or_default()
     }
 
     /// A path; a relative one is meant from the configuration file's folder.
-    pub(super) fn path(&mut self, name: &str, folder: &std::path::Path) -> Option<PathBuf> {
+    pub fn path(&mut self, name: &str, folder: &std::path::Path) -> Option<PathBuf> {
         self.text(name).map(|text| folder.join(text))
     }
 }
@@ -352,19 +321,6 @@ mod tests {
                 milliseconds.map(Duration::from_millis),
                 "{text}"
             );
-        }
-    }
-
-    #[test]
-    fn the_configuration_that_comes_along_shows_every_option() {
-        let text = include_str!("../../conf/esi-event-action-listener.conf");
-        let shown: Vec<&str> = text
-            .lines()
-            .filter_map(|line| line.split_once(" = "))
-            .map(|(name, _)| name.trim_start_matches('#'))
-            .collect();
-        for name in SERVICE_OPTIONS.into_iter().chain(RULE_OPTIONS) {
-            assert!(shown.contains(&name), "{name}");
         }
     }
 }

@@ -2,30 +2,32 @@
 
 use std::time::Duration;
 
-use crate::event::{PayloadPath, first_path_end};
-use crate::retry::RetryPolicy;
-use crate::rules::{EventPattern, Filter, Rule, Script};
+use crate::core::event::{PayloadPath, first_path_end};
+use crate::core::retry::RetryPolicy;
+use crate::core::rules::{EventPattern, Filter, Rule, Script};
 
 use super::command::command;
 use super::event_types::remedy;
 use super::fields::unknown;
 use super::filter_params::filter_params;
-use super::merged::{MergedOption, Section};
 use super::options::{Options, duration};
-use super::problem::{Problem, Problems};
 use super::settings::ScriptPlace;
-use super::text::Position;
-
-const KILL_GRACE: Duration = Duration::from_secs(10);
-const RETRY_DELAY: Duration = Duration::from_secs(10);
+use super::table::Table;
+use crate::core::ini::merged::{MergedOption, Section};
+use crate::core::ini::problem::{Problem, Problems};
+use crate::core::ini::text::Position;
 
 const TIMEOUT_HINT: &str = "write it like `500ms`, `30s`, `10m` or `2h`; a bare number means \
                             seconds; without a limit leave `timeout` out";
 
 /// Reads a rule and where its script is named; `None` if a problem makes it no rule.
-pub(super) fn rule(section: &Section, problems: &mut Problems) -> Option<(Rule, ScriptPlace)> {
-    let options = &mut Options::new(section, problems);
-    let enabled = options.switch("enabled").unwrap_or(true);
+pub(super) fn rule(
+    table: Table,
+    section: &Section,
+    problems: &mut Problems,
+) -> Option<(Rule, ScriptPlace)> {
+    let options = &mut Options::new(table, section, problems);
+    let enabled = options.switch("enabled");
     let events = events(options);
     // Of what other services send nothing is known.
     let of_leases = enabled && !events.is_empty() && events.iter().all(EventPattern::is_esi_leap);
@@ -33,13 +35,12 @@ pub(super) fn rule(section: &Section, problems: &mut Problems) -> Option<(Rule, 
     let params = params(options, of_leases);
     let filters: Vec<Filter> = filter_params(options, of_leases);
     let order_by = order_by(options, of_leases);
-    let retries = options.number("retries", 0, 1_000_000).unwrap_or(0);
     let timeout = timeout(options);
     let retry = RetryPolicy {
-        retries: u32::try_from(retries).unwrap_or(u32::MAX),
-        first_delay: options.duration("retry_delay").unwrap_or(RETRY_DELAY),
+        retries: options.number("retries"),
+        first_delay: options.duration("retry_delay"),
     };
-    let kill_grace = options.duration("kill_grace").unwrap_or(KILL_GRACE);
+    let kill_grace = options.duration("kill_grace");
     let (words, position) = script?;
     let place = ScriptPlace {
         rule: section.name.clone(),
@@ -257,8 +258,7 @@ pub(super) fn warn_of_unknown(
 }
 
 fn timeout(options: &mut Options<'_>) -> Option<Duration> {
-    let expected = "a length of time above 0";
-    options.parse("timeout", expected, TIMEOUT_HINT, |text| {
+    options.parse("timeout", TIMEOUT_HINT, |text| {
         duration(text).filter(|time| !time.is_zero())
     })
 }

@@ -1,26 +1,16 @@
 //! Where the configuration file itself holds a secret, for the check of who may read it.
 
-use super::command::secrets_among;
-use super::merged::{MergedOption, Section};
 use super::settings::SecretPlace;
+use super::table::Table;
+use crate::core::ini::merged::Section;
 
-/// Whether an option's text holds a secret.
-type Holds = fn(&str) -> bool;
-
-/// The first option of `[DEFAULT]` that holds one, whichever feed it is for.
-pub(super) fn secret_place(defaults: &Section) -> Option<SecretPlace> {
-    let holds: [(&str, Holds); 3] = [
-        ("password", |text| !text.is_empty()),
-        // What stands before the `@` is a user and mostly a password; a wrong URL may be near enough.
-        ("transport_url", |text| text.contains('@')),
-        ("openstack_command", |text| {
-            shlex::split(text).is_some_and(|words| secrets_among(&words).next().is_some())
-        }),
-    ];
-    holds.into_iter().find_map(|(name, holds)| {
-        let option: &MergedOption = defaults.options.get(name)?;
-        holds(option.value.as_str().trim()).then(|| SecretPlace {
-            option: name.to_owned(),
+/// The first option of `[DEFAULT]` that holds one, whatever it is for.
+pub(super) fn secret_place(table: Table, defaults: &Section) -> Option<SecretPlace> {
+    table.rows().find_map(|row| {
+        let option = defaults.options.get(row.name)?;
+        let holds = row.kind.holds_secret(option.value.as_str().trim());
+        holds.then(|| SecretPlace {
+            option: row.name.to_owned(),
             position: option.position,
         })
     })
@@ -28,9 +18,27 @@ pub(super) fn secret_place(defaults: &Section) -> Option<SecretPlace> {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::merged;
-
     use super::*;
+    use crate::config::table::{Kind, OptionRow, Scope};
+    use crate::core::ini::merged;
+
+    const fn row(name: &'static str, kind: Kind) -> OptionRow {
+        OptionRow {
+            name,
+            scope: Scope::Service,
+            kind,
+            default: None,
+            meaning: "",
+        }
+    }
+
+    static ALL: [&[OptionRow]; 1] = [&ROWS];
+    static ROWS: [OptionRow; 4] = [
+        row("user", Kind::Text),
+        row("password", Kind::Secret),
+        row("transport_url", Kind::SecretUrl),
+        row("openstack_command", Kind::Command),
+    ];
 
     #[test]
     fn a_secret_in_the_file_is_found_and_one_elsewhere_is_not() {
@@ -49,8 +57,8 @@ mod tests {
             ("openstack_command = openstack --os-cloud x", None),
         ];
         for (options, expected) in cases {
-            let (merged, _) = merged::read(&format!("[DEFAULT]\n{options}\n"));
-            let found = secret_place(&merged.defaults);
+            let (merged, _) = merged::read(&format!("[DEFAULT]\n{options}\n"), &|_| false);
+            let found = secret_place(Table(&ALL), &merged.defaults);
             let found = found.map(|place| format!("{} at {}", place.option, place.position));
             assert_eq!(found.as_deref(), expected, "{options}");
         }

@@ -1,7 +1,7 @@
 //! Why a journal could not do what it was asked, and whether trying again may help.
 
 use super::RunId;
-use crate::run::IllegalStep;
+use crate::core::run::IllegalStep;
 
 /// Why a journal could not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Cursor, QuarantineId, RunId, Undecided};
-use crate::run::{Outcome, State};
+use crate::core::run::{Outcome, State};
 
 /// Which runs to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -39,9 +39,10 @@ use self::presence::Presence;
 use self::writer::{Kind, Session, Writer};
 use super::{
     Acceptance, Accepted, Answer, AttemptEnd, Census, Claimed, Dropped, Entry, Journal,
-    OpenAttempt, ProcessIdentity, Pruned, QuarantineId, Quarantined, Retention, RunDetail,
-    RunFilter, RunId, RunSummary, SourceRecord,
+    OpenAttempt, ProcessIdentity, Pruned, QuarantineId, Quarantined, RunDetail, RunFilter, RunId,
+    RunSummary, SourceRecord,
 };
+use crate::core::retention::Retention;
 
 /// In which part a process opens the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

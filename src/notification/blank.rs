@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use crate::event::SECRET_PREFIX;
+use crate::core::event::SECRET_PREFIX;
 
 /// Stands in the place of what a text said.
 const BLANK: &[u8] = b"[blanked]";

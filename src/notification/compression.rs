@@ -11,7 +11,7 @@ use bzip2::read::BzDecoder;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 use super::{LARGEST_BODY, Undecodable};
-use crate::printable::printable;
+use crate::core::printable::printable;
 
 /// How the sender labelled a body, as far as that is not what every notification has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

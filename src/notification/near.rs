@@ -1,7 +1,7 @@
 //! What stands at the place where a text could not be read, fit to be shown. Pure.
 
 use super::blank::without_context;
-use crate::printable::printable;
+use crate::core::printable::printable;
 
 /// So many bytes are shown before and after the place, and the rest of a character.
 const AROUND: usize = 30;

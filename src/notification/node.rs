@@ -13,13 +13,13 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::LARGEST_BODY;
-use crate::event::DATA_SUFFIX;
-use crate::python_json;
+use crate::core::event::DATA_SUFFIX;
+use crate::core::python_json;
 
 /// The longest text that is taken for a node; ESI Leap's have 36 characters.
 const LONGEST: usize = 255;
 
-/// The node that an undecodable notification is about, as [`Event::node`](crate::event::Event::node)
+/// The node that an undecodable notification is about, as [`Event::node`](crate::core::event::Event::node)
 /// would have it. Of a larger body the first [`LARGEST_BODY`] bytes are looked at.
 #[must_use]
 pub fn node_in_notification(body: &[u8]) -> Option<String> {

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::Undecodable;
 use super::near::near;
-use crate::python_json::offset;
+use crate::core::python_json::offset;
 
 /// The fields of both forms; every other one, `_context_*` above all, is passed over unread.
 #[derive(Clone, Debug, Default)]

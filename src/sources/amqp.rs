@@ -12,6 +12,9 @@ mod dial;
 mod feed;
 mod leave;
 mod link;
+pub mod options;
+mod settings;
+mod transport_url;
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -26,10 +29,10 @@ use tokio::time::Instant;
 pub use condition::Condition;
 pub use dial::{password_file, prepare};
 pub use link::{Link, Unreachable};
+pub use settings::{Amqp, DeclareQueues, Endpoint, LoginMethod, Tls};
 
 use super::{Delivery, Received, Source};
-use crate::config::Amqp;
-use crate::outage::Outage;
+use crate::core::outage::Outage;
 use feed::{Feed, Whom};
 
 /// How long after a failure or a loss the next connection is tried; doubles up to the second figure,

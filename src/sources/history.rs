@@ -8,6 +8,7 @@ mod client;
 mod leases;
 mod native;
 mod openstack;
+pub mod options;
 pub mod sample;
 mod source;
 pub mod window;

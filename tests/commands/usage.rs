@@ -136,6 +136,16 @@ fn completions_and_manual_pages_are_complete() {
         let file = pages.join(format!("esi-event-actions{page}.1"));
         assert!(file.is_file(), "{}", file.display());
     }
+    let conf =
+        fs::read(pages.join("esi-event-actions.conf.5")).expect("the page of the configuration");
+    for part in [
+        ".TH esi-event-actions.conf 5",
+        "\\fBrabbit_login_method\\fR = \\fIPLAIN, AMQPLAIN or EXTERNAL\\fR",
+        "Default: \\fB30d\\fR",
+    ] {
+        assert!(text(&conf).contains(part), "no `{part}` in {}", text(&conf));
+    }
+    assert_eq!(call(folder.path(), &["man", "conf"]).stdout, conf);
     let output = call(folder.path(), &["man", "/no/such/folder"]);
     assert_refused(&output, 1, &["failed to write", "hint: "]);
 }

@@ -7,10 +7,11 @@ use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use esi_event_actions::config::{self, Config, Reading};
-use esi_event_actions::event::Event;
+use esi_event_actions::app::parts;
+use esi_event_actions::config::{Config, Reading};
+use esi_event_actions::core::event::Event;
+use esi_event_actions::engine::intake::{decide, wants_lease};
 use esi_event_actions::history::{Row, lacks_lease};
-use esi_event_actions::intake::{decide, wants_lease};
 use esi_event_actions::journal::Entry;
 use esi_event_actions::notification::Labels;
 use esi_event_actions::sources::HISTORY;
@@ -50,8 +51,8 @@ fn holds<F: std::fmt::Debug>(text: &str, reading: &Reading<F>) {
 
 fn read_all(text: &str) {
     let file = Path::new("/etc/file");
-    holds(text, &config::read_for_bus(text, file));
-    holds(text, &config::read_for_history(text, file));
+    holds(text, &parts::read_for_bus(text, file));
+    holds(text, &parts::read_for_history(text, file));
 }
 
 /// A configuration, before or after passwords that it may refer to: by the length of it, as twice the
@@ -89,7 +90,7 @@ pub(crate) fn transport_url(data: &[u8]) {
     for url in urls {
         let text =
             format!("[DEFAULT]\nqueues = q\ntransport_url = {url}\n[r]\nevents = *\nscript = x\n");
-        holds(&text, &config::read_for_bus(&text, Path::new("/etc/file")));
+        holds(&text, &parts::read_for_bus(&text, Path::new("/etc/file")));
     }
 }
 
@@ -111,7 +112,7 @@ filter_params = {"expire_time": null, "status": false}
 fn rules() -> &'static Config {
     static RULES_READ: OnceLock<Config> = OnceLock::new();
     RULES_READ.get_or_init(|| {
-        let reading = config::read(RULES, Path::new("/etc/file"));
+        let reading = parts::read(RULES, Path::new("/etc/file"));
         let report = reading.problems.report("file").to_string();
         reading.config.unwrap_or_else(|| panic!("{report}"))
     })
@@ -190,7 +191,7 @@ pub(crate) fn filters(data: &[u8]) {
     };
     let filter = filter.replace('%', "%%").replace(['\n', '\r'], " ");
     let text = format!("[r]\nevents = *\nscript = x\nfilter_params = {filter}\n");
-    let reading = config::read(&text, Path::new("/etc/file"));
+    let reading = parts::read(&text, Path::new("/etc/file"));
     holds(&text, &reading);
     let Some(config) = reading.config else {
         return;

@@ -13,7 +13,7 @@ use std::process::{Command, ExitStatus};
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use crate::report::{Exit, Failure};
+use crate::cli::report::{Exit, Failure};
 
 /// This program, also where its file can be reached by root alone.
 const OURSELVES: &str = "/proc/self/exe";

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::cli::Places;
 use crate::cli::inputs::ask;
 use crate::cli::output::{Format, cell, moment, print_json, print_line, table};
+use crate::cli::report::{Exit, Failure};
 use crate::journal::{Journal, SourceRecord};
-use crate::report::{Exit, Failure};
 use crate::sources::HISTORY;
 
 pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {

@@ -8,8 +8,8 @@ use rusqlite::ErrorCode;
 
 use super::file_system;
 use super::presence::Displaced;
+use crate::core::run::IllegalStep;
 use crate::journal::{JournalError, RunId};
-use crate::run::IllegalStep;
 
 /// Why a statement, or a whole request, had no effect.
 #[derive(Debug)]

@@ -8,8 +8,9 @@ use super::quarantine::drop_deliveries;
 use super::reads::tally;
 use super::rows::millis;
 use super::steps::sql_limit;
+use crate::core::retention::Retention;
 use crate::crash::{self, Point};
-use crate::journal::{Dropped, Pruned, QuarantineId, Retention};
+use crate::journal::{Dropped, Pruned, QuarantineId};
 
 /// The most rows of `events` and `quarantine` that one step deletes.
 pub(super) const STEP: usize = 200;

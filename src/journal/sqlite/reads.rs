@@ -6,10 +6,10 @@ use super::fault::Fault;
 use super::quarantine::held;
 use super::rows::{duration, optional_time, outcome, time};
 use super::steps::sql_limit;
+use crate::core::run::State;
 use crate::journal::{
     AttemptRecord, Census, Cursor, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
 };
-use crate::run::State;
 
 /// The columns that [`summary`] and [`run`] read. An unfinished run waits for the first delivery in
 /// quarantine that has a place before it.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::run::{Outcome, State};
+use crate::core::run::{Outcome, State};
 
 /// A time as milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::accept::reopen_event;
 use super::fault::Fault;
 use super::rows::{Millis, millis, outcome_columns, time};
+use crate::core::run::{State, Step};
 use crate::crash::{self, Point};
 use crate::journal::{AttemptEnd, Blame, Claimed, ClaimedRun, OpenAttempt, ProcessIdentity, RunId};
-use crate::run::{State, Step};
 
 /// The fewest retries that one claim wakes, if so many are due.
 const WAKE: usize = 64;

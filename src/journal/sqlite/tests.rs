@@ -19,11 +19,11 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::{Access, SqliteJournal};
+use crate::core::run::{Outcome, State, Step};
 use crate::journal::{
     Acceptance, Accepted, AttemptEnd, Blame, ClaimedRun, Entry, Journal, PlannedRun, RunId,
     RunSummary, Undecided,
 };
-use crate::run::{Outcome, State, Step};
 
 /// `seconds` after a time in 2026.
 fn at(seconds: i64) -> Timestamp {

@@ -27,8 +27,9 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::config::{Amqp, Endpoint, LoginMethod, Password, Tls};
-use crate::sources::lookup::addresses;
+use super::settings::{Amqp, Endpoint, LoginMethod, Tls};
+use crate::config::Password;
+use crate::os::lookup::addresses;
 
 pub(super) use budget::Budget;
 use budget::{Metered, Stream, runtime};

@@ -12,10 +12,10 @@ use lapin::types::{AMQPValue, ShortString};
 use tokio::time::Instant;
 
 use super::link::{Consuming, Refusal, Tally, count, leave};
+use super::settings::Amqp;
 use super::{Delivery, Link, Receipt};
-use crate::config::Amqp;
+use crate::core::outage::Outage;
 use crate::notification::Labels;
-use crate::outage::Outage;
 
 /// A queue that is waited for is asked for again after so long; the time doubles up to the second figure.
 const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));

@@ -16,7 +16,7 @@ use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, Connection, Consumer, ErrorKind, ExchangeKind};
 
 use super::dial::{Budget, dial};
-use crate::config::{Amqp, DeclareQueues};
+use super::settings::{Amqp, DeclareQueues};
 
 /// The broker answers questions at once, or something is wrong with it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore, watch};
 
 use super::{Client, ClientError};
-use crate::event::Event;
+use crate::core::event::Event;
+use crate::core::retry::RetryPolicy;
 use crate::history::{Lease, Record, Row};
-use crate::retry::RetryPolicy;
 use crate::sources::{self, NoLease};
 
 /// How many questions are under way at once: with the `openstack` program each costs about a second

@@ -8,6 +8,7 @@ mod clouds;
 mod http;
 mod keystone;
 mod leap;
+mod problem;
 mod words;
 mod yaml;
 
@@ -21,8 +22,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-pub use cloud::{Cloud, CloudProblem};
+pub use cloud::Cloud;
 pub use clouds::Variables;
+pub use problem::CloudProblem;
 
 use super::client::{Client, ClientError};
 use crate::history::{Lease, Row};
@@ -219,7 +221,7 @@ impl Client for NativeClient {
     async fn lease(&self, uuid: &str) -> Result<Lease, ClientError> {
         let deadline = Deadline::after(self.limit);
         if !leap::is_uuid(uuid) {
-            let uuid = crate::printable::printable(uuid.as_bytes());
+            let uuid = crate::core::printable::printable(uuid.as_bytes());
             let why = format!("expected the UUID of a lease, but found `{uuid}`");
             return Err(ClientError::NotShown(why));
         }

@@ -23,11 +23,10 @@ use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
 use super::{Client, ClientError};
-use crate::actions::process::Group;
-use crate::actions::script::OUTPUT_GRACE;
 use crate::config::shown_command;
+use crate::core::printable::printable;
 use crate::history::{Lease, Row};
-use crate::printable::printable;
+use crate::os::process::{Group, OUTPUT_GRACE};
 use answer::{Answer, told};
 use secrets::Secrets;
 

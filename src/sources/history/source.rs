@@ -9,15 +9,15 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::leases::Reach;
+use super::options::History;
 use super::window::{Judgement, Start, Window};
 use super::{Beginning, Client, ClientError, Condition, HistoryError, Leases, source_name};
-use crate::config::History;
+use crate::core::outage::Outage;
+use crate::core::retry::RetryPolicy;
 use crate::crash::{self, Point};
 use crate::history::{Record, Row};
 use crate::journal::{Progress, ProgressStep};
 use crate::notification::Labels;
-use crate::outage::Outage;
-use crate::retry::RetryPolicy;
 use crate::sources::{Delivery, Received, Source};
 
 /// The most rows that share one commit.

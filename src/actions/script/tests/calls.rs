@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actions::tests::{alone, order, perform, shell};
 use crate::actions::{Order, Performed};
-use crate::event::Event;
-use crate::run::Outcome;
+use crate::core::event::Event;
+use crate::core::run::Outcome;
 
 async fn outcome(order: Order) -> Outcome {
     let folder = tempdir().unwrap();

@@ -9,10 +9,10 @@ use tempfile::tempdir;
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::Order;
-use crate::actions::process::{Leftovers, group_lives};
 use crate::actions::tests::{LONG, limited, order, perform, shell, until};
+use crate::core::run::Outcome;
 use crate::journal::OpenAttempt;
-use crate::run::Outcome;
+use crate::os::process::{Leftovers, group_lives};
 
 const SHORT: Duration = Duration::from_millis(100);
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actions::output::TAIL;
 use crate::actions::tests::{alone, perform, shell};
-use crate::run::Outcome;
+use crate::core::run::Outcome;
 
 #[tokio::test]
 async fn binary_output_is_kept_as_it_came() {

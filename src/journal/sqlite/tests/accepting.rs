@@ -1,8 +1,8 @@
 //! Identity: what comes again makes nothing twice.
 
 use super::{accept, at, claim_one, end, event, journal, state, undecided};
+use crate::core::run::{State, Step};
 use crate::journal::{Accepted, Entry, Journal, JournalError, RunFilter};
-use crate::run::{State, Step};
 
 #[tokio::test]
 async fn one_event_and_one_rule_make_one_run() {

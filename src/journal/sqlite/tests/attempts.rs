@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{accept, at, claim, claim_one, end, journal, state, summary};
+use crate::core::run::{Outcome, State, Step};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Journal, JournalError, ProcessIdentity};
-use crate::run::{Outcome, State, Step};
 
 #[tokio::test]
 async fn each_step_leaves_the_run_as_it_should() {

@@ -1,9 +1,9 @@
 //! Runs that wait for a delivery in quarantine.
 
 use super::{accept, at, claim, claim_one, end, event, journal, summary, undecided, undecided_of};
+use crate::core::run::Step;
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Accepted, Dropped, Entry, Journal, JournalError, Retention};
-use crate::run::Step;
 
 /// Takes a delivery about this key into quarantine.
 async fn quarantine(journal: &SqliteJournal, key: &str, body: &str, seconds: i64) {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{accept, at, claim_one, end, event, journal, undecided};
+use crate::core::retention::Retention;
+use crate::core::run::Step;
 use crate::journal::sqlite::prune::STEP;
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Accepted, Entry, Journal, Retention, RunFilter};
-use crate::run::Step;
+use crate::journal::{Accepted, Entry, Journal, RunFilter};
 
 const DAY: i64 = 86_400;
 

@@ -1,8 +1,8 @@
 //! Who may start, and in which order.
 
 use super::{accept, at, claim, claim_one, end, journal, state, summary};
+use crate::core::run::{State, Step};
 use crate::journal::{Journal, JournalError, RunFilter};
-use crate::run::{State, Step};
 
 #[tokio::test]
 async fn one_run_of_a_key_at_a_time_in_order_of_acceptance() {

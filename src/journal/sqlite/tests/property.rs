@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::world::World;
-use crate::run::Step;
+use crate::core::run::Step;
 
 #[derive(Clone, Debug)]
 enum Op {

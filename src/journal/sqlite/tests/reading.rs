@@ -1,12 +1,12 @@
 //! Sources that keep a cursor, and events whose lease comes later.
 
 use super::{accept, at, claim_one, end, event, journal, state, summary};
+use crate::core::run::{Outcome, State, Step};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{
     Accepted, AttemptEnd, Blame, Cursor, Entry, Journal, Progress, ProgressStep, RunId,
     SourceRecord,
 };
-use crate::run::{Outcome, State, Step};
 
 fn cursor(position: i64) -> Cursor {
     Cursor {

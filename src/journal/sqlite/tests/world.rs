@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use tempfile::TempDir;
 
 use super::{at, end, event};
+use crate::core::run::{State, Step};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Acceptance, Accepted, Entry, Journal, RunFilter, RunId};
-use crate::run::{State, Step};
 
 const RULES: [&str; 3] = ["create", "tell", "wipe"];
 

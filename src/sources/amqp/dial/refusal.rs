@@ -3,7 +3,7 @@
 use lapin::ErrorKind;
 
 use super::tls::{insecure, turned_away};
-use crate::config::{Amqp, Endpoint, LoginMethod};
+use crate::sources::amqp::settings::{Amqp, Endpoint, LoginMethod};
 
 /// What login by certificate alone takes.
 const EXTERNAL: &str = "it needs the plugin rabbitmq_auth_mechanism_ssl, `EXTERNAL` among its \

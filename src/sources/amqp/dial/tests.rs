@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use secrecy::SecretString;
 
 use super::*;
-use crate::config::DeclareQueues;
+use crate::sources::amqp::settings::DeclareQueues;
 
 fn settings() -> Amqp {
     Amqp {

@@ -12,7 +12,7 @@ use x509_parser::parse_x509_certificate;
 use x509_parser::time::ASN1Time;
 
 use super::read;
-use crate::config::Tls;
+use crate::sources::amqp::settings::Tls;
 
 /// What to look at where nobody speaks TLS.
 pub(super) const NOT_TLS: &str = "is this RabbitMQ's port for TLS?";

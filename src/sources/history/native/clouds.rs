@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::cloud::{CloudProblem, Origin};
 use super::yaml::{self, Section, Setting};
+use crate::sources::history::native::problem::{CloudProblem, Origin};
 
 pub(super) use overrides::variable;
 

@@ -12,9 +12,10 @@ use rustls::CertificateError;
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 
-use super::cloud::{CloudProblem, Tls};
-use crate::printable::printable;
-use crate::sources::lookup::Lookup;
+use super::cloud::Tls;
+use crate::core::printable::printable;
+use crate::os::lookup::Lookup;
+use crate::sources::history::native::problem::CloudProblem;
 
 /// A whole answer.
 pub(super) struct Answer {

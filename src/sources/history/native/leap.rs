@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::words::unlike;
+use crate::core::python_json;
 use crate::history::{Lease, Row};
-use crate::python_json;
 
 /// What the `openstack` program shows of a lease.
 const LEASE_FIELDS: [&str; 20] = [

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use serde_json::error::Category;
 
-use crate::printable::printable;
+use crate::core::printable::printable;
 
 /// How much of a server's text is shown, in characters.
 const SHOWN: usize = 300;

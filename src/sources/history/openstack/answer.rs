@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::secrets::Secrets;
+use crate::core::printable::printable;
+use crate::core::python_json::{self, Unreadable};
 use crate::history::{Lease, Row};
-use crate::printable::printable;
-use crate::python_json::{self, Unreadable};
 use crate::sources::history::ClientError;
 
 const ROWS: &str = "a JSON array of rows with \"ID\", \"Event Type\", \"Event Time\", \"Object \

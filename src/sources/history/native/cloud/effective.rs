@@ -4,8 +4,8 @@
 //! This is openstacksdk's `_fix_backwards_auth` and `_handle_domain_id` and osc-lib's
 //! `_auth_default_domain`, in that order.
 
-use super::CloudProblem;
 use crate::sources::history::native::clouds::Chosen;
+use crate::sources::history::native::problem::CloudProblem;
 use crate::sources::history::native::yaml::{Section, Setting};
 
 /// Settings whose value beside `auth` replaces the one in it, even by nothing.

@@ -6,8 +6,8 @@ use reqwest::Url;
 
 use super::effective;
 use super::settings::Settings;
-use super::{CloudProblem, Origin};
 use crate::sources::history::native::clouds::variable;
+use crate::sources::history::native::problem::{CloudProblem, Origin};
 use crate::sources::history::native::yaml::Setting;
 
 impl Settings {

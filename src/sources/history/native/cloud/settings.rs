@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use super::{Cloud, CloudProblem, Credential, Domain, Ident, Login, Tls, effective};
+use super::{Cloud, Credential, Domain, Ident, Login, Tls, effective};
 use crate::sources::history::native::clouds::Chosen;
+use crate::sources::history::native::problem::CloudProblem;
 use crate::sources::history::native::yaml::Setting;
 
 /// Settings that are yet to be checked.

@@ -1,6 +1,6 @@
 //! A cloud's regions, and the one that is asked. Pure.
 
-use crate::sources::history::native::cloud::{CloudProblem, Origin};
+use crate::sources::history::native::problem::{CloudProblem, Origin};
 use crate::sources::history::native::yaml::{self, Section, Setting};
 
 /// The settings for one region: the chosen one, or the first that the cloud has. If it has any, no

@@ -1,0 +1,93 @@
+//! The README, the sample configuration and the readers are held against the table.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::app::parts::{self, OPTIONS};
+use crate::config;
+use crate::config::table::{Kind, Scope};
+
+const README: &str = include_str!("../../../../README.md");
+const SAMPLE: &str = include_str!("../../../../conf/esi-event-action-listener.conf");
+
+/// The table of the README for the options of one scope.
+fn markdown(scope: Scope) -> String {
+    let mut table = "| option | default | meaning |\n| --- | --- | --- |\n".to_owned();
+    for row in OPTIONS.rows().filter(|row| row.scope == scope) {
+        let default = row.default.map(|text| format!("`{text}` "));
+        let default = default.unwrap_or_default();
+        writeln!(table, "| `{}` | {default}| {} |", row.name, row.meaning).expect("memory");
+    }
+    table
+}
+
+#[test]
+fn the_tables_of_the_readme_are_this_one() {
+    for scope in [Scope::Service, Scope::Rule] {
+        let table = markdown(scope);
+        assert!(README.contains(&table), "README.md lacks this:\n\n{table}");
+    }
+}
+
+#[test]
+fn the_sample_configuration_shows_every_option_with_its_default() {
+    for row in OPTIONS.rows() {
+        let lines = SAMPLE.lines().filter_map(|line| line.split_once(" = "));
+        let mut shown = lines.filter(|(name, _)| name.trim_start_matches('#') == row.name);
+        let Some((name, value)) = shown.next() else {
+            panic!("the sample configuration lacks `{}`", row.name);
+        };
+        // What is commented out shows its default, or an example where there is none.
+        if let Some(default) = row.default
+            && name.starts_with('#')
+            && row.kind != Kind::Json
+        {
+            assert_eq!(value, default, "{name}");
+        }
+    }
+}
+
+#[test]
+fn each_default_and_each_word_of_a_choice_is_accepted() {
+    let mut values = Vec::new();
+    for row in OPTIONS.rows() {
+        values.extend(row.default.map(|text| (row, text)));
+        if let Kind::Choice(words) = row.kind {
+            values.extend(words.iter().map(|word| (row, *word)));
+        }
+    }
+    assert!(values.len() > OPTIONS.rows().count() / 2);
+    for (row, text) in values {
+        let file = format!(
+            "[DEFAULT]\n{} = {text}\n[r]\nevents = a\nscript = s\n",
+            row.name
+        );
+        let path = Path::new("f");
+        let bus = parts::read_for_bus(&file, path).problems;
+        let history = parts::read_for_history(&file, path).problems;
+        let about =
+            |problem: &&config::Problem| problem.message.contains(&format!("in `{}`", row.name));
+        let told = bus.iter().chain(history.iter()).find(about);
+        assert!(told.is_none(), "{} = {text}: {told:?}", row.name);
+    }
+}
+
+#[test]
+fn names_are_told_apart_and_written_as_they_are_read() {
+    for (index, row) in OPTIONS.rows().enumerate() {
+        assert_eq!(row.name, row.name.to_lowercase());
+        assert!(
+            OPTIONS
+                .rows()
+                .take(index)
+                .all(|other| other.name != row.name),
+            "{}",
+            row.name
+        );
+        assert!(
+            !row.meaning.contains('|') && !row.meaning.ends_with('.'),
+            "{}",
+            row.name
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! Prints a failure with its hint; the only place that picks an exit code.
+
+use std::process::{ExitCode, ExitStatus};
+
+use crate::app::DaemonError;
+use crate::core::printable::printable;
+use crate::journal::JournalError;
+use crate::sources::history::{CloudProblem, HistoryError};
+use crate::telemetry;
+
+/// What the exit status says; the numbers are those of `sysexits.h` where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: done.
+    Success = 0,
+    /// 1: something failed, or a run was given up.
+    Failed = 1,
+    /// 2: the command line is not understood, or lacks something.
+    Usage = 2,
+    /// 75: the broker or another service is in the way; try again later.
+    Temporary = 75,
+    /// 78: the configuration has to be fixed first; the systemd unit does not restart on it.
+    Configuration = 78,
+}
+
+impl Exit {
+    /// What a process of this program came to.
+    #[must_use]
+    pub(crate) fn of_status(status: ExitStatus) -> Self {
+        let all = [
+            Self::Success,
+            Self::Usage,
+            Self::Temporary,
+            Self::Configuration,
+        ];
+        let same = |exit: &Self| status.code() == Some(i32::from(*exit as u8));
+        all.into_iter().find(same).unwrap_or(Self::Failed)
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command failed, ready to be printed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    report: Report,
+}
+
+#[derive(Debug)]
+enum Report {
+    /// One error, and what to do about it.
+    Error { message: String, hint: String },
+    /// Several problems, complete as they are.
+    Problems(String),
+}
+
+impl Failure {
+    /// A failure with what to do about it. The message may quote a sender's text.
+    #[must_use]
+    pub(crate) fn new(exit: Exit, message: &str, hint: &str) -> Self {
+        let (message, hint) = (message.to_owned(), hint.to_owned());
+        Self {
+            exit,
+            report: Report::Error { message, hint },
+        }
+    }
+
+    /// A report of the configuration's problems.
+    #[must_use]
+    pub(crate) fn problems(report: String) -> Self {
+        Self {
+            exit: Exit::Configuration,
+            report: Report::Problems(report),
+        }
+    }
+
+    /// The same, met while doing `what`.
+    #[must_use]
+    pub(crate) fn during(mut self, what: &str) -> Self {
+        if let Report::Error { message, .. } = &mut self.report {
+            *message = format!("{what}: {message}");
+        }
+        self
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub(crate) fn with_exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// Prints it on standard error, and tells the exit code.
+    #[must_use]
+    pub(crate) fn print(&self) -> ExitCode {
+        match &self.report {
+            Report::Error { message, hint } => {
+                let message = printable(message.as_bytes());
+                telemetry::print_error(&format!("error: {message}\nhint: {hint}"));
+            }
+            Report::Problems(report) => telemetry::print_error(report),
+        }
+        self.exit.into()
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        let message = error.to_string();
+        match error {
+            JournalError::Unusable { remedy, .. } => Self::new(Exit::Failed, &message, &remedy),
+            JournalError::Unsuitable { remedy, .. } => {
+                Self::new(Exit::Configuration, &message, &remedy)
+            }
+            JournalError::InUse { .. } => Self::new(
+                Exit::Temporary,
+                &message,
+                "one service serves a journal: stop the other one, or give this one its own `state_dir`",
+            ),
+            JournalError::Unavailable { .. } => Self::new(
+                Exit::Temporary,
+                &message,
+                "look at the space and the permissions of the state folder, then try again",
+            ),
+            JournalError::Absent { .. } => {
+                Self::new(Exit::Failed, &message, "`list` shows the numbers there are")
+            }
+            JournalError::Illegal { .. } => Self::new(
+                Exit::Failed,
+                &message,
+                "a run can be retried once it has ended, or while it is `retryable`; `esi-event-actions \
+                 runs show` shows its state",
+            ),
+        }
+    }
+}
+
+impl From<CloudProblem> for Failure {
+    fn from(problem: CloudProblem) -> Self {
+        Self::new(Exit::Configuration, &problem.message, &problem.hint)
+    }
+}
+
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Self {
+        let message = error.to_string();
+        match error {
+            DaemonError::Journal(error) => error.into(),
+            DaemonError::Unreachable(_) => Self::new(
+                Exit::Temporary,
+                &message,
+                "without --until-idle the service would go on trying",
+            ),
+            DaemonError::History(HistoryError::Client(_)) => Self::new(
+                Exit::Temporary,
+                &message,
+                "nothing is lost: the next pass begins where this one did; `esi-event-actions poll \
+                 --status` shows what has been read",
+            ),
+            DaemonError::History(HistoryError::Other { .. }) => Self::new(
+                Exit::Failed,
+                &message,
+                "look whose credentials these are; if they are right, say where to begin with the new \
+                 history: `poll --from-start`, `poll --from-id ID` or `poll --from-now`, once",
+            ),
+            DaemonError::History(HistoryError::Begun { .. }) => Self::new(
+                Exit::Usage,
+                &message,
+                "leave the `--from-…` out to go on from there, or add `--force` to begin anew",
+            ),
+            DaemonError::Beginning { .. } => Self::new(
+                Exit::Usage,
+                &message,
+                "say so once: `poll --from-now` for what happens from now on, `poll --from-id ID`, or \
+                 `poll --from-start` for everything there is",
+            ),
+            DaemonError::Signals(_) | DaemonError::Leftovers(_) | DaemonError::Defect(_) => {
+                Self::new(
+                    Exit::Failed,
+                    &message,
+                    "nothing accepted is lost: start the service again, and report this with its log",
+                )
+            }
+        }
+    }
+}

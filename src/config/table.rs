@@ -1,0 +1,265 @@
+//! How options are declared, each once: its name, where it may stand, what it holds, its default and
+//! what it means.
+//!
+//! Each part declares its own beside its reader; the composition root puts them into one [`Table`].
+//! Readers take defaults and bounds from there, unknown options are told by it, and
+//! `esi-event-actions.conf(5)`, the tables of the README and the sample configuration are made of it or
+//! tested against it.
+
+use std::fmt;
+
+use super::command::secrets_among;
+
+/// One option of the configuration.
+#[derive(Debug)]
+pub struct OptionRow {
+    /// As it is written in the file, in lower case.
+    pub name: &'static str,
+    /// In which sections it may stand.
+    pub scope: Scope,
+    /// What its value is.
+    pub kind: Kind,
+    /// The value that holds without it, as it would be written; `None` if there is none.
+    pub default: Option<&'static str>,
+    /// What it means, for the manual page and the README (Markdown's backticks, nothing else).
+    pub meaning: &'static str,
+}
+
+/// In which sections an option may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In `[DEFAULT]` alone: it concerns the whole service.
+    Service,
+    /// In a rule; in `[DEFAULT]` it holds for every rule that does not say otherwise.
+    Rule,
+}
+
+/// What the value of an option is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// Text that nothing may show: no problem, no log, no argument.
+    Secret,
+    /// The same, a URL: what it says before an `@` is secret.
+    SecretUrl,
+    /// A file or folder; a relative one is meant from the configuration file's folder.
+    Path,
+    /// A program and its arguments, split as a shell would.
+    Command,
+    /// A comma list.
+    List,
+    /// A JSON object.
+    Json,
+    /// A path into the event's payload.
+    Field,
+    /// `yes` or `no`.
+    Switch,
+    /// A whole number from the first to the second.
+    Number(u64, u64),
+    /// A length of time.
+    Duration,
+    /// A length of time above 0.
+    PositiveDuration,
+    /// Whole seconds, from the first to the second.
+    Seconds(u64, u64),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+impl Kind {
+    /// Whether nothing may show a value of this kind.
+    fn is_secret(self) -> bool {
+        matches!(self, Self::Secret | Self::SecretUrl)
+    }
+
+    /// Whether this value holds a secret, so that nobody else may read the file.
+    pub(super) fn holds_secret(self, text: &str) -> bool {
+        match self {
+            Self::Secret => !text.is_empty(),
+            // A wrong URL may be near enough to a right one.
+            Self::SecretUrl => text.contains('@'),
+            Self::Command => {
+                shlex::split(text).is_some_and(|words| secrets_among(&words).next().is_some())
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text | Self::Secret | Self::SecretUrl => f.write_str("text"),
+            Self::Path => f.write_str("a path"),
+            Self::Command => f.write_str("a program and its arguments"),
+            Self::List => f.write_str("a comma list"),
+            Self::Json => f.write_str("a JSON object"),
+            Self::Field => f.write_str("a path into the payload"),
+            Self::Switch => f.write_str("`yes` or `no`"),
+            Self::Number(least, most) => write!(f, "a number from {least} to {most}"),
+            Self::Duration => f.write_str("a length of time"),
+            Self::PositiveDuration => f.write_str("a length of time above 0"),
+            Self::Seconds(least, most) if most % 3_600 == 0 => {
+                write!(f, "whole seconds from {least}s to {}h", most / 3_600)
+            }
+            Self::Seconds(least, most) => write!(f, "whole seconds from {least}s to {most}s"),
+            Self::Choice(words) => {
+                let Some((last, before)) = words.split_last() else {
+                    return Ok(());
+                };
+                let before: Vec<_> = before.iter().map(|word| format!("`{word}`")).collect();
+                write!(f, "{} or `{last}`", before.join(", "))
+            }
+        }
+    }
+}
+
+/// All options that a file may have, as the parts declare them.
+#[derive(Clone, Copy, Debug)]
+pub struct Table(pub &'static [&'static [OptionRow]]);
+
+impl Table {
+    /// All of them, in the order in which people want to read of them.
+    pub fn rows(self) -> impl Iterator<Item = &'static OptionRow> {
+        self.0.iter().copied().flatten()
+    }
+
+    /// The option of this name.
+    #[must_use]
+    pub fn option(self, name: &str) -> Option<&'static OptionRow> {
+        self.rows().find(|row| row.name == name)
+    }
+
+    /// Whether nothing may show what the option of this name says.
+    #[must_use]
+    pub fn is_secret(self, name: &str) -> bool {
+        self.option(name).is_some_and(|row| row.kind.is_secret())
+    }
+}
+
+/// The options of a rule.
+pub const RULE: [OptionRow; 10] = [
+    OptionRow {
+        name: "events",
+        scope: Scope::Rule,
+        kind: Kind::List,
+        default: None,
+        meaning: "types of events; `*` stands for any text, as in `esi_leap.lease.*.error`, and `[fd]` for \
+                  one of these letters. No brackets or quotation marks around the list. Types that ESI \
+                  Leap never sends are warned of",
+    },
+    OptionRow {
+        name: "filter_params",
+        scope: Scope::Rule,
+        kind: Kind::Json,
+        default: Some("{}"),
+        meaning: "all of its entries must hold. A string is a regular expression matched from the start of \
+                  the value (Python's `re.match`), in which nothing is repeated more than 10,000 times; a \
+                  number, `true`, `false` or `null` is compared; a list means any of its items. A field \
+                  that is null or missing matches `null` only",
+    },
+    OptionRow {
+        name: "script",
+        scope: Scope::Rule,
+        kind: Kind::Command,
+        default: None,
+        meaning: "the program and its fixed arguments, split as a shell would but run by none. Looked for \
+                  beside the configuration, then on `PATH`",
+    },
+    OptionRow {
+        name: "script_params",
+        scope: Scope::Rule,
+        kind: Kind::List,
+        default: None,
+        meaning: "paths; each becomes one argument. Commas within the brackets of a JSONPath are a part of \
+                  it. Text as it is, numbers and booleans as in JSON, null and missing as an empty \
+                  argument, objects and lists as JSON. NUL becomes U+FFFD, a value over 128 KiB an \
+                  empty argument, with a warning",
+    },
+    OptionRow {
+        name: "order_by",
+        scope: Scope::Rule,
+        kind: Kind::Field,
+        default: None,
+        meaning: "runs with the same value here never overlap, and start in order; without it, those of a \
+                  node",
+    },
+    OptionRow {
+        name: "timeout",
+        scope: Scope::Rule,
+        kind: Kind::PositiveDuration,
+        default: None,
+        meaning: "limit of one attempt; then SIGTERM, and `kill_grace` later SIGKILL, to the script and all \
+                  that it started. Without it there is no limit",
+    },
+    OptionRow {
+        name: "kill_grace",
+        scope: Scope::Rule,
+        kind: Kind::Duration,
+        default: Some("10s"),
+        meaning: "the time between SIGTERM and SIGKILL",
+    },
+    OptionRow {
+        name: "retries",
+        scope: Scope::Rule,
+        kind: Kind::Number(0, 1_000_000),
+        default: Some("0"),
+        meaning: "how often a failed script is tried again",
+    },
+    OptionRow {
+        name: "retry_delay",
+        scope: Scope::Rule,
+        kind: Kind::Duration,
+        default: Some("10s"),
+        meaning: "how long after the first failure a script is tried again; the delay doubles up to an hour",
+    },
+    OptionRow {
+        name: "enabled",
+        scope: Scope::Rule,
+        kind: Kind::Switch,
+        default: Some("yes"),
+        meaning: "`no` switches the rule off",
+    },
+];
+
+/// The options of the service itself.
+pub const SERVICE: [OptionRow; 5] = [
+    OptionRow {
+        name: "state_dir",
+        scope: Scope::Service,
+        kind: Kind::Path,
+        default: None,
+        meaning: "where the journal is kept: a folder on a local disk. Without it: systemd's \
+                  `$STATE_DIRECTORY`, `/var/lib/esi-event-actions` for root, \
+                  `~/.local/state/esi-event-actions` for others",
+    },
+    OptionRow {
+        name: "max_parallel",
+        scope: Scope::Service,
+        kind: Kind::Number(1, 1_000),
+        default: Some("8"),
+        meaning: "how many scripts run at once, over all nodes",
+    },
+    OptionRow {
+        name: "stop_timeout",
+        scope: Scope::Service,
+        kind: Kind::Duration,
+        default: Some("30s"),
+        meaning: "how long running scripts may take to finish when the service stops",
+    },
+    OptionRow {
+        name: "keep_for",
+        scope: Scope::Service,
+        kind: Kind::Duration,
+        default: Some("30d"),
+        meaning: "how long finished events stay in the journal",
+    },
+    OptionRow {
+        name: "keep_events",
+        scope: Scope::Service,
+        kind: Kind::Number(0, 1_000_000_000),
+        default: Some("100000"),
+        meaning: "how many finished events stay in the journal",
+    },
+];

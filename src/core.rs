@@ -1,0 +1,11 @@
+//! The pure floor: no tokio, no file, no network; time is an argument.
+
+pub mod event;
+pub mod ini;
+pub mod outage;
+pub mod printable;
+pub mod python_json;
+pub mod retention;
+pub mod retry;
+pub mod rules;
+pub mod run;

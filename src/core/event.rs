@@ -1,0 +1,160 @@
+//! A decoded delivery, and how a rule looks something up in it.
+//!
+//! An event comes from [`notification`](crate::notification), is matched by
+//! [`rules`](crate::core::rules), rests in the journal as JSON text, and is what a script reads on its
+//! standard input:
+//!
+//! ```json
+//! {"id":"94e02d82-…","type":"esi_leap.lease.fulfill.end","time":"2026-11-21 08:50:08.227045",
+//!  "publisher":"esi-leap-manager.host","payload":{"esi_leap_object.data":{"node_name":"…"}}}
+//! ```
+
+mod path;
+
+pub use path::{Found, InvalidPath, PayloadPath, Text, first_path_end};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Keys that begin so carry a request's context, the user's token among it; no event keeps them.
+pub(crate) const SECRET_PREFIX: &str = "_context_";
+
+/// Versioned objects lie under `NAMESPACE_object.data`: `esi_leap_object.data`, for one.
+pub(crate) const DATA_SUFFIX: &str = "_object.data";
+
+/// Something that happened, as rules and scripts see it. Its fields are public to read; it is made
+/// by [`Event::new`], which drops what must not be kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// What tells it from every other event of its source: a notification's `message_id`.
+    pub id: String,
+    /// `esi_leap.lease.fulfill.end`, for one.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// When it was sent, as the sender wrote it.
+    pub time: String,
+    /// Who sent it, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
+    /// What it is about.
+    pub payload: Value,
+}
+
+impl Event {
+    /// An event, without any `_context_*` field its payload may hold.
+    #[must_use]
+    pub fn new(
+        id: String,
+        event_type: String,
+        time: String,
+        publisher: Option<String>,
+        mut payload: Value,
+    ) -> Self {
+        drop_secrets(&mut payload);
+        Self {
+            id,
+            event_type,
+            time,
+            publisher,
+            payload,
+        }
+    }
+
+    /// The part of the payload that rules are about: the versioned object's data (the lease), or
+    /// the payload itself where the sender has no such wrapping.
+    #[must_use]
+    pub fn data(&self) -> &Value {
+        let versioned = self.payload.as_object().and_then(|fields| {
+            fields
+                .iter()
+                .find(|(name, _)| name.ends_with(DATA_SUFFIX))
+                .map(|(_, data)| data)
+        });
+        versioned.unwrap_or(&self.payload)
+    }
+
+    /// What runs for this event are ordered by: the node. Events without a node are ordered among
+    /// themselves, under the empty key.
+    #[must_use]
+    pub fn node(&self) -> String {
+        let data = self.data();
+        ["node_uuid", "resource_uuid"]
+            .iter()
+            .filter_map(|name| data.get(name))
+            .find(|value| !value.is_null())
+            .map(|value| Found::One(value).to_text())
+            .unwrap_or_default()
+    }
+
+    /// The event as JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("text, numbers and text-keyed objects always serialize")
+    }
+}
+
+fn drop_secrets(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !name.starts_with(SECRET_PREFIX));
+            fields.values_mut().for_each(drop_secrets);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_secrets),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(payload: Value) -> Event {
+        Event::new("1".into(), "t".into(), "now".into(), None, payload)
+    }
+
+    #[test]
+    fn data_is_the_versioned_object_or_the_payload_itself() {
+        let cases = [
+            (
+                json!({"esi_leap_object.data": {"a": 1}, "esi_leap_object.name": "n"}),
+                json!({"a": 1}),
+            ),
+            (json!({"ironic_object.data": {"a": 1}}), json!({"a": 1})),
+            (json!({"a": 1}), json!({"a": 1})),
+            (json!([1]), json!([1])),
+        ];
+        for (payload, data) in cases {
+            assert_eq!(*event(payload).data(), data);
+        }
+    }
+
+    #[test]
+    fn the_node_is_the_first_of_two_names_that_says_something() {
+        let cases = [
+            (json!({"node_uuid": "n", "resource_uuid": "r"}), "n"),
+            (json!({"node_uuid": null, "resource_uuid": "r"}), "r"),
+            (json!({"resource_uuid": 7}), "7"),
+            (json!({"other": 7}), ""),
+            (json!(null), ""),
+        ];
+        for (data, node) in cases {
+            assert_eq!(event(json!({"esi_leap_object.data": data})).node(), node);
+        }
+    }
+
+    #[test]
+    fn context_fields_are_dropped_at_any_depth() {
+        let event =
+            event(json!({"_context_auth_token": "t", "a": [{"_context_user": "u", "b": 1}]}));
+        assert_eq!(event.payload, json!({"a": [{"b": 1}]}));
+    }
+
+    #[test]
+    fn json_text_and_back_keeps_numbers_as_they_were_written() {
+        let text = r#"{"id":"1","type":"t","time":"now","payload":{"n":123456789012345678901234567890,"x":1.10}}"#;
+        let event: Event = serde_json::from_str(text).unwrap();
+        assert_eq!(event.to_json(), text);
+    }
+}

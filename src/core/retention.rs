@@ -1,0 +1,15 @@
+//! How long what is finished is kept.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// How long finished things are kept. Unfinished runs and their events stay in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Retention {
+    /// Events that have had nothing left to do for longer than this go, and their identity with
+    /// them; and deliveries that have been in quarantine for longer.
+    pub age: Duration,
+    /// Of finished events the newest so many stay; of quarantined deliveries too.
+    pub number: u64,
+}

@@ -1,0 +1,325 @@
+//! `Rule::verdict(&Event)`: whether a rule makes a run of an event, or why not.
+//!
+//! Rules come validated from [`config`](crate::config), are asked by intake for every event and by
+//! `explain` for one, and go along with a run to the action. Pure.
+
+mod arguments;
+mod filter;
+mod pattern;
+
+pub use arguments::{Arguments, BESIDE, LONGEST, Loss, fit};
+pub use filter::{Filter, InvalidFilter, Mismatch};
+pub use pattern::Pattern;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::event::{Event, PayloadPath};
+use crate::core::retry::RetryPolicy;
+
+/// One section of the configuration: which events, which filters, which action.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The section's name.
+    pub name: String,
+    /// The types of event it is for.
+    pub events: Vec<EventPattern>,
+    /// What the event has to look like; all must hold.
+    pub filters: Vec<Filter>,
+    /// What to run.
+    pub script: Script,
+    /// What runs are ordered by, instead of the node.
+    pub order_by: Option<PayloadPath>,
+    /// The limit of one attempt; none if `None`.
+    pub timeout: Option<Duration>,
+    /// How long a script that was asked to end may take until it is forced.
+    pub kill_grace: Duration,
+    /// What follows a failed attempt.
+    pub retry: RetryPolicy,
+    /// Whether it is in force.
+    pub enabled: bool,
+}
+
+/// A program with its fixed arguments, and the paths whose values follow them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Script {
+    /// The program and its fixed arguments, already split; never empty.
+    pub words: Vec<String>,
+    /// Each becomes one argument more.
+    pub params: Vec<PayloadPath>,
+}
+
+/// Which types of event a rule is for: an exact type, or a glob in which `*` stands for any text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EventPattern {
+    /// `esi_leap.lease.fulfill.end`
+    Exact(String),
+    /// `esi_leap.lease.*.error`
+    Glob(glob::Pattern),
+}
+
+impl EventPattern {
+    /// Reads one entry of `events`.
+    ///
+    /// # Errors
+    /// What is wrong with a glob, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.contains(['*', '?', '[']) {
+            return glob::Pattern::new(text)
+                .map(Self::Glob)
+                .map_err(|error| error.msg.to_owned());
+        }
+        Ok(Self::Exact(text.to_owned()))
+    }
+
+    /// Whether events of this type are meant.
+    #[must_use]
+    pub fn matches(&self, event_type: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == event_type,
+            Self::Glob(glob) => glob.matches(event_type),
+        }
+    }
+
+    /// Whether only events of ESI Leap are meant. Those of other services have fields of their own.
+    #[must_use]
+    pub fn is_esi_leap(&self) -> bool {
+        self.as_str().starts_with("esi_leap.")
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Exact(exact) => exact,
+            Self::Glob(glob) => glob.as_str(),
+        }
+    }
+}
+
+/// What one rule says of one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It matches: a run is made, ordered by this key.
+    Run {
+        /// The node, or what `order_by` found.
+        key: String,
+    },
+    /// The rule is switched off.
+    Disabled,
+    /// The rule is for other types of event.
+    OtherType,
+    /// A filter refuses the event: the first of them that does.
+    Refused(Mismatch),
+    /// A filter cannot be decided, in words. The rule has to be fixed.
+    Undecidable(String),
+}
+
+impl Rule {
+    /// What this rule says of an event.
+    #[must_use]
+    pub fn verdict(&self, event: &Event) -> Verdict {
+        self.verdict_by(event, |_| true)
+    }
+
+    /// What this rule says of an event of which only what is at `known` paths is there yet. A
+    /// [`Verdict::Run`] is then final only if everything that the rule asks for is known, and its
+    /// key is the node where `order_by` is not.
+    #[must_use]
+    pub fn verdict_by(&self, event: &Event, known: impl Fn(&PayloadPath) -> bool) -> Verdict {
+        if !self.enabled {
+            return Verdict::Disabled;
+        }
+        if !self
+            .events
+            .iter()
+            .any(|pattern| pattern.matches(&event.event_type))
+        {
+            return Verdict::OtherType;
+        }
+        for filter in self.filters.iter().filter(|filter| known(filter.path())) {
+            match filter.mismatch(event) {
+                Ok(None) => {}
+                Ok(Some(mismatch)) => return Verdict::Refused(mismatch),
+                Err(why) => return Verdict::Undecidable(why),
+            }
+        }
+        let key = match &self.order_by {
+            // Longer ones differ in their beginnings, or have to wait for each other.
+            Some(path) if known(path) => path.find(event).to_text_within(LONGEST).text,
+            _ => event.node(),
+        };
+        Verdict::Run { key }
+    }
+
+    /// Everything the rule looks up in an event, with the option that asks for it.
+    pub fn paths(&self) -> impl Iterator<Item = (&'static str, &PayloadPath)> {
+        let filters = self.filters.iter().map(Filter::path);
+        let filters = filters.map(|path| ("filter_params", path));
+        let params = self.script.params.iter();
+        let params = params.map(|path| ("script_params", path));
+        let order_by = self.order_by.iter().map(|path| ("order_by", path));
+        filters.chain(params).chain(order_by)
+    }
+}
+
+/// All rules of a configuration, found by the type of event.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    rules: Vec<Arc<Rule>>,
+    /// Places in `rules` of enabled rules that name a type exactly.
+    exact: HashMap<String, Vec<usize>>,
+    /// Places in `rules` of enabled rules that have a glob.
+    globs: Vec<(glob::Pattern, usize)>,
+}
+
+impl RuleSet {
+    /// The rules, in the order of the configuration.
+    #[must_use]
+    pub fn new(rules: Vec<Rule>) -> Self {
+        let mut set = Self::default();
+        for (place, rule) in rules.into_iter().enumerate() {
+            for pattern in rule.events.iter().filter(|_| rule.enabled) {
+                match pattern {
+                    EventPattern::Exact(exact) => {
+                        set.exact.entry(exact.clone()).or_default().push(place);
+                    }
+                    EventPattern::Glob(glob) => set.globs.push((glob.clone(), place)),
+                }
+            }
+            set.rules.push(Arc::new(rule));
+        }
+        set
+    }
+
+    /// Every rule, in the order of the configuration.
+    #[must_use]
+    pub fn all(&self) -> &[Arc<Rule>] {
+        &self.rules
+    }
+
+    /// The enabled rule of this name.
+    #[must_use]
+    pub fn in_force(&self, name: &str) -> Option<&Arc<Rule>> {
+        self.rules
+            .iter()
+            .find(|rule| rule.name == name && rule.enabled)
+    }
+
+    /// The enabled rules for this type of event, in the order of the configuration. Cheap: events
+    /// that concern no rule need not be looked into.
+    #[must_use]
+    pub fn concerned(&self, event_type: &str) -> Vec<&Arc<Rule>> {
+        let exact = self.exact.get(event_type).into_iter().flatten().copied();
+        let globs = self
+            .globs
+            .iter()
+            .filter(|(glob, _)| glob.matches(event_type))
+            .map(|(_, place)| *place);
+        let mut places: Vec<usize> = exact.chain(globs).collect();
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().map(|place| &self.rules[place]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    pub(super) fn rule(name: &str, events: &[&str], filters: &Value) -> Rule {
+        Rule {
+            name: name.into(),
+            events: events
+                .iter()
+                .map(|text| EventPattern::parse(text).unwrap())
+                .collect(),
+            filters: filters
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(path, expected)| Filter::parse(path, expected).unwrap())
+                .collect(),
+            script: Script {
+                words: vec!["true".into()],
+                params: ["node_name", "nope", "id", "properties"]
+                    .map(|path| PayloadPath::parse(path).unwrap())
+                    .into(),
+            },
+            order_by: None,
+            timeout: None,
+            kill_grace: Duration::from_secs(10),
+            retry: RetryPolicy {
+                retries: 0,
+                first_delay: Duration::ZERO,
+            },
+            enabled: true,
+        }
+    }
+
+    fn event(event_type: &str) -> Event {
+        let lease = json!({"node_name": "n 1", "node_uuid": "u", "id": 7, "purpose": "test", "properties": {"b": 1, "a": null}});
+        let payload = json!({ "esi_leap_object.data": lease });
+        Event::new("1".into(), event_type.into(), "now".into(), None, payload)
+    }
+
+    fn names(rules: &[&Arc<Rule>]) -> Vec<String> {
+        rules.iter().map(|rule| rule.name.clone()).collect()
+    }
+
+    #[test]
+    fn rules_are_found_by_type_in_the_order_of_the_configuration() {
+        let mut off = rule("off", &["a.end", "*"], &json!({}));
+        off.enabled = false;
+        let set = RuleSet::new(vec![
+            rule("glob", &["a.*"], &json!({})),
+            off,
+            rule("exact", &["a.end", "a.start"], &json!({})),
+            rule("both", &["a.end", "a.*", "*.end"], &json!({})),
+        ]);
+        assert_eq!(names(&set.concerned("a.end")), ["glob", "exact", "both"]);
+        assert_eq!(names(&set.concerned("b.end")), ["both"]);
+        assert!(set.concerned("b").is_empty());
+        assert!(set.in_force("off").is_none());
+        assert!(set.in_force("exact").is_some());
+        assert_eq!(set.all().len(), 4);
+    }
+
+    #[test]
+    fn all_filters_must_hold_and_the_first_that_does_not_is_named() {
+        let matching = rule("r", &["t"], &json!({"purpose": "te", "id": 7}));
+        assert_eq!(
+            matching.verdict(&event("t")),
+            Verdict::Run { key: "u".into() }
+        );
+        assert_eq!(matching.verdict(&event("s")), Verdict::OtherType);
+
+        let refusing = rule("r", &["t"], &json!({"purpose": "te", "id": 8, "nope": "x"}));
+        let Verdict::Refused(mismatch) = refusing.verdict(&event("t")) else {
+            panic!("not refused")
+        };
+        assert_eq!(mismatch.path, "id");
+        assert_eq!(mismatch.found, "the number 7");
+    }
+
+    #[test]
+    fn order_by_replaces_the_node() {
+        let mut ordered = rule("r", &["t"], &json!({}));
+        ordered.order_by = Some(PayloadPath::parse("purpose").unwrap());
+        assert_eq!(
+            ordered.verdict(&event("t")),
+            Verdict::Run { key: "test".into() }
+        );
+    }
+
+    #[test]
+    fn arguments_are_one_for_each_path() {
+        let rule = rule("r", &["t"], &json!({}));
+        assert_eq!(
+            rule.arguments(&event("t"), usize::MAX).texts,
+            ["n 1", "", "7", r#"{"b":1,"a":null}"#]
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! The journey over traits alone: deliveries in, runs out.
+//!
+//! [`intake`] takes what a source has into the journal, [`dispatch`] performs what is due there, and
+//! [`recover`](mod@recover) comes first, after a crash. They meet only in the journal.
+
+mod clock;
+pub mod dispatch;
+pub mod intake;
+pub mod recover;
+pub mod stop;

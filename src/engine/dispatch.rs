@@ -1,0 +1,359 @@
+//! Claims due runs, keeps the machine from overload, performs, records.
+//!
+//! The second half of the journey. The journal decides what may run now (per key in order, one at
+//! a time); dispatch decides how many run at once. The end of an attempt is recorded before its
+//! place is free again, however long the journal takes.
+
+mod order;
+mod unasked;
+mod unended;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::actions::{Action, Order, Performed};
+use crate::core::outage::Outage;
+use crate::core::retry::{RetryPolicy, delay_of_shortage, step_after};
+use crate::core::rules::RuleSet;
+use crate::core::run::Step;
+use crate::crash::{self, Point};
+use crate::engine::clock::Clock;
+use crate::engine::stop::Stop;
+use crate::journal::{
+    AttemptEnd, Blame, ClaimedRun, Journal, JournalError, retry_while_unavailable,
+};
+use crate::sources::Leases;
+use unasked::Unasked;
+use unended::Unended;
+
+/// How often the journal is looked at without being told to: the commands `runs retry`, `quarantine
+/// retry` and `quarantine drop` write to it from another process.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Performs the runs of a journal.
+#[derive(Debug)]
+pub struct Dispatch<J, A, L> {
+    /// Where runs wait.
+    pub journal: J,
+    /// What performs them.
+    pub action: A,
+    /// Who shows leases that could not be shown when their events were accepted.
+    pub leases: L,
+    /// The rules in force.
+    pub rules: Arc<RuleSet>,
+    /// How many attempts run at once.
+    pub max_parallel: usize,
+    /// Told when there may be something to do.
+    pub work: Arc<Notify>,
+    /// When there is nothing left to wait for, once no more runs come.
+    pub until: Until,
+}
+
+/// What has to be over, once no more runs come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Every run is in a final state, or waits for a delivery in quarantine: retries are waited for.
+    EveryRunIsFinal,
+    /// No run can be started now: retries are left to whoever comes next.
+    NoRunIsDue,
+}
+
+/// Why dispatch cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DispatchError {
+    /// The journal cannot be used, now or later.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// An attempt's task panicked: a defect of this program.
+    #[error("an attempt was not carried to its end: {0}")]
+    Defect(#[from] JoinError),
+}
+
+/// What dispatch did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Runs that succeeded.
+    pub succeeded: u64,
+    /// Attempts that failed and are made again.
+    pub failed: u64,
+    /// Runs given up after their last attempt, or because their rule is gone.
+    pub given_up: u64,
+    /// Attempts that a stop interrupted.
+    pub interrupted: u64,
+}
+
+impl Tally {
+    fn count(&mut self, step: Step) {
+        match step {
+            Step::Succeed => self.succeeded += 1,
+            Step::Fail => self.failed += 1,
+            Step::Discard | Step::Cancel => self.given_up += 1,
+            Step::Interrupt => self.interrupted += 1,
+            Step::Claim | Step::Wake | Step::Retry | Step::Refuse => {}
+        }
+    }
+}
+
+/// What has come of an attempt.
+enum Attempted {
+    /// It is over, and on record.
+    Recorded(Step),
+    /// Something of it cannot be ended.
+    Unended(Box<Unended>),
+}
+
+type Attempts = JoinSet<Result<Attempted, JournalError>>;
+
+impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
+    /// Performs runs until `stop.intake` is cancelled and those that run have ended; or, once
+    /// `drained` is cancelled, for as long as [`Dispatch::until`] says. What cannot be ended is not
+    /// waited for: its attempt stays open, for recovery to take up.
+    ///
+    /// # Errors
+    /// [`DispatchError`] when the journal is beyond waiting, or an attempt panicked.
+    pub async fn run(
+        self,
+        stop: &Stop,
+        drained: &CancellationToken,
+    ) -> Result<Tally, DispatchError> {
+        let this = Arc::new(self);
+        let mut attempts = Attempts::new();
+        // They take no place: nobody knows how long it will be.
+        let mut unended: JoinSet<Result<Step, JournalError>> = JoinSet::new();
+        let mut tally = Tally::default();
+        let mut clock = Clock::start();
+        let mut stepped = false;
+        let mut outage = Outage::default();
+        let unasked = Unasked::default();
+        loop {
+            let mut wait = LOOK_AGAIN;
+            if stop.intake.is_cancelled() {
+                if attempts.is_empty() {
+                    return Ok(tally);
+                }
+            } else {
+                if clock.stepped() {
+                    tracing::warn!("system clock changed: rescheduling pending retries");
+                    stepped = true;
+                }
+                if stepped {
+                    let told = this.journal.clock_stepped(Timestamp::now()).await;
+                    stepped = unless_temporary(told, &mut outage)?.is_none();
+                }
+                // Before the claim: what was accepted until then is seen by it.
+                let last = drained.is_cancelled();
+                let next = this
+                    .start_due(&mut attempts, &mut outage, &unasked, stop)
+                    .await?;
+                let idle = last && attempts.is_empty() && next.is_some();
+                if idle && this.is_over(&mut outage).await? {
+                    return Ok(tally);
+                }
+                wait = next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
+            }
+            tokio::select! {
+                Some(ended) = attempts.join_next() => match ended?? {
+                    Attempted::Recorded(step) => tally.count(step),
+                    Attempted::Unended(left) => {
+                        unended.spawn(this.clone().outlive(*left, stop.clone()));
+                    }
+                },
+                Some(ended) = unended.join_next() => tally.count(ended??),
+                () = this.work.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+                () = stop.intake.cancelled(), if !stop.intake.is_cancelled() => {}
+            }
+        }
+    }
+
+    /// Whether there is nothing to wait for, though nothing runs and nothing can be started now.
+    async fn is_over(&self, outage: &mut Outage) -> Result<bool, JournalError> {
+        match self.until {
+            Until::NoRunIsDue => Ok(true),
+            Until::EveryRunIsFinal => {
+                let census = unless_temporary(self.journal.census().await, outage)?;
+                Ok(census.is_some_and(|census| census.unfinished() == census.held))
+            }
+        }
+    }
+
+    /// Starts what is due and has a place; answers how long to wait for the next, unless the journal
+    /// could not be asked.
+    async fn start_due(
+        self: &Arc<Self>,
+        attempts: &mut Attempts,
+        outage: &mut Outage,
+        unasked: &Unasked,
+        stop: &Stop,
+    ) -> Result<Option<Duration>, JournalError> {
+        let places = self.max_parallel - attempts.len();
+        if places == 0 {
+            return Ok(Some(LOOK_AGAIN));
+        }
+        let now = Timestamp::now();
+        let claimed = self.journal.claim(places, now).await;
+        let Some(claimed) = unless_temporary(claimed, outage)? else {
+            return Ok(None);
+        };
+        if !claimed.runs.is_empty() {
+            crash::point(Point::RunClaimed);
+        }
+        for run in claimed.runs {
+            attempts.spawn(self.clone().attempt(run, unasked.clone(), stop.clone()));
+        }
+        let wait = |due: Timestamp| Duration::try_from(now.duration_until(due)).unwrap_or_default();
+        Ok(Some(claimed.next_due.map_or(LOOK_AGAIN, wait)))
+    }
+
+    /// Makes one attempt and records its end, if it has one.
+    async fn attempt(
+        self: Arc<Self>,
+        run: ClaimedRun,
+        unasked: Unasked,
+        stop: Stop,
+    ) -> Result<Attempted, JournalError> {
+        // A question to the cloud is no work that a stop would wait for.
+        let order = self.order(&run, &stop.intake).await;
+        let is_told = unasked.note(&run, order.as_ref().err());
+        let order = match order {
+            Ok(order) => order,
+            Err(none) => {
+                let (performed, then) = none.into_performed();
+                if is_told {
+                    tell(&run, &performed, then);
+                }
+                let step = self.record(&run, performed, then, &stop).await?;
+                return Ok(Attempted::Recorded(step));
+            }
+        };
+        let policy = order.rule.retry;
+        let mut performed = self.perform(order, stop.work.clone()).await;
+        if let Some(remains) = performed.remains.take() {
+            return Ok(Attempted::Unended(Box::new(Unended {
+                run,
+                performed,
+                policy,
+                remains,
+            })));
+        }
+        let then = next_step(&run, &performed, policy);
+        tell(&run, &performed, then);
+        let step = self.record(&run, performed, then, &stop).await?;
+        Ok(Attempted::Recorded(step))
+    }
+
+    /// Records the end of an attempt.
+    async fn record(
+        &self,
+        run: &ClaimedRun,
+        performed: Performed,
+        (step, retry_in): Then,
+        stop: &Stop,
+    ) -> Result<Step, JournalError> {
+        crash::point(Point::ProcessEnded);
+        let end = AttemptEnd {
+            run: run.id,
+            attempt: run.attempt,
+            outcome: performed.outcome,
+            ended_at: Timestamp::now(),
+            duration: performed.duration,
+            output: performed.output,
+            output_dropped: performed.output_dropped,
+            step,
+            retry_in,
+            blame: performed.blame,
+        };
+        // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
+        retry_while_unavailable(&stop.work, || self.journal.record(end.clone())).await?;
+        crash::point(Point::OutcomeWritten);
+        Ok(step)
+    }
+
+    /// Performs an attempt and meanwhile records which process does it.
+    async fn perform(&self, order: Order, stop: CancellationToken) -> Performed {
+        let (run, attempt) = (order.run, order.attempt);
+        let (started, process) = oneshot::channel();
+        let noting = async {
+            let Ok(process) = process.await else { return };
+            if let Err(error) = self.journal.started(run, attempt, process).await {
+                // Recovery finds the process by its environment all the same.
+                tracing::warn!(
+                    run,
+                    attempt,
+                    "failed to record which process performs it: {error}"
+                );
+            }
+            crash::point(Point::ProcessRecorded);
+        };
+        tokio::join!(self.action.perform(order, started, stop), noting).0
+    }
+}
+
+/// What follows for a run, and how long after.
+type Then = (Step, Option<Duration>);
+
+fn next_step(run: &ClaimedRun, performed: &Performed, policy: RetryPolicy) -> Then {
+    let chance = fastrand::f64();
+    match performed.blame {
+        Blame::Nobody => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
+        _ => step_after(&performed.outcome, run.failures, policy, chance),
+    }
+}
+
+/// The answer of a journal, if it is available just now. It is asked again in the next round: the
+/// attempts that run must not be dropped for it.
+fn unless_temporary<T>(
+    answer: Result<T, JournalError>,
+    outage: &mut Outage,
+) -> Result<Option<T>, JournalError> {
+    match answer {
+        Ok(answer) => {
+            outage.log_end("runs can be started again");
+            Ok(Some(answer))
+        }
+        Err(error) if error.is_temporary() => {
+            let error = error.to_string();
+            if let Some(notice) = outage.failed(&error, Instant::now()) {
+                tracing::error!("{error}; starting no runs, retrying every second{notice}");
+            }
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn tell(run: &ClaimedRun, performed: &Performed, (step, retry_in): Then) {
+    let Performed {
+        outcome, duration, ..
+    } = performed;
+    let (id, rule, attempt) = (run.id, run.rule.as_str(), run.attempt);
+    match (step, retry_in) {
+        (Step::Succeed, _) => {
+            tracing::info!(run = id, rule, attempt, "succeeded in {duration:.1?}");
+        }
+        (Step::Interrupt, _) => {
+            tracing::warn!(run = id, rule, attempt, "{outcome}; the run stays due");
+        }
+        (Step::Cancel, _) => tracing::warn!(run = id, rule, attempt, "cancelled: {outcome}"),
+        (Step::Refuse, _) => tracing::info!(run = id, rule, attempt, "cancelled: {outcome}"),
+        (_, Some(delay)) => {
+            tracing::warn!(
+                run = id,
+                rule,
+                attempt,
+                "failed: {outcome}; trying again in {delay:.1?}"
+            );
+        }
+        (_, None) => tracing::error!(
+            run = id,
+            rule,
+            attempt,
+            "failed: {outcome}; given up, `esi-event-actions runs retry {id}` tries again"
+        ),
+    }
+}

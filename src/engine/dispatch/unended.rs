@@ -1,0 +1,53 @@
+//! An attempt of which something cannot be ended: it is over, and on record, when that has gone.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Dispatch, next_step, tell};
+use crate::actions::{Action, Performed};
+use crate::core::retry::RetryPolicy;
+use crate::core::run::Step;
+use crate::engine::stop::Stop;
+use crate::journal::{ClaimedRun, Journal, JournalError};
+use crate::os::process::{Group, Vigil, pause_after};
+use crate::sources::Leases;
+
+/// Such an attempt.
+pub(super) struct Unended {
+    pub(super) run: ClaimedRun,
+    pub(super) performed: Performed,
+    pub(super) policy: RetryPolicy,
+    pub(super) remains: Group,
+}
+
+impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
+    /// Waits for the end of what remains, and records that of the attempt. Dropped before, it leaves the
+    /// attempt open, for recovery to take up.
+    pub(super) async fn outlive(
+        self: Arc<Self>,
+        left: Unended,
+        stop: Stop,
+    ) -> Result<Step, JournalError> {
+        let Unended {
+            run,
+            mut performed,
+            policy,
+            mut remains,
+        } = left;
+        let begun = Instant::now();
+        let mut vigil = Vigil::of(run.id, run.attempt);
+        loop {
+            let living = remains.remains().await;
+            if living.is_empty() {
+                break;
+            }
+            vigil.tell(&self.journal, &living).await;
+            tokio::time::sleep(pause_after(begun.elapsed())).await;
+        }
+        vigil.tell_end();
+        performed.duration += begun.elapsed();
+        let then = next_step(&run, &performed, policy);
+        tell(&run, &performed, then);
+        self.record(&run, performed, then, &stop).await
+    }
+}

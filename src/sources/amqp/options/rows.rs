@@ -1,0 +1,134 @@
+//! What options there are that say how to reach the bus.
+
+use crate::config::table::{Kind, OptionRow, Scope};
+
+/// The options that say how to reach the bus.
+pub const OPTIONS: [OptionRow; 17] = [
+    OptionRow {
+        name: "transport_url",
+        scope: Scope::Service,
+        kind: Kind::SecretUrl,
+        default: None,
+        meaning: "as in `esi-leap.conf`: \
+                  `rabbit://user:password@host1:5672,user:password@host2:5672/vhost?ssl=1`; hosts are tried \
+                  in turn, and the addresses of each. As there, `$$` is a dollar sign; what refers to \
+                  another option of that file (`$name`) is refused",
+    },
+    OptionRow {
+        name: "user",
+        scope: Scope::Service,
+        kind: Kind::Text,
+        default: None,
+        meaning: "the user to log in as at the broker, instead of `transport_url`",
+    },
+    OptionRow {
+        name: "password",
+        scope: Scope::Service,
+        kind: Kind::Secret,
+        default: None,
+        meaning: "the password of `user`; a `#` or `;` after white space begins a comment here, too",
+    },
+    OptionRow {
+        name: "password_file",
+        scope: Scope::Service,
+        kind: Kind::Path,
+        default: None,
+        meaning: "a file whose first line is the password; a relative name is looked for among systemd's \
+                  credentials, then beside the configuration",
+    },
+    OptionRow {
+        name: "host",
+        scope: Scope::Service,
+        kind: Kind::Text,
+        default: None,
+        meaning: "the broker's name or address, instead of `transport_url`",
+    },
+    OptionRow {
+        name: "port",
+        scope: Scope::Service,
+        kind: Kind::Number(1, 65_535),
+        default: None,
+        meaning: "the broker's port; `5672` if it is not set, with TLS `5671`",
+    },
+    OptionRow {
+        name: "vhost",
+        scope: Scope::Service,
+        kind: Kind::Text,
+        default: Some("/"),
+        meaning: "the virtual host",
+    },
+    OptionRow {
+        name: "ssl",
+        scope: Scope::Service,
+        kind: Kind::Switch,
+        default: Some("no"),
+        meaning: "TLS; the broker's certificate is always verified",
+    },
+    OptionRow {
+        name: "ssl_ca_file",
+        scope: Scope::Service,
+        kind: Kind::Path,
+        default: None,
+        meaning: "certificates (PEM) to trust besides those of the system",
+    },
+    OptionRow {
+        name: "ssl_cert_file",
+        scope: Scope::Service,
+        kind: Kind::Path,
+        default: None,
+        meaning: "the client certificate (PEM), if the broker asks for one",
+    },
+    OptionRow {
+        name: "ssl_key_file",
+        scope: Scope::Service,
+        kind: Kind::Path,
+        default: None,
+        meaning: "the key (PEM) of `ssl_cert_file`",
+    },
+    OptionRow {
+        name: "rabbit_login_method",
+        scope: Scope::Service,
+        kind: Kind::Choice(&["PLAIN", "AMQPLAIN", "EXTERNAL"]),
+        default: Some("PLAIN"),
+        meaning: "`PLAIN` or `AMQPLAIN`: by user and password; `EXTERNAL`: by the client certificate alone, \
+                  for which the broker needs its plugin rabbitmq_auth_mechanism_ssl",
+    },
+    OptionRow {
+        name: "queues",
+        scope: Scope::Service,
+        kind: Kind::List,
+        default: None,
+        meaning: "the queues that `listen` consumes: as they are, and waited for while they are missing",
+    },
+    OptionRow {
+        name: "declare_queues",
+        scope: Scope::Service,
+        kind: Kind::Choice(&["no", "transient", "durable", "quorum"]),
+        default: Some("no"),
+        meaning: "make queues that are missing, and bind them to `exchange`: `transient`, `durable` or \
+                  `quorum`, whichever ESI Leap is set to",
+    },
+    OptionRow {
+        name: "exchange",
+        scope: Scope::Service,
+        kind: Kind::Text,
+        default: Some("openstack"),
+        meaning: "the exchange that `declare_queues` binds queues to",
+    },
+    OptionRow {
+        name: "heartbeat",
+        scope: Scope::Service,
+        kind: Kind::Seconds(1, 3_600),
+        default: Some("60s"),
+        meaning: "the time between two signs of life of the connection to the broker, from either end",
+    },
+    OptionRow {
+        name: "prefetch",
+        scope: Scope::Service,
+        kind: Kind::Number(1, 65_535),
+        default: Some("200"),
+        meaning: "how many deliveries of a queue may be unacknowledged. However many those are, no more \
+                  than 32 MiB a connection and one message a queue are held in memory; the rest stays \
+                  with the broker. While the journal cannot be written, what was received goes back to its queue",
+    },
+];

@@ -1,0 +1,230 @@
+//! Imports point one way: every `use crate::` line is held against the rooms of ARCHITECTURE.md.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A room, and what belongs there. Imports point down this list.
+const ROOMS: [(&str, &str); 12] = [
+    (
+        "cli",
+        "flags become one call, and its answer is printed: no decision",
+    ),
+    ("app", "the composition root: it alone puts parts together"),
+    (
+        "engine",
+        "the journey over traits alone; no part by its name",
+    ),
+    (
+        "telemetry",
+        "how the service tells what it does: logs, systemd",
+    ),
+    (
+        "sources",
+        "one folder a source: its options, its decoding, its loop",
+    ),
+    ("actions", "one folder an action"),
+    ("os", "processes, groups, names of hosts"),
+    ("journal", "the durable store and its promises"),
+    ("history", "the rows of ESI Leap's event history"),
+    ("notification", "what oslo.messaging writes"),
+    ("config", "how options are declared and read"),
+    ("core", "pure decisions on plain values"),
+];
+
+/// Only for tests of the program itself, so every room may name it.
+const EVERYWHERE: &str = "crash";
+
+/// What a pure room does not do, with the place where it belongs instead.
+const IMPURE: [(&str, &str); 8] = [
+    (
+        "tokio::",
+        "tasks and waiting belong into engine, or into a part",
+    ),
+    ("std::fs", "files belong into os, or into a part"),
+    ("std::net::Tcp", "sockets belong into a part"),
+    ("std::process", "processes belong into os"),
+    ("std::env", "the environment is read by cli or by a part"),
+    ("Timestamp::now", "time is an argument"),
+    ("Instant::now", "time is an argument"),
+    ("SystemTime::now", "time is an argument"),
+];
+
+/// One import, as written.
+struct Import {
+    file: PathBuf,
+    line: usize,
+    path: String,
+}
+
+fn place(room: &str) -> Option<usize> {
+    ROOMS.iter().position(|(name, _)| *name == room)
+}
+
+/// What is wrong with an import of `path` in a file of `room`, in a sentence.
+fn objection(file: &Path, path: &str) -> Option<String> {
+    let mut parts = file.iter().map(|part| part.to_string_lossy().into_owned());
+    let room = parts.next()?.trim_end_matches(".rs").to_owned();
+    let part = parts
+        .next()
+        .map(|part| part.trim_end_matches(".rs").to_owned());
+    let mut names = path.split("::");
+    let (target, name) = (names.next()?, names.next().filter(|name| !name.is_empty()));
+    if target == EVERYWHERE || matches!(room.as_str(), "lib" | "main" | EVERYWHERE) {
+        return None;
+    }
+    let (Some(from), Some(to)) = (place(&room), place(target)) else {
+        return Some(format!(
+            "`{target}` or `{room}` is no room: add it to the list, in its place"
+        ));
+    };
+    if from > to {
+        let (_, purpose) = ROOMS[from];
+        return Some(format!(
+            "`{room}` is below `{target}`, and is for this: {purpose}. What it needs from there belongs \
+             into `{room}` or below it, or comes as an argument"
+        ));
+    }
+    let is_part = |name: &str| Path::new("src").join(target).join(name).is_dir();
+    if matches!(target, "sources" | "actions")
+        && let Some(name) = name.filter(|name| is_part(name))
+    {
+        let own = room == target && part.as_deref() == Some(name);
+        if !own && !matches!(room.as_str(), "cli" | "app") {
+            return Some(format!(
+                "only `app` names the parts of `{target}`: what `{room}` needs of `{name}` belongs into \
+                 the trait in src/{target}.rs, or into a room below both"
+            ));
+        }
+    }
+    None
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The code of a file without its unit tests, which may use what they like.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a readable file");
+    let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+/// The product's files, from `src` on.
+fn product() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    files(Path::new("src"), &mut found);
+    found.retain(|path| {
+        !path
+            .iter()
+            .any(|part| part == "tests" || part == "tests.rs")
+    });
+    let strip = |path: &PathBuf| path.strip_prefix("src").expect("in src").to_owned();
+    found.iter().map(strip).collect()
+}
+
+/// Every path behind `crate::`, in imports and elsewhere; `use crate::{a, b}` gives each.
+fn imports() -> Vec<Import> {
+    let mut imports = Vec::new();
+    for file in product() {
+        let text = code(&Path::new("src").join(&file));
+        for (number, line) in (1..).zip(text.lines()) {
+            if line.trim_start().starts_with("//") {
+                continue;
+            }
+            for rest in line.split("crate::").skip(1) {
+                let rest = rest.trim_start_matches('{');
+                let end = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | ':'));
+                imports.push(Import {
+                    file: file.clone(),
+                    line: number,
+                    path: rest[..end.unwrap_or(rest.len())].to_owned(),
+                });
+            }
+        }
+    }
+    imports
+}
+
+#[test]
+fn imports_point_one_way() {
+    let imports = imports();
+    assert!(imports.len() > 100, "only {} imports found", imports.len());
+    let objections = imports.iter().filter_map(|import| {
+        let objection = objection(&import.file, &import.path)?;
+        let place = format!("src/{}:{}", import.file.display(), import.line);
+        Some(format!("{place}: `crate::{}`: {objection}", import.path))
+    });
+    let objections: Vec<String> = objections.collect();
+    assert!(objections.is_empty(), "\n{}", objections.join("\n"));
+}
+
+#[test]
+fn the_floor_is_pure() {
+    let mut objections = Vec::new();
+    for file in product() {
+        let room = file
+            .iter()
+            .next()
+            .map(|part| part.to_string_lossy().into_owned());
+        if !matches!(
+            room.as_deref(),
+            Some("core" | "core.rs" | "config" | "config.rs")
+        ) {
+            continue;
+        }
+        let text = code(&Path::new("src").join(&file));
+        for (number, line) in (1..).zip(text.lines()) {
+            let is_comment = line.trim_start().starts_with("//");
+            for (word, instead) in IMPURE.iter().filter(|_| !is_comment) {
+                if line.contains(word) {
+                    let file = file.display();
+                    objections.push(format!(
+                        "src/{file}:{number}: `{word}` in a pure room: {instead}"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(objections.is_empty(), "\n{}", objections.join("\n"));
+}
+
+#[test]
+fn an_import_that_points_the_wrong_way_is_told_with_the_right_place() {
+    let cases = [
+        (
+            "core/rules.rs",
+            "journal::Entry",
+            Some("`core` is below `journal`"),
+        ),
+        (
+            "engine/dispatch.rs",
+            "actions::script::Script",
+            Some("only `app` names"),
+        ),
+        (
+            "sources/amqp/feed.rs",
+            "sources::history::Client",
+            Some("only `app` names"),
+        ),
+        ("sources/amqp/feed.rs", "sources::amqp::Amqp", None),
+        ("engine/dispatch.rs", "actions::Action", None),
+        ("app.rs", "actions::script::ScriptAction", None),
+        ("engine/intake.rs", "weather::Rain", Some("is no room")),
+        ("journal/sqlite.rs", "crash::Point", None),
+    ];
+    for (file, path, part) in cases {
+        let told = objection(Path::new(file), path);
+        assert_eq!(told.is_some(), part.is_some(), "{file} {path}: {told:?}");
+        if let (Some(told), Some(part)) = (told, part) {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+}
