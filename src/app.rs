@@ -3,26 +3,27 @@
 //! A task that fails or panics is a failure of the service: everything else is stopped in order,
 //! and the first cause is what the service ends with.
 
+mod beginning;
 pub mod parts;
+mod reload;
 mod signals;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::script::ScriptAction;
 use crate::config::Config;
-use crate::core::retention::Retention;
-use crate::crash::{self, Point};
 use crate::engine::dispatch::{Dispatch, DispatchError, Tally, Until};
 use crate::engine::intake::{Intake, IntakeError, wants_lease};
 use crate::engine::recover::{RecoverError, recover};
+use crate::engine::rulebook::Rulebook;
 use crate::engine::stop::Stop;
+use crate::engine::upkeep::{prune, tell_held};
 use crate::history::Row;
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Journal, JournalError};
@@ -30,19 +31,13 @@ use crate::os::process::reap_orphans;
 use crate::sources::amqp::Amqp;
 use crate::sources::amqp::{AmqpSource, Unreachable};
 use crate::sources::history::options::History;
-use crate::sources::history::window::{Start, Window};
-use crate::sources::history::{
-    Beginning, Client, HistoryError, HistorySource, sample, source_name,
-};
+use crate::sources::history::window::Start;
+use crate::sources::history::{Client, HistoryError, HistorySource};
 use crate::sources::{Condition, Leases, NoLeases, Source};
 use crate::telemetry;
+use beginning::beginning;
+use reload::Reload;
 use signals::Signals;
-
-/// How often the journal is pruned.
-const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
-
-/// The pause between two steps of pruning, so that intake and dispatch come in between.
-const PRUNE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why the service ended, other than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +77,9 @@ enum Ended {
 }
 
 /// What a feed brings to the service.
-struct Feed<S, C, L> {
+struct Feed<F, S, C, L> {
+    rules: Rulebook,
+    reload: Reload<F>,
     source: S,
     condition: watch::Receiver<C>,
     leases: L,
@@ -117,7 +114,10 @@ pub async fn listen(
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
     let journal = SqliteJournal::open(state_dir, Access::Service)?;
     let source = AmqpSource::new(config.feed.clone(), until_idle);
+    let (rules, editor) = Rulebook::new(config.rules.clone());
     let feed = Feed {
+        rules,
+        reload: Reload::new(config, parts::read_for_bus, editor),
         condition: source.condition(),
         source,
         leases: NoLeases,
@@ -140,11 +140,16 @@ pub async fn poll<C: Client>(
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
     let journal = SqliteJournal::open(state_dir, Access::Poller)?;
     let beginning = beginning(&journal, &poll).await?;
-    let rules = config.rules.clone();
-    let wants = Box::new(move |row: &Row| wants_lease(&rules, row));
+    let (rules, editor) = Rulebook::new(config.rules.clone());
+    let wants = {
+        let rules = rules.clone();
+        Box::new(move |row: &Row| wants_lease(&rules.current(), row))
+    };
     let Poll { cloud, every, .. } = &poll;
     let source = HistorySource::new(client, &config.feed, wants, cloud, beginning, *every);
     let feed = Feed {
+        rules,
+        reload: Reload::new(config, parts::read_for_history, editor),
         condition: source.condition(),
         leases: source.leases(),
         source,
@@ -153,85 +158,24 @@ pub async fn poll<C: Client>(
     serve(config, journal, signals, feed).await
 }
 
-/// Where to begin: where the journal says, unless something else is asked for.
-async fn beginning(journal: &SqliteJournal, poll: &Poll) -> Result<Beginning, DaemonError> {
-    let name = source_name(&poll.cloud);
-    let sources = journal.sources().await?;
-    let cursor = sources
-        .into_iter()
-        .find(|record| record.source == name)
-        .and_then(|record| record.cursor);
-    let former = cursor.as_ref().map(Window::of).transpose();
-    let former = former.map_err(|error| DaemonError::Beginning {
-        what: format!(
-            "the journal's memory of {} cannot be read: {error}",
-            poll.cloud
-        ),
-    })?;
-    match (poll.start, former) {
-        (Some(start), former) => Ok(Beginning::Anew {
-            start,
-            former,
-            force: poll.force,
-        }),
-        (None, Some(window)) => {
-            if let Some(file) = &poll.sample_file {
-                retire(file);
-            }
-            Ok(Beginning::Cursor(window))
-        }
-        (None, None) => Ok(Beginning::Anew {
-            start: taken_over(poll)?,
-            former: None,
-            force: false,
-        }),
-    }
-}
-
-/// Where ESI's documented sample has come to.
-fn taken_over(poll: &Poll) -> Result<Start, DaemonError> {
-    let beginning = |what| DaemonError::Beginning { what };
-    let Some(file) = &poll.sample_file else {
-        return Err(beginning(format!(
-            "the event history of {} has not been read before, or the journal is gone",
-            poll.cloud
-        )));
-    };
-    let id = sample::read(file).map_err(beginning)?;
-    tracing::info!("beginning where {} has come to", file.display());
-    Ok(Start::Id(id))
-}
-
-fn retire(file: &Path) {
-    match sample::retire(file) {
-        Ok(retired) => tracing::info!(
-            "{} has been taken over, and is {} now",
-            file.display(),
-            retired.display()
-        ),
-        Err(error) => tracing::warn!(
-            "failed to rename {}, which has been taken over: {error}; remove it",
-            file.display()
-        ),
-    }
-}
-
 /// Takes what a feed has to give, performs what is due, and stops both in order.
-async fn serve<F, S: Source + 'static, C: Condition, L: Leases>(
+async fn serve<F: Send + Sync + 'static, S: Source + 'static, C: Condition, L: Leases>(
     config: &Config<F>,
     journal: SqliteJournal,
     signals: Signals,
-    feed: Feed<S, C, L>,
+    feed: Feed<F, S, C, L>,
 ) -> Result<Tally, DaemonError>
 where
     DaemonError: From<IntakeError<S::Error>>,
 {
     let stop = Stop::default();
-    let signals = tokio::spawn(signals.into_tokens(stop.clone(), config.stop_timeout));
+    let reload = Arc::new(Notify::new());
+    let signals = signals.into_tokens(stop.clone(), config.stop_timeout, reload.clone());
+    let signals = tokio::spawn(signals);
 
     let reaping = tokio::spawn(reap_orphans());
 
-    let rules = Arc::new(config.rules.clone());
+    let rules = feed.rules;
     let work = Arc::new(Notify::new());
     let drained = CancellationToken::new();
     let intake = Intake {
@@ -287,8 +231,9 @@ where
     tasks.spawn({
         let (stop, over, timeout) = (stop.intake.clone(), over.clone(), config.stop_timeout);
         async move {
-            over.run_until_cancelled(telemetry::tell_systemd(feed.condition, stop, timeout))
-                .await;
+            let telling = telemetry::tell_systemd(feed.condition, stop, timeout);
+            let aside = futures_util::future::join(telling, feed.reload.run(reload));
+            over.run_until_cancelled(aside).await;
             Ok(Ended::Telling)
         }
     });
@@ -321,44 +266,6 @@ where
     signals.abort();
     reaping.abort();
     failure.map_or(Ok(tally), Err)
-}
-
-/// Says what waits for an operator since an earlier service.
-async fn tell_held(journal: &SqliteJournal) {
-    // An answer that cannot be had now is missed by nobody: dispatch says what is wrong with the journal.
-    if let Ok(census) = journal.census().await
-        && census.held > 0
-    {
-        tracing::warn!(
-            runs = census.held,
-            "runs wait for deliveries in quarantine: `esi-event-actions quarantine list` shows them"
-        );
-    }
-}
-
-/// Prunes the journal now and every hour, without end.
-async fn prune(journal: &SqliteJournal, retention: Retention) -> Result<(), JournalError> {
-    loop {
-        match journal.prune(retention, Timestamp::now()).await {
-            Ok(pruned) if pruned.number == 0 => tokio::time::sleep(PRUNE_EVERY).await,
-            Ok(pruned) => {
-                crash::point(Point::Pruned);
-                tracing::debug!(gone = pruned.number, "pruned");
-                for dropped in &pruned.dropped {
-                    tracing::warn!(
-                        quarantine = dropped.id,
-                        "a delivery was kept in quarantine for long enough and is deleted{dropped}"
-                    );
-                }
-                tokio::time::sleep(PRUNE_PAUSE).await;
-            }
-            Err(error) if error.is_temporary() => {
-                tracing::warn!("{error}; pruning later");
-                tokio::time::sleep(PRUNE_EVERY).await;
-            }
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 impl<E> From<IntakeError<E>> for DaemonError

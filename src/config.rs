@@ -19,7 +19,7 @@ use std::path::Path;
 
 pub use crate::core::ini::problem::{Problem, Problems};
 pub use command::{command, is_secret_variable, secrets_among, shown_command};
-pub use settings::{Config, Password, Reading, ScriptPlace, SecretPlace};
+pub use settings::{Config, Fingerprints, Password, Reading, ScriptPlace, SecretPlace};
 
 use crate::core::ini::merged::{self, DEFAULT, Merged, Section};
 use crate::core::ini::problem::nearest;
@@ -27,7 +27,7 @@ use crate::core::retention::Retention;
 use crate::core::rules::RuleSet;
 use options::report_unknown;
 pub use options::{Options, duration};
-use table::Table;
+use table::{Scope, Table};
 
 /// Reads the text of the configuration file at `path`, in which these options may stand, and by `feed` how
 /// to reach a feed. Never fails: whatever is wrong is among the problems, all of it at once.
@@ -71,6 +71,7 @@ pub fn read<F>(
     let max_parallel = options.number("max_parallel");
     let stop_timeout = options.duration("stop_timeout");
     let state_dir = options.path("state_dir", folder);
+    let service = service_options(table, &merged.defaults);
     let config = feed.filter(|_| !problems.has_errors()).map(|feed| Config {
         path: path.to_owned(),
         feed,
@@ -79,6 +80,7 @@ pub fn read<F>(
         stop_timeout,
         retention,
         rules: RuleSet::new(rules),
+        service,
     });
     Reading {
         config,
@@ -86,6 +88,16 @@ pub fn read<F>(
         secret: secret_place::secret_place(table, &merged.defaults),
         problems,
     }
+}
+
+/// What a section says of the service itself.
+fn service_options(table: Table, defaults: &Section) -> Fingerprints {
+    let of_service = |name: &str| {
+        let row = table.option(name);
+        row.is_some_and(|row| row.scope == Scope::Service)
+    };
+    let options = defaults.options.iter().filter(|(name, _)| of_service(name));
+    Fingerprints::new(options.map(|(name, option)| (name.as_str(), option.value.as_str().trim())))
 }
 
 /// The text with `[DEFAULT]` instead of each section that was probably meant to be it, so that what

@@ -7,4 +7,6 @@ mod clock;
 pub mod dispatch;
 pub mod intake;
 pub mod recover;
+pub mod rulebook;
 pub mod stop;
+pub mod upkeep;

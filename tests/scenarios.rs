@@ -24,6 +24,7 @@ mod polling;
 mod processes;
 mod python_json;
 mod python_patterns;
+mod reloading;
 mod stopping;
 mod support;
 mod thin_thread;

@@ -1,15 +1,17 @@
 //! Signals: those that stop the service become two tokens, all others leave it running.
 //!
 //! The first SIGTERM, SIGINT or SIGQUIT stops intake and claims, and lets running scripts finish. A
-//! second one, or the end of `stop_timeout`, ends those too. No other signal that a person or a
-//! program sends ends the service: it is caught and logged.
+//! second one, or the end of `stop_timeout`, ends those too. SIGHUP has the configuration read again. No
+//! other signal that a person or a program sends ends the service: it is caught and logged.
 
 use std::io;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 use crate::core::outage::Outage;
 use crate::engine::stop::Stop;
@@ -26,8 +28,7 @@ const STOPPING: [(SignalKind, &str); 3] = [
 ];
 
 /// Signals that would end a process that does not catch them. The numbers are those of Linux.
-const HARMLESS: [(SignalKind, &str); 10] = [
-    (SignalKind::hangup(), "SIGHUP"),
+const HARMLESS: [(SignalKind, &str); 9] = [
     (SignalKind::user_defined1(), "SIGUSR1"),
     (SignalKind::user_defined2(), "SIGUSR2"),
     (SignalKind::alarm(), "SIGALRM"),
@@ -53,6 +54,7 @@ const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 #[derive(Debug)]
 pub(super) struct Signals {
     stopping: Caught,
+    reloading: Signal,
     harmless: Caught,
 }
 
@@ -114,17 +116,24 @@ impl Signals {
         });
         Ok(Self {
             stopping: Caught::catch(STOPPING.map(named))?,
+            reloading: signal(SignalKind::hangup())?,
             harmless: Caught::catch(HARMLESS.map(named).into_iter().chain(real_time))?,
         })
     }
 
-    /// Turns signals, or the end of intake for another cause, into the two tokens; never returns,
-    /// but may be dropped any time.
-    pub(super) async fn into_tokens(self, stop: Stop, timeout: Duration) {
+    /// Turns signals, or the end of intake for another cause, into the two tokens, and SIGHUP into asking for
+    /// a `reload`; never returns, but may be dropped any time.
+    pub(super) async fn into_tokens(self, stop: Stop, timeout: Duration, reload: Arc<Notify>) {
         let Self {
             stopping,
+            mut reloading,
             mut harmless,
         } = self;
+        let asking = async {
+            while reloading.recv().await.is_some() {
+                reload.notify_one();
+            }
+        };
         let ignoring = async {
             loop {
                 let Named { name, repeats, .. } = harmless.next().await;
@@ -133,7 +142,7 @@ impl Signals {
                 }
             }
         };
-        tokio::join!(ignoring, drain(stopping, stop, timeout));
+        tokio::join!(ignoring, asking, drain(stopping, stop, timeout));
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Nothing here is checked again later, and nothing here can show a password.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -65,6 +68,45 @@ pub struct Config<F = ()> {
     pub retention: Retention,
     /// The rules, in the order of the file.
     pub rules: RuleSet,
+    /// What the file says of the service itself, to tell whether that has changed.
+    pub service: Fingerprints,
+}
+
+/// Options by name with a hash of what each says, so that no secret is kept for comparing.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Fingerprints(BTreeMap<String, u64>);
+
+impl Fingerprints {
+    pub(super) fn new<'a>(options: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let hash = |text: &str| {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        };
+        Self(
+            options
+                .map(|(name, text)| (name.to_owned(), hash(text)))
+                .collect(),
+        )
+    }
+
+    /// The names of the options that `other` has not, has besides, or says something else of.
+    #[must_use]
+    pub fn changed(&self, other: &Self) -> Vec<String> {
+        let names = self.0.keys().chain(other.0.keys()).collect::<BTreeSet<_>>();
+        let differs = |name: &&&String| self.0.get(**name) != other.0.get(**name);
+        names
+            .iter()
+            .filter(differs)
+            .map(ToString::to_string)
+            .collect()
+    }
+}
+
+impl fmt::Debug for Fingerprints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl<F> Config<F> {

@@ -96,8 +96,8 @@ impl Outage {
 
     /// Notes and logs a failure, after which it is tried again in `delay`. Answers whether it was told
     /// without `--verbose`.
-    pub fn log_failure(&mut self, what: &str, delay: Duration) -> bool {
-        let notice = self.failed(what, Instant::now());
+    pub fn log_failure(&mut self, what: &str, delay: Duration, now: Instant) -> bool {
+        let notice = self.failed(what, now);
         if let Some(notice) = notice {
             tracing::warn!("{what}; trying again in {delay:.1?}{notice}");
         } else {
@@ -107,8 +107,8 @@ impl Outage {
     }
 
     /// Notes that it works, and logs it in these words if it failed before.
-    pub fn log_end(&mut self, what: &str) {
-        if let Some(lasted) = self.over(Instant::now()) {
+    pub fn log_end(&mut self, what: &str, now: Instant) {
+        if let Some(lasted) = self.over(now) {
             tracing::info!("{what}, after {lasted:.0?}");
         }
     }

@@ -16,10 +16,10 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::rulebook::Rulebook;
 use crate::actions::{Action, Order, Performed};
 use crate::core::outage::Outage;
 use crate::core::retry::{RetryPolicy, delay_of_shortage, step_after};
-use crate::core::rules::RuleSet;
 use crate::core::run::Step;
 use crate::crash::{self, Point};
 use crate::engine::clock::Clock;
@@ -45,7 +45,7 @@ pub struct Dispatch<J, A, L> {
     /// Who shows leases that could not be shown when their events were accepted.
     pub leases: L,
     /// The rules in force.
-    pub rules: Arc<RuleSet>,
+    pub rules: Rulebook,
     /// How many attempts run at once.
     pub max_parallel: usize,
     /// Told when there may be something to do.
@@ -313,7 +313,7 @@ fn unless_temporary<T>(
 ) -> Result<Option<T>, JournalError> {
     match answer {
         Ok(answer) => {
-            outage.log_end("runs can be started again");
+            outage.log_end("runs can be started again", Instant::now());
             Ok(Some(answer))
         }
         Err(error) if error.is_temporary() => {

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::core::rules::RuleSet;
+use super::rulebook::Rulebook;
 use crate::crash::{self, Point};
 use crate::journal::{
     Accepted, Entry, Journal, JournalError, QuarantineId, retry_while_unavailable,
@@ -43,7 +43,7 @@ pub struct Intake<S, J> {
     /// Where decisions go.
     pub journal: J,
     /// Who decides.
-    pub rules: Arc<RuleSet>,
+    pub rules: Rulebook,
     /// Told when there are new runs.
     pub work: Arc<Notify>,
 }
@@ -86,10 +86,12 @@ impl<S: Source, J: Journal> Intake<S, J> {
             let mut entries = Vec::with_capacity(deliveries.len());
             let mut receipts = Vec::with_capacity(deliveries.len());
             let mut bytes = 0;
+            // One commit, one set of rules.
+            let rules = self.rules.current();
             for delivery in deliveries {
                 let source = self.source.name();
                 let decided = decide(
-                    &self.rules,
+                    &rules,
                     source,
                     &delivery.origin,
                     &delivery.labels,

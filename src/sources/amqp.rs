@@ -128,7 +128,8 @@ impl AmqpSource {
                 Err(unreachable) => {
                     let delay = self.put_off();
                     let what = unreachable.to_string();
-                    self.failures.log_failure(&what, delay);
+                    self.failures
+                        .log_failure(&what, delay, std::time::Instant::now());
                 }
             }
         }
@@ -206,7 +207,9 @@ impl AmqpSource {
         }
         let delay = self.put_off();
         let what = format!("lost the connection to {}", link.name());
-        self.is_loss_logged = self.losses.log_failure(&what, delay);
+        self.is_loss_logged = self
+            .losses
+            .log_failure(&what, delay, std::time::Instant::now());
         Ok(())
     }
 

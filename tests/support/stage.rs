@@ -101,7 +101,10 @@ impl Stage {
     /// The configuration file, written anew from what has been said so far.
     pub(crate) fn config(&self) -> PathBuf {
         let path = self.path("listener.conf");
-        fs::write(&path, format!("{}\n{}", self.defaults, self.rules)).expect("a configuration");
+        // Renamed into its place: a service may be reading it.
+        let new = self.path(".listener.conf.new");
+        fs::write(&new, format!("{}\n{}", self.defaults, self.rules)).expect("a configuration");
+        fs::rename(&new, &path).expect("a configuration");
         path
     }
 

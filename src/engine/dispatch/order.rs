@@ -64,7 +64,8 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         run: &ClaimedRun,
         stop: &CancellationToken,
     ) -> Result<Order, NoOrder> {
-        let Some(rule) = self.rules.in_force(&run.rule) else {
+        let rules = self.rules.current();
+        let Some(rule) = rules.in_force(&run.rule) else {
             let why = format!("no rule [{}] is in force any more", run.rule);
             return Err(NoOrder::because(Step::Cancel, why));
         };

@@ -34,7 +34,7 @@ impl Unasked {
             Some(none) if none.step == Step::Interrupt => true,
             _ => {
                 if run.awaits_lease {
-                    outage.log_end("leases can be asked for again");
+                    outage.log_end("leases can be asked for again", Instant::now());
                 }
                 true
             }

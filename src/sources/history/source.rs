@@ -299,7 +299,8 @@ impl<C: Client> HistorySource<C> {
         self.over(began, Err(error));
         if let Phase::Waiting(next) = &self.phase {
             let wait = next.saturating_duration_since(Instant::now());
-            self.outage.log_failure(&why, wait);
+            self.outage
+                .log_failure(&why, wait, std::time::Instant::now());
         }
         Received::Read(Vec::new(), self.progress(ProgressStep::Failed(why)))
     }
@@ -312,7 +313,8 @@ impl<C: Client> HistorySource<C> {
         };
         let now = Instant::now();
         self.phase = Phase::Waiting(if came_to.is_ok() {
-            self.outage.log_end("the event history is read again");
+            self.outage
+                .log_end("the event history is read again", std::time::Instant::now());
             (began + every).max(now)
         } else {
             let backoff = RetryPolicy {
