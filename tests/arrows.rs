@@ -1,5 +1,6 @@
 //! Imports point one way: every `use crate::` line is held against the rooms of ARCHITECTURE.md.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -194,6 +195,138 @@ fn the_floor_is_pure() {
         }
     }
     assert!(objections.is_empty(), "\n{}", objections.join("\n"));
+}
+
+/// The paths of a `use`, without the braces; blanks have been taken out.
+fn paths(import: &str) -> Vec<String> {
+    let Some((stem, list)) = import.split_once('{') else {
+        return vec![import.to_owned()];
+    };
+    let list = list.strip_suffix('}').unwrap_or(list);
+    let (mut paths, mut depth, mut from) = (Vec::new(), 0, 0);
+    for (place, letter) in list.char_indices().chain([(list.len(), ',')]) {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                let path = format!("{stem}{}", &list[from..place]);
+                paths.extend(self::paths(&path));
+                from = place + 1;
+            }
+            _ => {}
+        }
+    }
+    paths
+}
+
+/// The modules that each one imports by `super::` or `crate::`. What a module has of those that it lies
+/// in, or that lie in it, is left out: they are one.
+fn arrows(files: &[(String, String)]) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut arrows = BTreeMap::<_, BTreeSet<_>>::new();
+    for (module, text) in files {
+        for import in text.split("\nuse ").skip(1) {
+            let import: String = import.split(';').next().unwrap_or_default().into();
+            for path in paths(&import.split_whitespace().collect::<String>()) {
+                let (mut from, mut rest) = (module.as_str(), path.as_str());
+                if let Some(path) = rest.strip_prefix("crate::") {
+                    (from, rest) = ("", path);
+                }
+                while let Some(path) = rest.strip_prefix("super::") {
+                    from = from.rsplit_once("::").map_or("", |(above, _)| above);
+                    rest = path;
+                }
+                let path = format!("{from}::{rest}");
+                let path = path.trim_start_matches("::");
+                let lies_in = |name: &str, other: &str| {
+                    name.strip_prefix(other)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+                };
+                let of_path = files.iter().filter(|(other, _)| lies_in(path, other));
+                let target = of_path
+                    .map(|(other, _)| other.as_str())
+                    .max_by_key(|other| other.len());
+                if let Some(target) =
+                    target.filter(|other| !lies_in(module, other) && !lies_in(other, module))
+                {
+                    arrows.entry(module.as_str()).or_default().insert(target);
+                }
+            }
+        }
+    }
+    arrows
+}
+
+/// A way that leads from a module back to it.
+fn circle<'a>(
+    arrows: &BTreeMap<&'a str, BTreeSet<&'a str>>,
+    start: &'a str,
+) -> Option<Vec<&'a str>> {
+    let mut ways = vec![vec![start]];
+    let mut seen = BTreeSet::new();
+    while let Some(way) = ways.pop() {
+        for target in arrows.get(way.last()?).into_iter().flatten() {
+            let way: Vec<&str> = way.iter().chain([target]).copied().collect();
+            if *target == start {
+                return Some(way);
+            }
+            if seen.insert(*target) {
+                ways.push(way);
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn the_files_of_the_journal_import_each_other_in_no_circle() {
+    let product = product()
+        .into_iter()
+        .filter(|file| file.starts_with("journal"));
+    let files: Vec<(String, String)> = product
+        .map(|file| {
+            let module = file
+                .with_extension("")
+                .display()
+                .to_string()
+                .replace('/', "::");
+            (module, format!("\n{}", code(&Path::new("src").join(file))))
+        })
+        .collect();
+    let arrows = arrows(&files);
+    assert!(
+        arrows.len() > 15,
+        "only {} files import others",
+        arrows.len()
+    );
+    for module in arrows.keys() {
+        if let Some(way) = circle(&arrows, module) {
+            panic!(
+                "`{}`: what two of them need belongs into a file below both",
+                way.join("` imports `")
+            );
+        }
+    }
+}
+
+#[test]
+fn a_circle_is_found_through_braces_and_over_several_files() {
+    let file = |name: &str, text: &str| (name.to_owned(), format!("\n{text}"));
+    let files = [
+        file(
+            "a::one",
+            "use super::{\n    three::Three,\n    two::{self, Two},\n};\n",
+        ),
+        file("a::two", "use super::Above;\nuse crate::b::deep::{Deep};\n"),
+        file("a::three", "use super::super::b;\n"),
+        file("b", "use std::fs;\n"),
+        file("b::deep", "use crate::a::one::One;\n"),
+        file("a", "use self::one::One;\n"),
+    ];
+    let arrows = arrows(&files);
+    assert_eq!(circle(&arrows, "a::three"), None);
+    assert_eq!(arrows["a::three"], BTreeSet::from(["b"]));
+    let way = circle(&arrows, "a::one").expect("a circle");
+    assert_eq!(way, ["a::one", "a::two", "b::deep", "a::one"]);
 }
 
 #[test]

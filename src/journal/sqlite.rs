@@ -27,6 +27,7 @@ mod schema;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -191,7 +192,7 @@ impl Journal for SqliteJournal {
         entry: Acceptance,
         now: Timestamp,
     ) -> Answer<Accepted> {
-        let work = move |db: &_| quarantine::release(db, id, &entry, now);
+        let work = move |db: &_| accept::release(db, id, &entry, now);
         self.writer()
             .ask("release a quarantined delivery", Kind::Write, work)
             .await

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
-use super::quarantine::quarantine;
+use super::quarantine::{quarantine, take_out};
 use super::rows::Millis;
-use super::steps::give_turn;
+use super::turns::{give_turn, reopen_event};
 use crate::crash::{self, Point};
-use crate::journal::{Acceptance, Accepted, Entry, Progress, ProgressStep, RunId};
+use crate::journal::{Acceptance, Accepted, Entry, Progress, ProgressStep, QuarantineId, RunId};
 
 /// Writes a batch of deliveries.
 pub(super) fn accept(
@@ -59,7 +59,7 @@ fn note(connection: &Connection, progress: &Progress, now: Timestamp) -> Result<
 
 /// Of a known event only the runs that it has not got yet are new. They come last, unless they have a
 /// `place` in their order.
-pub(super) fn accept_event(
+fn accept_event(
     connection: &Connection,
     event: &Acceptance,
     place: Option<i64>,
@@ -116,12 +116,18 @@ pub(super) fn accept_event(
     Ok(Accepted::Runs(runs))
 }
 
-/// Notes that a run of the event has something to do again.
-pub(super) fn reopen_event(connection: &Connection, event: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE events SET finished_at = NULL WHERE id = ?1 AND finished_at IS NOT NULL",
-        )?
-        .execute([event])
-        .map(drop)
+/// Takes a delivery out of quarantine and accepts what it was decoded to, in the delivery's place.
+pub(super) fn release(
+    connection: &Connection,
+    id: QuarantineId,
+    event: &Acceptance,
+    now: Timestamp,
+) -> Result<Accepted, Fault> {
+    let held = take_out(connection, id)?;
+    let place = held.as_ref().map(|(_, place)| *place);
+    let accepted = accept_event(connection, event, place, now)?;
+    if let Some((key, _)) = held {
+        give_turn(connection, &key)?;
+    }
+    Ok(accepted)
 }

@@ -1,5 +1,6 @@
 //! What can go wrong inside the journal, and what it means to whoever asked.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +8,6 @@ use std::sync::Arc;
 use rusqlite::ErrorCode;
 
 use super::file_system;
-use super::presence::Displaced;
 use crate::core::run::IllegalStep;
 use crate::journal::{JournalError, RunId};
 
@@ -20,6 +20,25 @@ pub(super) enum Fault {
     Displaced(Displaced),
     /// What was asked for cannot be done.
     Refused(JournalError),
+}
+
+/// A file that was opened is not under its name any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Displaced(pub(super) String);
+
+impl fmt::Display for Displaced {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Displaced {}
+
+impl Displaced {
+    /// Of a journal that cannot be opened again.
+    pub(super) fn from_error(error: &impl fmt::Display) -> Self {
+        Self(error.to_string())
+    }
 }
 
 /// Why nothing of a whole batch reached the disk.

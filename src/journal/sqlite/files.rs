@@ -5,10 +5,10 @@
 //! for the other end of a FIFO nor wakes a device); what is open is then judged and changed, never the
 //! name once more. Such a handle also leaves the locks of `SQLite` alone when it is closed.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
@@ -148,6 +148,36 @@ pub(super) fn refuse_stranger(path: &Path, owner: u32, user: u32) -> Result<(), 
         remedy: "run this as that user or as root, or set `state_dir` to a folder of this user"
             .to_owned(),
     })
+}
+
+/// Makes a file that its owner alone may read, unless there is something of this name. One that root
+/// makes goes to the folder's owner, or the service could not use what an administrator once started by
+/// hand.
+///
+/// An existing database must not even be opened: closing it again would take away the locks that
+/// another connection of this process has on it.
+pub(super) fn make(path: &Path, folder: &Path) -> io::Result<()> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    let file = match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made?,
+    };
+    if geteuid().is_root() {
+        let owner = fs::metadata(folder)?;
+        std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
+}
+
+/// The path of the file that `SQLite` keeps beside `path` under this ending.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 #[cfg(test)]

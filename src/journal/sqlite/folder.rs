@@ -3,19 +3,18 @@
 //! Payloads can name tenants and hold what they wrote, so nobody but the owner may read them. The
 //! database's `-wal` and `-shm` files inherit its mode and owner.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access as Rights, AtFlags, CWD, accessat};
 use rustix::process::geteuid;
 
 use super::fault::{self, failed};
-use super::files::{self, refuse_stranger, set_mode};
+use super::files::{self, make, refuse_stranger, set_mode, with_suffix};
 use super::lock::{Lock, POLLER};
 use super::note::{LOCK, refuse_foreign_log};
-use super::schema::with_suffix;
 use super::{Access, files::Identity};
 use crate::crash::{self, Point};
 use crate::journal::JournalError;
@@ -164,27 +163,4 @@ fn holds_only_ours(folder: &Path) -> io::Result<bool> {
         }
     }
     Ok(true)
-}
-
-/// Makes a file that its owner alone may read, unless there is something of this name. One that root
-/// makes goes to the folder's owner, or the service could not use what an administrator once started by
-/// hand.
-///
-/// An existing database must not even be opened: closing it again would take away the locks that
-/// another connection of this process has on it.
-pub(super) fn make(path: &Path, folder: &Path) -> io::Result<()> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    let file = match made {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        made => made?,
-    };
-    if geteuid().is_root() {
-        let owner = fs::metadata(folder)?;
-        std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-    }
-    Ok(())
 }

@@ -7,8 +7,7 @@ use std::path::Path;
 use rustix::fs::lstat;
 
 use super::fault::failed;
-use super::files::{self, Identity};
-use super::folder::make;
+use super::files::{self, Identity, make};
 use crate::journal::JournalError;
 
 /// Locked, and holding the process id, as long as a service has the journal.

@@ -4,14 +4,13 @@
 //! nobody finds what is written. So before each commit the names are compared with what was opened. It
 //! costs a system call for each of the files.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::fault::Displaced;
 use super::file_system;
-use super::files::Identity;
+use super::files::{Identity, with_suffix};
 use super::lock::Lock;
-use super::schema::with_suffix;
 
 /// What the names of an open journal led to when it was opened.
 #[derive(Debug)]
@@ -40,25 +39,6 @@ pub(super) enum Absence {
     Displaced(Displaced),
     /// Only the log or the index beside the database is gone: they can be made again.
     Beside(Displaced),
-}
-
-/// A file that was opened is not under its name any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Displaced(String);
-
-impl fmt::Display for Displaced {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Displaced {}
-
-impl Displaced {
-    /// Of a journal that cannot be opened again.
-    pub(super) fn from_error(error: &impl fmt::Display) -> Self {
-        Self(error.to_string())
-    }
 }
 
 /// What to do about a database that is not in its place.

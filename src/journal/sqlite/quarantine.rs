@@ -7,11 +7,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::accept::accept_event;
 use super::fault::Fault;
-use super::rows::{Millis, time};
-use super::steps::{give_turn, sql_limit};
-use crate::journal::{Acceptance, Accepted, Dropped, QuarantineId, Quarantined, Undecided};
+use super::rows::{Millis, sql_limit, time};
+use super::turns::give_turn;
+use crate::journal::{Dropped, QuarantineId, Quarantined, Undecided};
 
 /// How many runs of a key stand from the place `?2` on, and before the place `?3`.
 pub(super) const WAITING: &str = "SELECT count(*) FROM runs WHERE key = ?1 AND finished_at IS NULL
@@ -98,22 +97,6 @@ fn new_place(connection: &Connection) -> rusqlite::Result<i64> {
         .query_row([], |row| row.get(0))
 }
 
-/// Takes a delivery out of quarantine and accepts what it was decoded to, in the delivery's place.
-pub(super) fn release(
-    connection: &Connection,
-    id: QuarantineId,
-    event: &Acceptance,
-    now: Timestamp,
-) -> Result<Accepted, Fault> {
-    let held = take_out(connection, id)?;
-    let place = held.as_ref().map(|(_, place)| *place);
-    let accepted = accept_event(connection, event, place, now)?;
-    if let Some((key, _)) = held {
-        give_turn(connection, &key)?;
-    }
-    Ok(accepted)
-}
-
 /// Deletes deliveries, and answers what that means for the runs that waited for them.
 pub(super) fn drop_deliveries(
     connection: &Connection,
@@ -157,7 +140,10 @@ fn drop_delivery(connection: &Connection, id: QuarantineId) -> Result<Dropped, F
 }
 
 /// Deletes a delivery: whose runs wait for it, and from which place on.
-fn take_out(connection: &Connection, id: QuarantineId) -> Result<Option<(String, i64)>, Fault> {
+pub(super) fn take_out(
+    connection: &Connection,
+    id: QuarantineId,
+) -> Result<Option<(String, i64)>, Fault> {
     let hold = connection
         .prepare_cached("DELETE FROM quarantine WHERE id = ?1 RETURNING key, place")?
         .query_row([id], |row| {

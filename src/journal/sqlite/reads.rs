@@ -4,8 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::quarantine::held;
-use super::rows::{duration, optional_time, outcome, time};
-use super::steps::sql_limit;
+use super::rows::{duration, optional_time, outcome, sql_limit, time};
 use crate::core::run::State;
 use crate::journal::{
     AttemptRecord, Census, Cursor, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,

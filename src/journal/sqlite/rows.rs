@@ -95,3 +95,8 @@ pub(super) fn optional_time(row: &Row<'_>, index: usize) -> rusqlite::Result<Opt
     row.get::<_, Option<Millis>>(index)
         .map(|millis| millis.map(|millis| millis.0))
 }
+
+/// A `LIMIT`, which is a signed number.
+pub(super) fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -2,7 +2,7 @@
 //!
 //! What is not ours is never written to: application id and version are looked at first.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::lstat;
 
 use super::fault::{self, Fault};
+use super::files::with_suffix;
 use super::folder::Place;
 use super::{Access, file_system};
 use crate::crash::{self, Point};
@@ -98,13 +99,6 @@ pub(super) fn connect(path: &Path, real: &Path, access: Access) -> Result<Connec
 fn has_log(connection: &Connection) -> Result<bool, Fault> {
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     Ok(mode == "wal")
-}
-
-/// The path of the file that `SQLite` keeps beside `path` under this ending.
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// The version of the tables, 0 for an empty file; or why this file is not to be touched.

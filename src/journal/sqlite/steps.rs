@@ -1,15 +1,13 @@
-//! A run's way from claim to record, and whose turn it is.
-//!
-//! Every change of a state is [`State::after`], and every change of a turn is [`give_turn`].
+//! A run's way from claim to record. Every change of a state is [`State::after`].
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::accept::reopen_event;
 use super::fault::Fault;
-use super::rows::{Millis, millis, outcome_columns, time};
+use super::rows::{Millis, millis, outcome_columns, sql_limit, time};
+use super::turns::{give_turn, reopen_event};
 use crate::core::run::{State, Step};
 use crate::crash::{self, Point};
 use crate::journal::{AttemptEnd, Blame, Claimed, ClaimedRun, OpenAttempt, ProcessIdentity, RunId};
@@ -33,15 +31,6 @@ pub(super) const NEXT_DUE: &str =
     "SELECT due_at FROM runs WHERE turn = 1 AND state = 'retryable' AND due_at > ?1
      ORDER BY due_at LIMIT 1";
 
-/// The run that has the turn of a key.
-pub(super) const HAS_TURN: &str = "SELECT id, state FROM runs WHERE key = ?1 AND turn = 1";
-
-/// The oldest unfinished run of a key, unless it has to wait for a delivery in quarantine.
-pub(super) const FIRST: &str = "SELECT id FROM runs WHERE key = ?1 AND finished_at IS NULL
-     AND COALESCE(place, id) < (SELECT COALESCE(min(place), 9223372036854775807)
-                                FROM quarantine WHERE key = ?1)
-     ORDER BY COALESCE(place, id), id LIMIT 1";
-
 /// The attempts that have not ended.
 pub(super) const OPEN: &str =
     "SELECT a.run, a.number, r.rule, a.started_at, a.pid, a.start_ticks, a.boot_id
@@ -51,36 +40,6 @@ pub(super) const OPEN: &str =
 /// serves.
 pub(super) const BRING_FORWARD: &str = "UPDATE runs SET due_at = ?1 + retry_in
      WHERE state = 'retryable' AND turn IN (0, 1) AND due_at > ?1 + retry_in";
-
-/// Gives the turn of `key` to whom it belongs: to the running run, else to the oldest unfinished one; to
-/// nobody while a delivery in quarantine comes before that one.
-pub(super) fn give_turn(connection: &Connection, key: &str) -> rusqlite::Result<()> {
-    let holder = connection
-        .prepare_cached(HAS_TURN)?
-        .query_row([key], |row| {
-            Ok((row.get::<_, RunId>(0)?, row.get::<_, State>(1)?))
-        })
-        .optional()?;
-    if let Some((_, State::Running)) = holder {
-        return Ok(());
-    }
-    let holder = holder.map(|(id, _)| id);
-    let first: Option<RunId> = connection
-        .prepare_cached(FIRST)?
-        .query_row([key], |row| row.get(0))
-        .optional()?;
-    if holder == first {
-        return Ok(());
-    }
-    let mut set = connection.prepare_cached("UPDATE runs SET turn = ?2 WHERE id = ?1")?;
-    if let Some(holder) = holder {
-        set.execute(params![holder, 0])?;
-    }
-    if let Some(first) = first {
-        set.execute(params![first, 1])?;
-    }
-    Ok(())
-}
 
 /// Wakes what has become due, and claims up to `limit` runs.
 ///
@@ -363,9 +322,4 @@ fn expect_one(changed: usize) -> rusqlite::Result<()> {
     } else {
         Err(rusqlite::Error::StatementChangedRows(changed))
     }
-}
-
-/// A `LIMIT`, which is a signed number.
-pub(super) fn sql_limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

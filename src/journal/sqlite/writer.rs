@@ -13,9 +13,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl};
 use tokio::sync::{mpsc, oneshot};
 
-use super::fault::{self, Fault, Loss, failed};
+use super::fault::{self, Displaced, Fault, Loss, failed};
 use super::folder::Place;
-use super::presence::{Absence, Displaced, Presence};
+use super::presence::{Absence, Presence};
 use super::{Access, schema};
 use crate::crash::{self, Point};
 use crate::journal::JournalError;

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::journal;
 use crate::journal::sqlite::writer::Kind;
-use crate::journal::sqlite::{prune, quarantine, steps};
+use crate::journal::sqlite::{prune, quarantine, steps, turns};
 
 /// The steps of the plan for `sql`, as far as they read or sort tables.
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
@@ -28,9 +28,9 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
         ),
         (steps::TO_WAKE, &["runs_retryable (turn=? AND due_at<?)"]),
         (steps::NEXT_DUE, &["runs_retryable (turn=? AND due_at>?)"]),
-        (steps::HAS_TURN, &["runs_turn (key=?)"]),
+        (turns::HAS_TURN, &["runs_turn (key=?)"]),
         (
-            steps::FIRST,
+            turns::FIRST,
             &[
                 "runs_unfinished (key=? AND <expr><?)",
                 "COVERING INDEX quarantine_holds (key=?)",

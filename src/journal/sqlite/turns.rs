@@ -1,0 +1,55 @@
+//! Whose turn it is: every change of a turn is [`give_turn`].
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::core::run::State;
+use crate::journal::RunId;
+
+/// The run that has the turn of a key.
+pub(super) const HAS_TURN: &str = "SELECT id, state FROM runs WHERE key = ?1 AND turn = 1";
+
+/// The oldest unfinished run of a key, unless it has to wait for a delivery in quarantine.
+pub(super) const FIRST: &str = "SELECT id FROM runs WHERE key = ?1 AND finished_at IS NULL
+     AND COALESCE(place, id) < (SELECT COALESCE(min(place), 9223372036854775807)
+                                FROM quarantine WHERE key = ?1)
+     ORDER BY COALESCE(place, id), id LIMIT 1";
+
+/// Gives the turn of `key` to whom it belongs: to the running run, else to the oldest unfinished one; to
+/// nobody while a delivery in quarantine comes before that one.
+pub(super) fn give_turn(connection: &Connection, key: &str) -> rusqlite::Result<()> {
+    let holder = connection
+        .prepare_cached(HAS_TURN)?
+        .query_row([key], |row| {
+            Ok((row.get::<_, RunId>(0)?, row.get::<_, State>(1)?))
+        })
+        .optional()?;
+    if let Some((_, State::Running)) = holder {
+        return Ok(());
+    }
+    let holder = holder.map(|(id, _)| id);
+    let first: Option<RunId> = connection
+        .prepare_cached(FIRST)?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    if holder == first {
+        return Ok(());
+    }
+    let mut set = connection.prepare_cached("UPDATE runs SET turn = ?2 WHERE id = ?1")?;
+    if let Some(holder) = holder {
+        set.execute(params![holder, 0])?;
+    }
+    if let Some(first) = first {
+        set.execute(params![first, 1])?;
+    }
+    Ok(())
+}
+
+/// Notes that a run of the event has something to do again.
+pub(super) fn reopen_event(connection: &Connection, event: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE events SET finished_at = NULL WHERE id = ?1 AND finished_at IS NOT NULL",
+        )?
+        .execute([event])
+        .map(drop)
+}
