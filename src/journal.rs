@@ -31,6 +31,7 @@ pub use self::records::{
     AttemptRecord, Census, Dropped, Pruned, Quarantined, RunDetail, RunFilter, RunSummary,
     SourceRecord,
 };
+use crate::core::event::Key;
 use crate::core::outage::Outage;
 use crate::core::retention::Retention;
 use crate::core::run::{Outcome, Step};
@@ -62,7 +63,7 @@ pub struct PlannedRun {
     /// The name of the rule: its section in the configuration.
     pub rule: String,
     /// What the run is ordered by: runs with the same key never overlap.
-    pub key: String,
+    pub key: Key,
     /// Whether the rule can be decided, and its action performed, only with the lease that the event
     /// is about, which could not be shown yet.
     pub awaits_lease: bool,
@@ -83,7 +84,7 @@ pub struct Undecided {
     pub size: u64,
     /// Whose later runs have to wait for it: the node, if the event could not be accepted and the node
     /// can be told all the same.
-    pub key: Option<String>,
+    pub key: Option<Key>,
 }
 
 /// What intake writes for one delivery.
@@ -151,7 +152,7 @@ pub struct ClaimedRun {
     /// The name of its rule.
     pub rule: String,
     /// What it is ordered by.
-    pub key: String,
+    pub key: Key,
     /// The event as JSON text.
     pub event: String,
     /// Whether the event's lease has to be shown first. Then the rule is yet to be decided.

@@ -120,7 +120,7 @@ fn reason(rule: &Rule, answer: &Answer, event: &Event) -> String {
     match verdict {
         Verdict::Run { key } => {
             let command = Command::of(rule, event);
-            let (quoted, key) = (command.quoted(), shown_key(key));
+            let (quoted, key) = (command.quoted(), shown_key(&key.text));
             let losses = command.losses.iter().map(|loss| format!("; {loss}"));
             format!(
                 "{quoted}, one at a time for {key}{}",
@@ -189,7 +189,7 @@ fn as_json(rule: &Rule, answer: &Answer, event: &Event) -> serde_json::Value {
         let Command { words, losses } = Command::of(rule, event);
         shown["command"] = words.into();
         shown["losses"] = losses.into();
-        shown["key"] = key.as_str().into();
+        shown["key"] = key.text.as_str().into();
     }
     shown
 }

@@ -151,7 +151,7 @@ fn list(all: &[Quarantined], format: Format) -> Result<Exit, Failure> {
             cell(&moment(one.arrived_at)),
             cell(&one.delivery.origin),
             cell(&one.delivery.size.to_string()),
-            cell(one.delivery.key.as_deref().unwrap_or_default()),
+            cell(node(one).unwrap_or_default()),
             cell(&one.waiting.to_string()),
             cell(&one.delivery.reason),
         ]);
@@ -167,7 +167,7 @@ fn show(one: &Quarantined, format: Format) -> Result<Exit, Failure> {
         return print_json(&shown);
     }
     let id = one.id;
-    let hold = one.delivery.key.as_ref().map(|node| {
+    let hold = node(one).map(|node| {
         format!(
             "holds node: {}; runs waiting: {}; `quarantine retry {id}` accepts the event before them, \
              `quarantine drop {id}` gives it up\n",
@@ -188,6 +188,11 @@ fn show(one: &Quarantined, format: Format) -> Result<Exit, Failure> {
     print(text.as_bytes())
 }
 
+/// The node whose later runs wait for a delivery.
+fn node(one: &Quarantined) -> Option<&str> {
+    one.delivery.key.as_ref().map(|key| key.text.as_str())
+}
+
 fn as_json(one: &Quarantined) -> Value {
     json!({
         "id": one.id,
@@ -196,7 +201,7 @@ fn as_json(one: &Quarantined) -> Value {
         "queue": one.delivery.origin,
         "size": one.delivery.size,
         "reason": one.delivery.reason,
-        "node": one.delivery.key,
+        "node": node(one),
         "waiting": one.waiting,
     })
 }

@@ -9,8 +9,10 @@
 //!  "publisher":"esi-leap-manager.host","payload":{"esi_leap_object.data":{"node_name":"…"}}}
 //! ```
 
+mod key;
 mod path;
 
+pub use key::Key;
 pub use path::{Found, InvalidPath, PayloadPath, Text, first_path_end};
 
 use serde::{Deserialize, Serialize};
@@ -79,7 +81,7 @@ impl Event {
     #[must_use]
     pub fn node(&self) -> String {
         let data = self.data();
-        ["node_uuid", "resource_uuid"]
+        key::NODE_FIELDS
             .iter()
             .filter_map(|name| data.get(name))
             .find(|value| !value.is_null())

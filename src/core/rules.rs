@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::event::{Event, PayloadPath};
+use crate::core::event::{Event, Key, PayloadPath};
 use crate::core::retry::RetryPolicy;
 
 /// One section of the configuration: which events, which filters, which action.
@@ -104,7 +104,7 @@ pub enum Verdict {
     /// It matches: a run is made, ordered by this key.
     Run {
         /// The node, or what `order_by` found.
-        key: String,
+        key: Key,
     },
     /// The rule is switched off.
     Disabled,
@@ -147,8 +147,10 @@ impl Rule {
         }
         let key = match &self.order_by {
             // Longer ones differ in their beginnings, or have to wait for each other.
-            Some(path) if known(path) => path.find(event).to_text_within(LONGEST).text,
-            _ => event.node(),
+            Some(path) if known(path) => {
+                Key::at(path, path.find(event).to_text_within(LONGEST).text)
+            }
+            _ => Key::node(event.node()),
         };
         Verdict::Run { key }
     }
@@ -292,7 +294,9 @@ mod tests {
         let matching = rule("r", &["t"], &json!({"purpose": "te", "id": 7}));
         assert_eq!(
             matching.verdict(&event("t")),
-            Verdict::Run { key: "u".into() }
+            Verdict::Run {
+                key: Key::node("u")
+            }
         );
         assert_eq!(matching.verdict(&event("s")), Verdict::OtherType);
 
@@ -307,11 +311,10 @@ mod tests {
     #[test]
     fn order_by_replaces_the_node() {
         let mut ordered = rule("r", &["t"], &json!({}));
-        ordered.order_by = Some(PayloadPath::parse("purpose").unwrap());
-        assert_eq!(
-            ordered.verdict(&event("t")),
-            Verdict::Run { key: "test".into() }
-        );
+        let purpose = PayloadPath::parse("purpose").unwrap();
+        let key = Key::at(&purpose, "test".into());
+        ordered.order_by = Some(purpose);
+        assert_eq!(ordered.verdict(&event("t")), Verdict::Run { key });
     }
 
     #[test]

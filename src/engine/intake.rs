@@ -170,7 +170,7 @@ fn tell((entry, accepted): (&Entry, &Accepted)) {
         (Entry::Quarantine(delivery), Accepted::Quarantined(id)) => tracing::error!(
             quarantine = id, queue = %delivery.origin, size = delivery.size,
             "a delivery could not be decoded or decided and is in quarantine: {}{}", delivery.reason,
-            delivery.key.as_ref().map(|node| hold(*id, node)).unwrap_or_default()
+            delivery.key.as_ref().map(|key| hold(*id, &key.text)).unwrap_or_default()
         ),
         (Entry::Quarantine(delivery), _) => {
             tracing::info!(queue = %delivery.origin, "an undecodable delivery is known already");

@@ -16,7 +16,7 @@ pub struct RunFilter {
     pub states: Vec<State>,
     /// Only runs of this rule.
     pub rule: Option<String>,
-    /// Only runs with this key.
+    /// Only runs with this key, whatever it means.
     pub key: Option<String>,
     /// The newest so many.
     pub limit: usize,
@@ -31,7 +31,7 @@ pub struct RunSummary {
     pub state: State,
     /// The name of its rule.
     pub rule: String,
-    /// What it is ordered by.
+    /// The text of the key that it is ordered by.
     pub key: String,
     /// The type of its event.
     pub event_type: String,
@@ -104,7 +104,7 @@ pub struct Quarantined {
 pub struct Dropped {
     /// Its number.
     pub id: QuarantineId,
-    /// What it was about, if that could be told.
+    /// What it was about, if that could be told: the text of its key.
     pub key: Option<String>,
     /// How many runs waited for it and need not wait any more.
     pub freed: u64,

@@ -219,3 +219,45 @@ fn no_more_than_max_parallel_run_at_once_and_no_fewer() {
     }
     service.stop();
 }
+
+#[test]
+fn a_value_that_names_a_node_holds_up_no_run_of_that_node() {
+    let mut scene = Scene::new("key-meanings");
+    scene.script("gated.sh", GATED);
+    let rule = |name: &str| {
+        format!(
+            "events = {FULFILL}\nscript = gated.sh\nscript_params = name,purpose\n\
+             filter_params = {{\"name\": \"{name}\"}}\n"
+        )
+    };
+    scene.rule("by-purpose", &(rule("tenant") + "order_by = purpose"));
+    scene.rule("by-same", &(rule("other") + "order_by = purpose"));
+    scene.rule("by-node", &rule("lease"));
+    scene.rule("by-uuid", &(rule("again") + "order_by = node_uuid"));
+    let of = |name: &str, node: &str, purpose: &str| {
+        let message = notification(FULFILL).with("node_uuid", node);
+        message.with("name", name).with("purpose", purpose).body
+    };
+    // A tenant writes a node's UUID where a rule looks for something else.
+    scene.publish(of("tenant", "b", "a"));
+    scene.publish(of("other", "c", "a"));
+    scene.publish(of("lease", "a", "1"));
+    scene.publish(of("again", "a", "2"));
+    let service = scene.listen();
+    wait_until("the run of the node to begin", || {
+        scene.log().contains(&"start lease 1".to_owned())
+    });
+    // Rules that mean the same do wait for each other.
+    assert_eq!(scene.states(), ["running", "due", "running", "due"]);
+    let shown: Vec<String> = scene
+        .runs()
+        .iter()
+        .map(|run| run["key"].as_str().expect("a key").to_owned())
+        .collect();
+    assert_eq!(shown, ["a"; 4]);
+    for name in ["tenant", "other", "lease", "again"] {
+        open_gate(&scene, name);
+    }
+    scene.wait_for_log(8);
+    service.stop();
+}

@@ -2,7 +2,7 @@
 
 use flate2::Crc;
 
-use crate::core::event::Event;
+use crate::core::event::{Event, Key};
 use crate::core::rules::{Rule, RuleSet, Verdict};
 use crate::history::{Record, Row, needs_lease};
 use crate::journal::{Acceptance, Entry, PlannedRun, Undecided};
@@ -45,7 +45,7 @@ pub fn decide(
         }
     };
     let body = &*body;
-    let quarantine = |reason: String, key: Option<String>| {
+    let quarantine = |reason: String, key: Option<Key>| {
         let kept = &body[..body.len().min(KEPT_IN_QUARANTINE)];
         Entry::Quarantine(Undecided {
             source: source.to_owned(),
@@ -70,12 +70,13 @@ pub fn decide(
 }
 
 /// The node that an undecodable body of a source is about, if that can be told.
-fn node_in(source: &str, body: &[u8]) -> Option<String> {
-    if source.starts_with(HISTORY) {
+fn node_in(source: &str, body: &[u8]) -> Option<Key> {
+    let node = if source.starts_with(HISTORY) {
         node_in_row(body)
     } else {
         node_in_notification(body)
-    }
+    };
+    node.map(Key::node)
 }
 
 /// What is kept in the place of a compressed body that cannot be read. It tells bodies of the same

@@ -3,7 +3,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
-use crate::core::event::Event;
+use crate::core::event::{Event, Key};
 use crate::notification::Labels;
 
 /// Rules for type `t`: two that always match, one with filters, one that some texts make undecidable,
@@ -234,14 +234,14 @@ fn a_compressed_delivery_is_kept_as_text_without_secrets_or_not_at_all() {
         r#"{"payload": {"node_uuid": "n"}, "_context_auth_token": "[blanked]", "message_id": "m1"}"#
     );
     assert_eq!(read.size, text.len() as u64);
-    assert_eq!(read.key.as_deref(), Some("n"));
+    assert_eq!(read.key, Some(Key::node("n")));
     let told = "`event_type`, but the field is missing, null or empty; it came with compression `application/x-gzip`";
     assert!(read.reason.ends_with(told), "{}", read.reason);
 
     let cut = kept(&whole[..whole.len() - 9]);
     assert!(cut.body.starts_with(NOT_KEPT.as_bytes()));
     assert_eq!(cut.size, whole.len() as u64 - 9);
-    assert_eq!(cut.key.as_deref(), Some("n"));
+    assert_eq!(cut.key, Some(Key::node("n")));
     assert_ne!(cut.body, kept(&whole[1..whole.len() - 8]).body);
 }
 
@@ -354,7 +354,7 @@ fn a_row_that_cannot_be_decoded_holds_its_node() {
     body.pop();
     let entries = decide(&rules, "history:c", "", &Labels::default(), &body);
     match &entries[..] {
-        [Entry::Quarantine(kept)] => assert_eq!(kept.key.as_deref(), Some("n")),
+        [Entry::Quarantine(kept)] => assert_eq!(kept.key, Some(Key::node("n"))),
         other => panic!("{other:?}"),
     }
 }

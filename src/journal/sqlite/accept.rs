@@ -86,15 +86,16 @@ fn accept_event(
         let run: Option<RunId> = connection
             .prepare_cached(
                 // Not by conflict: that would use a number up each time.
-                "INSERT INTO runs (event, rule, key, state, accepted_at, awaits_lease, place)
-                 SELECT ?1, ?2, ?3, 'due', ?4, ?5, ?6
+                "INSERT INTO runs (event, rule, key_space, key, state, accepted_at, awaits_lease, place)
+                 SELECT ?1, ?2, ?3, ?4, 'due', ?5, ?6, ?7
                  WHERE NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND rule = ?2) RETURNING id",
             )?
             .query_row(
                 params![
                     number,
                     planned.rule,
-                    planned.key,
+                    planned.key.space,
+                    planned.key.text,
                     now,
                     planned.awaits_lease,
                     place

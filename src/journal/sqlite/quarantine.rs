@@ -8,23 +8,27 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
-use super::rows::{Millis, sql_limit, time};
+use super::rows::{Millis, optional_key, sql_limit, time};
 use super::turns::give_turn;
+use crate::core::event::Key;
 use crate::journal::{Dropped, QuarantineId, Quarantined, Undecided};
 
-/// How many runs of a key stand from the place `?2` on, and before the place `?3`.
-pub(super) const WAITING: &str = "SELECT count(*) FROM runs WHERE key = ?1 AND finished_at IS NULL
-     AND COALESCE(place, id) > ?2 AND COALESCE(place, id) < ?3";
+/// How many runs of a key stand from the place `?3` on, and before the place `?4`.
+pub(super) const WAITING: &str = "SELECT count(*) FROM runs
+     WHERE key_space = ?1 AND key = ?2 AND finished_at IS NULL
+     AND COALESCE(place, id) > ?3 AND COALESCE(place, id) < ?4";
 
 /// How many runs wait for deliveries.
 pub(super) const HELD: &str = "SELECT count(*)
-     FROM (SELECT key, min(place) AS place FROM quarantine WHERE key IS NOT NULL GROUP BY key) q
-     JOIN runs r ON r.key = q.key AND r.finished_at IS NULL AND COALESCE(r.place, r.id) > q.place";
+     FROM (SELECT key_space, key, min(place) AS place FROM quarantine WHERE key IS NOT NULL
+           GROUP BY key_space, key) q
+     JOIN runs r ON r.key_space = q.key_space AND r.key = q.key AND r.finished_at IS NULL
+          AND COALESCE(r.place, r.id) > q.place";
 
 /// The columns that [`delivery`] reads.
-const DELIVERY: &str = "SELECT id, arrived_at, source, origin, reason, body, size, key,
-        (SELECT count(*) FROM runs r WHERE r.key = q.key AND r.finished_at IS NULL
-         AND COALESCE(r.place, r.id) > q.place)
+const DELIVERY: &str = "SELECT id, arrived_at, source, origin, reason, body, size, key_space, key,
+        (SELECT count(*) FROM runs r
+         WHERE r.key_space = q.key_space AND r.key = q.key AND r.finished_at IS NULL AND COALESCE(r.place, r.id) > q.place)
      FROM quarantine q";
 
 /// Keeps a delivery, unless exactly the same is kept already: an unsettled one comes again.
@@ -58,8 +62,8 @@ pub(super) fn quarantine(
     let id = connection
         .prepare_cached(
             "INSERT INTO quarantine
-                 (source, origin, reason, size, arrived_at, fingerprint, body, key, place)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
+                 (source, origin, reason, size, arrived_at, fingerprint, body, key_space, key, place)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id",
         )?
         .query_row(
             params![
@@ -70,7 +74,8 @@ pub(super) fn quarantine(
                 Millis(now),
                 fingerprint,
                 body,
-                key,
+                key.as_ref().map(|key| &key.space),
+                key.as_ref().map(|key| &key.text),
                 place
             ],
             |row| row.get(0),
@@ -120,20 +125,20 @@ fn drop_delivery(connection: &Connection, id: QuarantineId) -> Result<Dropped, F
     };
     give_turn(connection, &key)?;
     let next: Option<i64> = connection
-        .prepare_cached("SELECT min(place) FROM quarantine WHERE key = ?1")?
-        .query_row([&key], |row| row.get(0))?;
+        .prepare_cached("SELECT min(place) FROM quarantine WHERE key_space = ?1 AND key = ?2")?
+        .query_row([&key.space, &key.text], |row| row.get(0))?;
     let next = next.unwrap_or(i64::MAX);
     let count = |from: i64, to: i64| -> rusqlite::Result<u64> {
         connection
             .prepare_cached(WAITING)?
-            .query_row(params![key, from, to], |row| row.get(0))
+            .query_row(params![key.space, key.text, from, to], |row| row.get(0))
             .map(i64::cast_unsigned)
     };
     let freed = count(place, next)?;
     let waiting = count(place.max(next), i64::MAX)?;
     Ok(Dropped {
         id,
-        key: Some(key),
+        key: Some(key.text),
         freed,
         waiting,
     })
@@ -143,11 +148,11 @@ fn drop_delivery(connection: &Connection, id: QuarantineId) -> Result<Dropped, F
 pub(super) fn take_out(
     connection: &Connection,
     id: QuarantineId,
-) -> Result<Option<(String, i64)>, Fault> {
+) -> Result<Option<(Key, i64)>, Fault> {
     let hold = connection
-        .prepare_cached("DELETE FROM quarantine WHERE id = ?1 RETURNING key, place")?
+        .prepare_cached("DELETE FROM quarantine WHERE id = ?1 RETURNING key_space, key, place")?
         .query_row([id], |row| {
-            Ok((row.get::<_, Option<_>>(0)?, row.get::<_, Option<_>>(1)?))
+            Ok((optional_key(row, 0)?, row.get::<_, Option<_>>(2)?))
         })
         .optional()?;
     let (key, place) = hold.ok_or_else(|| Fault::absent("quarantined delivery", id))?;
@@ -172,9 +177,9 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Quarantined> {
             reason: row.get(4)?,
             body: row.get(5)?,
             size: row.get::<_, i64>(6)?.cast_unsigned(),
-            key: row.get(7)?,
+            key: optional_key(row, 7)?,
         },
-        waiting: row.get::<_, i64>(8)?.cast_unsigned(),
+        waiting: row.get::<_, i64>(9)?.cast_unsigned(),
     })
 }
 

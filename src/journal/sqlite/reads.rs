@@ -17,7 +17,7 @@ const SUMMARY: &str =
             r.due_at, r.finished_at, a.outcome, a.outcome_value, a.outcome_reason, e.body, e.source,
             CASE WHEN r.finished_at IS NULL THEN
                 (SELECT id FROM quarantine
-                 WHERE key = r.key AND place < COALESCE(r.place, r.id) ORDER BY place LIMIT 1)
+                 WHERE key_space = r.key_space AND key = r.key AND place < COALESCE(r.place, r.id) ORDER BY place LIMIT 1)
             END
      FROM runs r JOIN events e ON e.id = r.event
      LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts";

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
+use crate::core::event::Key;
 use crate::core::run::{Outcome, State};
 
 /// A time as milliseconds since 1970.
@@ -38,6 +39,22 @@ impl FromSql for State {
         let word = value.as_str()?;
         Self::from_word(word)
             .ok_or_else(|| FromSqlError::Other(format!("`{word}` is no state of a run").into()))
+    }
+}
+
+/// A key in the columns `key_space` and `key`, from `first` on.
+pub(super) fn key(row: &Row<'_>, first: usize) -> rusqlite::Result<Key> {
+    Ok(Key {
+        space: row.get(first)?,
+        text: row.get(first + 1)?,
+    })
+}
+
+/// A key in such columns, if there is one.
+pub(super) fn optional_key(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Key>> {
+    match row.get_ref(first)? {
+        ValueRef::Null => Ok(None),
+        _ => key(row, first).map(Some),
     }
 }
 

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
-use super::rows::{Millis, millis, outcome_columns, sql_limit, time};
+use super::rows::{Millis, key, millis, outcome_columns, sql_limit, time};
 use super::turns::{give_turn, reopen_event};
+use crate::core::event::Key;
 use crate::core::run::{State, Step};
 use crate::crash::{self, Point};
 use crate::journal::{AttemptEnd, Blame, Claimed, ClaimedRun, OpenAttempt, ProcessIdentity, RunId};
@@ -22,7 +23,8 @@ pub(super) const TO_WAKE: &str =
 
 /// What can be claimed, in order of acceptance.
 pub(super) const TO_CLAIM: &str =
-    "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key, e.body, r.awaits_lease, e.lease_failures
+    "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
+            e.lease_failures
      FROM runs r JOIN events e ON e.id = r.event
      WHERE r.turn = 1 AND r.state = 'due' ORDER BY r.id LIMIT ?1";
 
@@ -103,10 +105,10 @@ fn claimed_run(row: &Row<'_>) -> rusqlite::Result<ClaimedRun> {
         attempt: row.get(1)?,
         failures: row.get(2)?,
         rule: row.get(3)?,
-        key: row.get(4)?,
-        event: row.get(5)?,
-        awaits_lease: row.get(6)?,
-        lease_failures: row.get(7)?,
+        key: key(row, 4)?,
+        event: row.get(6)?,
+        awaits_lease: row.get(7)?,
+        lease_failures: row.get(8)?,
     })
 }
 
@@ -302,10 +304,10 @@ pub(super) fn clock_stepped(connection: &Connection, now: Timestamp) -> Result<(
 }
 
 /// The event of a run, its key and its state.
-fn standing(connection: &Connection, run: RunId) -> Result<(i64, String, State), Fault> {
+fn standing(connection: &Connection, run: RunId) -> Result<(i64, Key, State), Fault> {
     connection
-        .prepare_cached("SELECT event, key, state FROM runs WHERE id = ?1")?
-        .query_row([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .prepare_cached("SELECT event, state, key_space, key FROM runs WHERE id = ?1")?
+        .query_row([run], |row| Ok((row.get(0)?, key(row, 2)?, row.get(1)?)))
         .optional()?
         .ok_or_else(|| Fault::absent("run", run))
 }

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::{Access, SqliteJournal};
+use crate::core::event::{Key, PayloadPath};
 use crate::core::run::{Outcome, State, Step};
 use crate::journal::{
     Acceptance, Accepted, AttemptEnd, Blame, ClaimedRun, Entry, Journal, PlannedRun, RunId,
@@ -37,12 +38,20 @@ fn journal() -> (TempDir, SqliteJournal) {
     (folder, journal)
 }
 
+/// A node, or `path=text`: what is at a path.
+fn meant(key: &str) -> Key {
+    match key.split_once('=') {
+        Some((path, text)) => Key::at(&PayloadPath::parse(path).unwrap(), text.to_owned()),
+        None => Key::node(key),
+    }
+}
+
 /// An event of the bus with runs of these rules and keys.
 fn event(id: &str, runs: &[(&str, &str)]) -> Acceptance {
     let planned = |(rule, key): &(&str, &str)| PlannedRun {
         awaits_lease: false,
         rule: (*rule).to_owned(),
-        key: (*key).to_owned(),
+        key: meant(key),
     };
     Acceptance {
         source: "bus".to_owned(),
@@ -68,7 +77,7 @@ fn undecided(body: &str) -> Undecided {
 /// One that is known to be about a key.
 fn undecided_of(key: &str, body: &str) -> Undecided {
     Undecided {
-        key: Some(key.to_owned()),
+        key: Some(meant(key)),
         ..undecided(body)
     }
 }

@@ -2,24 +2,27 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::core::event::Key;
 use crate::core::run::State;
 use crate::journal::RunId;
 
 /// The run that has the turn of a key.
-pub(super) const HAS_TURN: &str = "SELECT id, state FROM runs WHERE key = ?1 AND turn = 1";
+pub(super) const HAS_TURN: &str =
+    "SELECT id, state FROM runs WHERE key_space = ?1 AND key = ?2 AND turn = 1";
 
 /// The oldest unfinished run of a key, unless it has to wait for a delivery in quarantine.
-pub(super) const FIRST: &str = "SELECT id FROM runs WHERE key = ?1 AND finished_at IS NULL
+pub(super) const FIRST: &str = "SELECT id FROM runs
+     WHERE key_space = ?1 AND key = ?2 AND finished_at IS NULL
      AND COALESCE(place, id) < (SELECT COALESCE(min(place), 9223372036854775807)
-                                FROM quarantine WHERE key = ?1)
+                                FROM quarantine WHERE key_space = ?1 AND key = ?2)
      ORDER BY COALESCE(place, id), id LIMIT 1";
 
 /// Gives the turn of `key` to whom it belongs: to the running run, else to the oldest unfinished one; to
 /// nobody while a delivery in quarantine comes before that one.
-pub(super) fn give_turn(connection: &Connection, key: &str) -> rusqlite::Result<()> {
+pub(super) fn give_turn(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
     let holder = connection
         .prepare_cached(HAS_TURN)?
-        .query_row([key], |row| {
+        .query_row([&key.space, &key.text], |row| {
             Ok((row.get::<_, RunId>(0)?, row.get::<_, State>(1)?))
         })
         .optional()?;
@@ -29,7 +32,7 @@ pub(super) fn give_turn(connection: &Connection, key: &str) -> rusqlite::Result<
     let holder = holder.map(|(id, _)| id);
     let first: Option<RunId> = connection
         .prepare_cached(FIRST)?
-        .query_row([key], |row| row.get(0))
+        .query_row([&key.space, &key.text], |row| row.get(0))
         .optional()?;
     if holder == first {
         return Ok(());

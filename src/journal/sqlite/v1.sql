@@ -31,6 +31,8 @@ CREATE TABLE runs (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     event       INTEGER NOT NULL REFERENCES events ON DELETE CASCADE,
     rule        TEXT NOT NULL,
+    -- What the text of the key means: texts of different meanings are different keys.
+    key_space   TEXT NOT NULL,
     key         TEXT NOT NULL,
     state       TEXT NOT NULL
                 CHECK (state IN ('due', 'running', 'succeeded', 'retryable', 'discarded', 'cancelled')),
@@ -53,10 +55,10 @@ CREATE TABLE runs (
     CHECK (finished_at IS NULL OR turn = 0)
 ) STRICT;
 
-CREATE UNIQUE INDEX runs_turn ON runs (key) WHERE turn = 1;
+CREATE UNIQUE INDEX runs_turn ON runs (key, key_space) WHERE turn = 1;
 CREATE INDEX runs_due ON runs (turn) WHERE turn = 1 AND state = 'due';
 CREATE INDEX runs_retryable ON runs (turn, due_at) WHERE state = 'retryable';
-CREATE INDEX runs_unfinished ON runs (key, COALESCE(place, id)) WHERE finished_at IS NULL;
+CREATE INDEX runs_unfinished ON runs (key, key_space, COALESCE(place, id)) WHERE finished_at IS NULL;
 
 -- Places are given by counting this up, so the row has to be there before the first run.
 INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', 0);
@@ -107,14 +109,16 @@ CREATE TABLE quarantine (
     arrived_at  INTEGER NOT NULL,
     fingerprint INTEGER NOT NULL,
     body        BLOB NOT NULL,
+    key_space   TEXT,
     key         TEXT,
     place       INTEGER,
-    CHECK ((key IS NULL) = (place IS NULL))
+    CHECK ((key IS NULL) = (place IS NULL)),
+    CHECK ((key IS NULL) = (key_space IS NULL))
 ) STRICT;
 
 CREATE INDEX quarantine_fingerprint ON quarantine (fingerprint);
 CREATE INDEX quarantine_arrived ON quarantine (arrived_at);
-CREATE INDEX quarantine_holds ON quarantine (key, place) WHERE key IS NOT NULL;
+CREATE INDEX quarantine_holds ON quarantine (key, key_space, place) WHERE key IS NOT NULL;
 
 -- Counting rows means reading them all, so the numbers are kept. Triggers do it, because several
 -- processes write here, and pruning deletes by cascade.

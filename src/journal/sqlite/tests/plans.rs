@@ -28,17 +28,17 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
         ),
         (steps::TO_WAKE, &["runs_retryable (turn=? AND due_at<?)"]),
         (steps::NEXT_DUE, &["runs_retryable (turn=? AND due_at>?)"]),
-        (turns::HAS_TURN, &["runs_turn (key=?)"]),
+        (turns::HAS_TURN, &["runs_turn (key=? AND key_space=?)"]),
         (
             turns::FIRST,
             &[
-                "runs_unfinished (key=? AND <expr><?)",
-                "COVERING INDEX quarantine_holds (key=?)",
+                "runs_unfinished (key=? AND key_space=? AND <expr><?)",
+                "COVERING INDEX quarantine_holds (key=? AND key_space=?)",
             ],
         ),
         (
             quarantine::WAITING,
-            &["runs_unfinished (key=? AND <expr>>? AND <expr><?)"],
+            &["runs_unfinished (key=? AND key_space=? AND <expr>>? AND <expr><?)"],
         ),
         (steps::BRING_FORWARD, &["runs_retryable (turn=?)"]),
         (prune::EVENTS, &["events_finished (finished_at<?)"]),

@@ -1,7 +1,7 @@
 //! Deliveries in quarantine, and the runs that have to wait for them.
 
-use super::{Expected, World, planned};
-use crate::journal::sqlite::tests::{at, undecided, undecided_of};
+use super::{Expected, KEYS, World, planned};
+use crate::journal::sqlite::tests::{at, meant, undecided, undecided_of};
 use crate::journal::{Accepted, Census, Dropped, Entry, Journal, QuarantineId};
 
 /// A delivery that should be there.
@@ -35,7 +35,7 @@ impl World {
         // A body names the same node each time.
         let (text, key) = (format!("{body} of {key}"), (key < 3).then_some(key));
         let delivery = match key {
-            Some(key) => undecided_of(&key.to_string(), &text),
+            Some(key) => undecided_of(KEYS[usize::from(key)], &text),
             None => undecided(&text),
         };
         let entries = vec![Entry::Quarantine(delivery)];
@@ -78,7 +78,9 @@ impl World {
         let still = still.count() as u64;
         let expected = Dropped {
             id: delivery.id,
-            key: delivery.key.map(|(key, _)| key.to_string()),
+            key: delivery
+                .key
+                .map(|(key, _)| meant(KEYS[usize::from(key)]).text),
             freed: waited.len() as u64 - still,
             waiting: still,
         };

@@ -1,0 +1,70 @@
+//! What runs are ordered by.
+
+use std::fmt;
+
+use super::PayloadPath;
+
+/// The name space of nodes. No `order_by` has it.
+const NODE: &str = "node";
+
+/// The fields of a lease that name its node: `order_by` one of them means the node.
+pub(super) const NODE_FIELDS: [&str; 2] = ["node_uuid", "resource_uuid"];
+
+/// Runs with the same key never overlap, and start in order. Keys are the same if text and meaning are:
+/// a tenant who writes a node's UUID where some rule's `order_by` looks holds up no run of that node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// What the text means: a node, or what is at a path.
+    pub space: String,
+    /// What people see of the key.
+    pub text: String,
+}
+
+impl Key {
+    /// The key of everything about this node.
+    #[must_use]
+    pub fn node(text: impl Into<String>) -> Self {
+        Self {
+            space: NODE.to_owned(),
+            text: text.into(),
+        }
+    }
+
+    /// The key of everything that has this text at this path, in whatever rule's `order_by`.
+    #[must_use]
+    pub fn at(path: &PayloadPath, text: String) -> Self {
+        let path = path.as_str();
+        if NODE_FIELDS.contains(&path) {
+            return Self::node(text);
+        }
+        let space = format!("order_by {path}");
+        Self { space, text }
+    }
+}
+
+/// The text alone.
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_different_meanings_are_different() {
+        let at = |path: &str| Key::at(&PayloadPath::parse(path).unwrap(), "n".to_owned());
+        let node = Key::node("n");
+        for path in ["purpose", "node", "$.node_uuid", "properties.node_uuid"] {
+            assert_ne!(at(path), node, "{path}");
+            assert_eq!(at(path), at(path));
+            assert_eq!(at(path).to_string(), "n");
+        }
+        assert_ne!(at("purpose"), at("owner_id"));
+        for path in NODE_FIELDS {
+            assert_eq!(at(path), node, "{path}");
+        }
+    }
+}
