@@ -1,7 +1,7 @@
 //! The durable store in the middle of the journey: what intake accepts, dispatch claims.
 //!
 //! Intake and dispatch meet only here. Every promise about loss, repeats and order is a promise of
-//! this trait; [`sqlite`] is the implementation.
+//! [`Journal`], which is split by who asks; [`sqlite`] is the implementation.
 //!
 //! # What a journal promises
 //!
@@ -10,7 +10,7 @@
 //! - A future that is dropped before it ends may still take effect, whole, never in part.
 //! - Of one event (source and id) and one rule there is at most one run, as long as retention keeps
 //!   the event. Its identity goes with it: a delivery that comes again after that is a new event.
-//! - Of one key at most one run is `running`, and [`Journal::claim`] hands out the runs of a key in
+//! - Of one key at most one run is `running`, and [`Work::claim`] hands out the runs of a key in
 //!   the order in which they were accepted: a run that waits for its retry holds the later ones.
 //! - A delivery in quarantine that is known to be about a key holds the runs of that key which were
 //!   accepted after it, until it is released or deleted. What it is released to comes before them.
@@ -18,9 +18,9 @@
 mod error;
 mod records;
 pub mod sqlite;
+mod traits;
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -31,9 +31,9 @@ pub use self::records::{
     AttemptRecord, Census, Dropped, Pruned, Quarantined, RunDetail, RunFilter, RunSummary,
     SourceRecord,
 };
+pub use self::traits::{Accept, Browse, Journal, Keep, Reply, Work};
 use crate::core::event::Key;
 use crate::core::outage::Outage;
-use crate::core::retention::Retention;
 use crate::core::run::{Outcome, Step};
 
 /// The number of a run: given by the journal, rising in the order of acceptance.
@@ -234,100 +234,6 @@ pub struct OpenAttempt {
 }
 
 type Answer<T> = Result<T, JournalError>;
-
-/// A durable store of events, runs, attempts and quarantine. See the [module](self) for what it
-/// promises. Handles are cheap to clone and share one writer.
-pub trait Journal: Clone + Send + Sync + 'static {
-    /// Writes a batch of deliveries and their runs in one transaction; answers in the same order. A
-    /// batch may be shared, so that asking again copies nothing.
-    fn accept(
-        &self,
-        entries: impl Into<Arc<[Entry]>> + Send,
-        now: Timestamp,
-    ) -> impl Future<Output = Answer<Vec<Accepted>>> + Send;
-
-    /// Wakes what has become due by `now` and claims up to `limit` runs.
-    fn claim(&self, limit: usize, now: Timestamp) -> impl Future<Output = Answer<Claimed>> + Send;
-
-    /// Records which process performs an attempt.
-    fn started(
-        &self,
-        run: RunId,
-        attempt: u32,
-        process: ProcessIdentity,
-    ) -> impl Future<Output = Answer<()>> + Send;
-
-    /// Notes what is to be known of an attempt while it is under way.
-    fn remark(
-        &self,
-        run: RunId,
-        attempt: u32,
-        remark: String,
-    ) -> impl Future<Output = Answer<()>> + Send;
-
-    /// Writes the event of a run anew, now that its lease is known; the run awaits it no longer.
-    fn complete(&self, run: RunId, event: String) -> impl Future<Output = Answer<()>> + Send;
-
-    /// Records the end of an attempt and moves its run on.
-    fn record(&self, end: AttemptEnd) -> impl Future<Output = Answer<()>> + Send;
-
-    /// The attempts that an earlier process left open.
-    fn open_attempts(&self) -> impl Future<Output = Answer<Vec<OpenAttempt>>> + Send;
-
-    /// After a step of the clock: no `retryable` run waits longer than its own delay from `now`.
-    fn clock_stepped(&self, now: Timestamp) -> impl Future<Output = Answer<()>> + Send;
-
-    /// Makes finished or waiting runs due again; all of them, or none and an error.
-    fn retry(&self, runs: Vec<RunId>) -> impl Future<Output = Answer<()>> + Send;
-
-    /// Takes a delivery out of quarantine and accepts what it was decoded to, in one transaction. Its
-    /// runs come before those that waited for it.
-    fn release(
-        &self,
-        id: QuarantineId,
-        entry: Acceptance,
-        now: Timestamp,
-    ) -> impl Future<Output = Answer<Accepted>> + Send;
-
-    /// Deletes deliveries from quarantine, so that nothing waits for them any more; all of them, or
-    /// none and an error.
-    fn drop_quarantined(
-        &self,
-        ids: Vec<QuarantineId>,
-    ) -> impl Future<Output = Answer<Vec<Dropped>>> + Send;
-
-    /// Deletes a small step's worth of what `retention` no longer keeps; answers what is gone.
-    fn prune(
-        &self,
-        retention: Retention,
-        now: Timestamp,
-    ) -> impl Future<Output = Answer<Pruned>> + Send;
-
-    /// Counts what is there.
-    fn census(&self) -> impl Future<Output = Answer<Census>> + Send;
-
-    /// Lists runs, newest first.
-    fn runs(&self, filter: RunFilter) -> impl Future<Output = Answer<Vec<RunSummary>>> + Send;
-
-    /// One run with all that is known of it.
-    fn run(&self, id: RunId) -> impl Future<Output = Answer<RunDetail>> + Send;
-
-    /// An event as JSON text by its id, of whatever source.
-    fn event(&self, id: String) -> impl Future<Output = Answer<Option<String>>> + Send;
-
-    /// What is known of the reading of each source that keeps a cursor.
-    fn sources(&self) -> impl Future<Output = Answer<Vec<SourceRecord>>> + Send;
-
-    /// Lists the newest quarantined deliveries, newest first.
-    fn quarantined(&self, limit: usize) -> impl Future<Output = Answer<Vec<Quarantined>>> + Send;
-
-    /// One quarantined delivery.
-    fn quarantined_one(&self, id: QuarantineId)
-    -> impl Future<Output = Answer<Quarantined>> + Send;
-
-    /// A random name of this journal, made with it: marks the processes it started.
-    fn name(&self) -> &str;
-}
 
 /// How long to wait before a journal that is not available is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);

@@ -16,7 +16,7 @@ use crate::core::printable::printable;
 use crate::core::python_json;
 use crate::core::rules::{Arguments, EventPattern, Rule, Verdict};
 use crate::history::{Record, Row, lacks_lease, needs_lease};
-use crate::journal::{Journal, QuarantineId};
+use crate::journal::{Browse, QuarantineId};
 use crate::notification::Envelope;
 use crate::sources::HISTORY;
 

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::core::printable::printable;
 use crate::engine::intake::{NOT_KEPT, decide_event};
 use crate::journal::sqlite::SqliteJournal;
-use crate::journal::{Accepted, Journal, QuarantineId, Quarantined, Undecided};
+use crate::journal::{Accepted, Browse, Keep, QuarantineId, Quarantined, Undecided};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

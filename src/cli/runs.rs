@@ -8,7 +8,7 @@ use super::output::{Format, cell, moment, print_json, print_line, state_cell, ta
 use crate::cli::report::{Exit, Failure};
 use crate::core::printable::printable;
 use crate::core::run::State;
-use crate::journal::{AttemptRecord, Journal, RunDetail, RunFilter, RunId, RunSummary};
+use crate::journal::{AttemptRecord, Browse, Keep, RunDetail, RunFilter, RunId, RunSummary};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

@@ -34,14 +34,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rusqlite::Connection;
 
+use self::fault::Fault;
 pub use self::file_system::network_warning;
 use self::presence::Presence;
 use self::writer::{Kind, Session, Writer};
 use super::{
-    Acceptance, Accepted, Answer, AttemptEnd, Census, Claimed, Dropped, Entry, Journal,
-    OpenAttempt, ProcessIdentity, Pruned, QuarantineId, Quarantined, RunDetail, RunFilter, RunId,
-    RunSummary, SourceRecord,
+    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claimed, Dropped, Entry,
+    Keep, OpenAttempt, ProcessIdentity, Pruned, QuarantineId, Quarantined, Reply, RunDetail,
+    RunFilter, RunId, RunSummary, SourceRecord, Work,
 };
 use crate::core::retention::Retention;
 
@@ -108,159 +110,130 @@ impl SqliteJournal {
     /// then.
     pub async fn backup(&self, file: PathBuf) -> Answer<u64> {
         let work = move |db: &_| backup::write(db, &file);
-        self.writer().ask("back up", Kind::Read, work).await
+        self.ask("back up", Kind::Read, work).await
     }
 
-    fn writer(&self) -> &Writer {
-        &self.shared.writer
+    /// Has the writer do `work`; `what` names it in errors.
+    fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        kind: Kind,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Reply<'_, T> {
+        Box::pin(self.shared.writer.ask(what, kind, work))
     }
 }
 
-impl Journal for SqliteJournal {
-    async fn accept(
-        &self,
-        entries: impl Into<Arc<[Entry]>> + Send,
-        now: Timestamp,
-    ) -> Answer<Vec<Accepted>> {
-        let entries = entries.into();
-        let work = move |db: &_| accept::accept(db, &entries, now);
-        self.writer()
-            .ask("accept deliveries", Kind::Write, work)
-            .await
+impl Accept for SqliteJournal {
+    fn accept(&self, entries: Arc<[Entry]>, now: Timestamp) -> Reply<'_, Vec<Accepted>> {
+        self.ask("accept deliveries", Kind::Write, move |db| {
+            accept::accept(db, &entries, now)
+        })
+    }
+}
+
+impl Work for SqliteJournal {
+    fn claim(&self, limit: usize, now: Timestamp) -> Reply<'_, Claimed> {
+        self.ask("claim runs", Kind::Write, move |db| {
+            steps::claim(db, limit, now)
+        })
     }
 
-    async fn claim(&self, limit: usize, now: Timestamp) -> Answer<Claimed> {
-        self.writer()
-            .ask("claim runs", Kind::Write, move |db| {
-                steps::claim(db, limit, now)
-            })
-            .await
+    fn started(&self, run: RunId, attempt: u32, process: ProcessIdentity) -> Reply<'_, ()> {
+        self.ask("record a process", Kind::Write, move |db| {
+            steps::started(db, run, attempt, &process)
+        })
     }
 
-    async fn started(&self, run: RunId, attempt: u32, process: ProcessIdentity) -> Answer<()> {
-        let work = move |db: &_| steps::started(db, run, attempt, &process);
-        self.writer()
-            .ask("record a process", Kind::Write, work)
-            .await
+    fn remark(&self, run: RunId, attempt: u32, remark: String) -> Reply<'_, ()> {
+        self.ask(
+            "note what is to be known of an attempt",
+            Kind::Write,
+            move |db| steps::remark(db, run, attempt, &remark),
+        )
     }
 
-    async fn remark(&self, run: RunId, attempt: u32, remark: String) -> Answer<()> {
-        let work = move |db: &_| steps::remark(db, run, attempt, &remark);
-        self.writer()
-            .ask("note what is to be known of an attempt", Kind::Write, work)
-            .await
+    fn complete(&self, run: RunId, event: String) -> Reply<'_, ()> {
+        self.ask("complete an event", Kind::Write, move |db| {
+            steps::complete(db, run, &event)
+        })
     }
 
-    async fn complete(&self, run: RunId, event: String) -> Answer<()> {
-        let work = move |db: &_| steps::complete(db, run, &event);
-        self.writer()
-            .ask("complete an event", Kind::Write, work)
-            .await
+    fn record(&self, end: AttemptEnd) -> Reply<'_, ()> {
+        self.ask("record an attempt", Kind::Write, move |db| {
+            steps::record(db, &end)
+        })
     }
 
-    async fn record(&self, end: AttemptEnd) -> Answer<()> {
-        self.writer()
-            .ask("record an attempt", Kind::Write, move |db| {
-                steps::record(db, &end)
-            })
-            .await
+    fn open_attempts(&self) -> Reply<'_, Vec<OpenAttempt>> {
+        self.ask("read open attempts", Kind::Read, steps::open_attempts)
     }
 
-    async fn open_attempts(&self) -> Answer<Vec<OpenAttempt>> {
-        self.writer()
-            .ask("read open attempts", Kind::Read, steps::open_attempts)
-            .await
-    }
-
-    async fn clock_stepped(&self, now: Timestamp) -> Answer<()> {
-        self.writer()
-            .ask("bring retries forward", Kind::Write, move |db| {
-                steps::clock_stepped(db, now)
-            })
-            .await
-    }
-
-    async fn retry(&self, runs: Vec<RunId>) -> Answer<()> {
-        self.writer()
-            .ask("retry runs", Kind::Write, move |db| steps::retry(db, runs))
-            .await
-    }
-
-    async fn release(
-        &self,
-        id: QuarantineId,
-        entry: Acceptance,
-        now: Timestamp,
-    ) -> Answer<Accepted> {
-        let work = move |db: &_| accept::release(db, id, &entry, now);
-        self.writer()
-            .ask("release a quarantined delivery", Kind::Write, work)
-            .await
-    }
-
-    async fn drop_quarantined(&self, ids: Vec<QuarantineId>) -> Answer<Vec<Dropped>> {
-        self.writer()
-            .ask("drop quarantined deliveries", Kind::Write, move |db| {
-                quarantine::drop_deliveries(db, ids)
-            })
-            .await
-    }
-
-    async fn prune(&self, retention: Retention, now: Timestamp) -> Answer<Pruned> {
-        self.writer()
-            .ask("prune", Kind::Write, move |db| {
-                prune::prune(db, retention, now)
-            })
-            .await
-    }
-
-    async fn census(&self) -> Answer<Census> {
-        self.writer()
-            .ask("count runs", Kind::Read, reads::census)
-            .await
-    }
-
-    async fn runs(&self, filter: RunFilter) -> Answer<Vec<RunSummary>> {
-        self.writer()
-            .ask("list runs", Kind::Read, move |db| reads::runs(db, &filter))
-            .await
-    }
-
-    async fn run(&self, id: RunId) -> Answer<RunDetail> {
-        self.writer()
-            .ask("read a run", Kind::Read, move |db| reads::run(db, id))
-            .await
-    }
-
-    async fn event(&self, id: String) -> Answer<Option<String>> {
-        self.writer()
-            .ask("read an event", Kind::Read, move |db| reads::event(db, &id))
-            .await
-    }
-
-    async fn sources(&self) -> Answer<Vec<SourceRecord>> {
-        self.writer()
-            .ask("read cursors", Kind::Read, reads::sources)
-            .await
-    }
-
-    async fn quarantined(&self, limit: usize) -> Answer<Vec<Quarantined>> {
-        self.writer()
-            .ask("list the quarantine", Kind::Read, move |db| {
-                quarantine::list(db, limit)
-            })
-            .await
-    }
-
-    async fn quarantined_one(&self, id: QuarantineId) -> Answer<Quarantined> {
-        self.writer()
-            .ask("read the quarantine", Kind::Read, move |db| {
-                quarantine::one(db, id)
-            })
-            .await
+    fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()> {
+        self.ask("bring retries forward", Kind::Write, move |db| {
+            steps::clock_stepped(db, now)
+        })
     }
 
     fn name(&self) -> &str {
         &self.shared.name
+    }
+}
+
+impl Browse for SqliteJournal {
+    fn census(&self) -> Reply<'_, Census> {
+        self.ask("count runs", Kind::Read, reads::census)
+    }
+
+    fn runs(&self, filter: RunFilter) -> Reply<'_, Vec<RunSummary>> {
+        self.ask("list runs", Kind::Read, move |db| reads::runs(db, &filter))
+    }
+
+    fn run(&self, id: RunId) -> Reply<'_, RunDetail> {
+        self.ask("read a run", Kind::Read, move |db| reads::run(db, id))
+    }
+
+    fn event(&self, id: String) -> Reply<'_, Option<String>> {
+        self.ask("read an event", Kind::Read, move |db| reads::event(db, &id))
+    }
+
+    fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {
+        self.ask("read cursors", Kind::Read, reads::sources)
+    }
+
+    fn quarantined(&self, limit: usize) -> Reply<'_, Vec<Quarantined>> {
+        self.ask("list the quarantine", Kind::Read, move |db| {
+            quarantine::list(db, limit)
+        })
+    }
+
+    fn quarantined_one(&self, id: QuarantineId) -> Reply<'_, Quarantined> {
+        self.ask("read the quarantine", Kind::Read, move |db| {
+            quarantine::one(db, id)
+        })
+    }
+}
+
+impl Keep for SqliteJournal {
+    fn retry(&self, runs: Vec<RunId>) -> Reply<'_, ()> {
+        self.ask("retry runs", Kind::Write, move |db| steps::retry(db, runs))
+    }
+
+    fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {
+        self.ask("release a quarantined delivery", Kind::Write, move |db| {
+            accept::release(db, id, &entry, now)
+        })
+    }
+
+    fn drop_quarantined(&self, ids: Vec<QuarantineId>) -> Reply<'_, Vec<Dropped>> {
+        self.ask("drop quarantined deliveries", Kind::Write, move |db| {
+            quarantine::drop_deliveries(db, ids)
+        })
+    }
+
+    fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned> {
+        self.ask("prune", Kind::Write, move |db| {
+            prune::prune(db, retention, now)
+        })
     }
 }

@@ -7,7 +7,7 @@ use crate::cli::Places;
 use crate::cli::inputs::ask;
 use crate::cli::output::{Format, cell, moment, print_json, print_line, table};
 use crate::cli::report::{Exit, Failure};
-use crate::journal::{Journal, SourceRecord};
+use crate::journal::{Browse, SourceRecord};
 use crate::sources::HISTORY;
 
 pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {

@@ -22,8 +22,8 @@ use super::{Access, SqliteJournal};
 use crate::core::event::{Key, PayloadPath};
 use crate::core::run::{Outcome, State, Step};
 use crate::journal::{
-    Acceptance, Accepted, AttemptEnd, Blame, ClaimedRun, Entry, Journal, PlannedRun, RunId,
-    RunSummary, Undecided,
+    Accept, Acceptance, Accepted, AttemptEnd, Blame, Browse, ClaimedRun, Entry, PlannedRun, RunId,
+    RunSummary, Undecided, Work,
 };
 
 /// `seconds` after a time in 2026.
@@ -90,7 +90,7 @@ async fn accept(
     seconds: i64,
 ) -> Vec<RunId> {
     let mut answers = journal
-        .accept(vec![Entry::Event(event(id, runs))], at(seconds))
+        .accept(vec![Entry::Event(event(id, runs))].into(), at(seconds))
         .await
         .unwrap();
     match answers.pop() {

@@ -2,7 +2,7 @@
 
 use super::{accept, at, claim_one, end, event, journal, state, undecided};
 use crate::core::run::{State, Step};
-use crate::journal::{Accepted, Entry, Journal, JournalError, RunFilter};
+use crate::journal::{Accept, Accepted, Browse, Entry, JournalError, Keep, RunFilter, Work};
 
 #[tokio::test]
 async fn one_event_and_one_rule_make_one_run() {
@@ -20,7 +20,7 @@ async fn one_event_and_one_rule_make_one_run() {
     let (_folder, journal) = journal();
     for (id, runs, new) in cases {
         let answer = journal
-            .accept(vec![Entry::Event(event(id, runs))], at(0))
+            .accept(vec![Entry::Event(event(id, runs))].into(), at(0))
             .await
             .unwrap();
         match (&answer[..], new) {
@@ -60,7 +60,7 @@ async fn the_same_id_of_another_source_is_another_event() {
     other.source = "history".to_owned();
     other.body = "{\"from\":\"history\"}".to_owned();
     let answer = journal
-        .accept(vec![Entry::Event(other)], at(1))
+        .accept(vec![Entry::Event(other)].into(), at(1))
         .await
         .unwrap();
     assert_eq!(answer, [Accepted::Runs(vec![2])]);
@@ -88,7 +88,7 @@ async fn a_batch_is_answered_in_order_even_with_duplicates_in_it() {
         Accepted::Quarantined(1),
         Accepted::Runs(vec![2]),
     ];
-    assert_eq!(journal.accept(batch, at(0)).await.unwrap(), expected);
+    assert_eq!(journal.accept(batch.into(), at(0)).await.unwrap(), expected);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn only_exactly_the_same_delivery_is_quarantined_once() {
     for round in 0..2 {
         for (delivery, id) in seen.iter().zip(1..) {
             let answer = journal
-                .accept(vec![Entry::Quarantine(delivery.clone())], at(round))
+                .accept(vec![Entry::Quarantine(delivery.clone())].into(), at(round))
                 .await
                 .unwrap();
             assert_eq!(answer, [Accepted::Quarantined(id)], "{delivery:?}");
@@ -124,7 +124,7 @@ async fn only_exactly_the_same_delivery_is_quarantined_once() {
 async fn release_takes_out_of_quarantine_what_it_accepts() {
     let (_folder, journal) = journal();
     journal
-        .accept(vec![Entry::Quarantine(undecided("junk"))], at(0))
+        .accept(vec![Entry::Quarantine(undecided("junk"))].into(), at(0))
         .await
         .unwrap();
     let planned = event("a", &[("r", "k")]);
@@ -152,7 +152,7 @@ async fn release_takes_out_of_quarantine_what_it_accepts() {
     ));
     // What was accepted from the bus meanwhile is known; the delivery goes all the same.
     journal
-        .accept(vec![Entry::Quarantine(undecided("junk"))], at(3))
+        .accept(vec![Entry::Quarantine(undecided("junk"))].into(), at(3))
         .await
         .unwrap();
     assert_eq!(
@@ -182,7 +182,7 @@ async fn text_is_kept_as_it_is() {
     let mut odd = event("ä'\";--\n\u{0}x", &[("rule \u{1f600}", "$(key)\u{0}`;")]);
     odd.body = "{\"a\":\"\\u0000 ' \u{2028}\"}".to_owned();
     journal
-        .accept(vec![Entry::Event(odd.clone())], at(0))
+        .accept(vec![Entry::Event(odd.clone())].into(), at(0))
         .await
         .unwrap();
     let run = claim_one(&journal, 0).await;

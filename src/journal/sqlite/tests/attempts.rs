@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{accept, at, claim, claim_one, end, journal, state, summary};
 use crate::core::run::{Outcome, State, Step};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Journal, JournalError, ProcessIdentity};
+use crate::journal::{Browse, JournalError, ProcessIdentity, Work};
 
 #[tokio::test]
 async fn each_step_leaves_the_run_as_it_should() {

@@ -7,11 +7,11 @@ use std::process::Command;
 
 use super::{accept, at, event, journal};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Entry, Journal, JournalError};
+use crate::journal::{Accept, Browse, Entry, JournalError, Work};
 
 async fn refused(journal: &SqliteJournal) -> String {
     let entries = vec![Entry::Event(event("refused", &[("r", "k")]))];
-    match journal.accept(entries, at(9)).await {
+    match journal.accept(entries.into(), at(9)).await {
         Err(error @ JournalError::Unavailable { .. }) => error.to_string(),
         other => panic!("expected an unavailable journal, found {other:?}"),
     }

@@ -1,14 +1,15 @@
 //! Runs that wait for a delivery in quarantine.
 
 use super::{accept, at, claim, claim_one, end, event, journal, summary, undecided, undecided_of};
+use crate::core::retention::Retention;
 use crate::core::run::Step;
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Accepted, Dropped, Entry, Journal, JournalError, Retention};
+use crate::journal::{Accept, Accepted, Browse, Dropped, Entry, JournalError, Keep, Work};
 
 /// Takes a delivery about this key into quarantine.
 async fn quarantine(journal: &SqliteJournal, key: &str, body: &str, seconds: i64) {
     let entries = vec![Entry::Quarantine(undecided_of(key, body))];
-    journal.accept(entries, at(seconds)).await.unwrap();
+    journal.accept(entries.into(), at(seconds)).await.unwrap();
 }
 
 async fn succeed(journal: &SqliteJournal, seconds: i64) -> i64 {
@@ -24,7 +25,7 @@ async fn later_runs_of_the_key_wait_and_no_others() {
     accept(&service, "before", &[("r", "n1")], 0).await;
     quarantine(&service, "n1", "junk", 1).await;
     let more = vec![Entry::Quarantine(undecided("about nobody"))];
-    service.accept(more, at(1)).await.unwrap();
+    service.accept(more.into(), at(1)).await.unwrap();
     let after = accept(&service, "after", &[("r", "n1"), ("s", "n1")], 2).await;
     let other = accept(&service, "other", &[("r", "n2")], 3).await;
     assert_eq!(claim(&service, 9, 4).await, [1, other[0]]);
@@ -104,7 +105,7 @@ async fn what_is_dropped_lets_go_and_says_what() {
     quarantine(&journal, "n", "second", 2).await;
     let after = accept(&journal, "after", &[("r", "n"), ("s", "n")], 3).await;
     let junk = vec![Entry::Quarantine(undecided("junk"))];
-    journal.accept(junk, at(3)).await.unwrap();
+    journal.accept(junk.into(), at(3)).await.unwrap();
 
     // All or none.
     let error = journal.drop_quarantined(vec![1, 7]).await.unwrap_err();
@@ -148,7 +149,7 @@ async fn what_retention_deletes_lets_go_and_says_what() {
     let (_folder, journal) = journal();
     quarantine(&journal, "n1", "old", 0).await;
     let junk = vec![Entry::Quarantine(undecided("junk"))];
-    journal.accept(junk, at(1)).await.unwrap();
+    journal.accept(junk.into(), at(1)).await.unwrap();
     quarantine(&journal, "n2", "young", 2).await;
     let held = accept(&journal, "a", &[("r", "n1"), ("s", "n2")], 3).await;
     let keep_one = Retention {

@@ -7,7 +7,7 @@ use crate::core::retention::Retention;
 use crate::core::run::Step;
 use crate::journal::sqlite::prune::STEP;
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Accepted, Entry, Journal, RunFilter};
+use crate::journal::{Accept, Accepted, Browse, Entry, Keep, RunFilter, Work};
 
 const DAY: i64 = 86_400;
 
@@ -96,13 +96,11 @@ async fn runs_and_attempts_go_with_their_event_and_their_numbers_are_not_used_ag
         .await
         .unwrap();
     assert_eq!(left, []);
-    let attempts = journal
-        .writer()
-        .ask("count", super::super::writer::Kind::Read, |db| {
-            Ok(db.query_row("SELECT count(*) FROM attempts", [], |row| {
-                row.get::<_, i64>(0)
-            })?)
-        });
+    let attempts = journal.ask("count", super::super::writer::Kind::Read, |db| {
+        Ok(db.query_row("SELECT count(*) FROM attempts", [], |row| {
+            row.get::<_, i64>(0)
+        })?)
+    });
     assert_eq!(attempts.await.unwrap(), 0);
     assert!(journal.census().await.unwrap().runs.is_empty());
     assert_eq!(
@@ -149,7 +147,10 @@ async fn the_quarantine_is_pruned_too() {
     let (_folder, journal) = journal();
     for day in 0..6 {
         let entry = Entry::Quarantine(undecided(&format!("junk {day}")));
-        journal.accept(vec![entry], at(day * DAY)).await.unwrap();
+        journal
+            .accept(vec![entry].into(), at(day * DAY))
+            .await
+            .unwrap();
     }
     assert_eq!(prune(&journal, keep(3, 100), 5 * DAY + 1).await, [3]);
     assert_eq!(prune(&journal, keep(3, 2), 5 * DAY + 1).await, [1]);
@@ -172,7 +173,7 @@ async fn pruning_goes_in_small_steps() {
         .map(|number| Entry::Event(event(&number.to_string(), &[])))
         .collect();
     batch.extend((0..STEP).map(|number| Entry::Quarantine(undecided(&number.to_string()))));
-    journal.accept(batch, at(0)).await.unwrap();
+    journal.accept(batch.into(), at(0)).await.unwrap();
     assert_eq!(
         prune(&journal, keep(9, 10), 1).await,
         [STEP, STEP, STEP - 13]
@@ -195,7 +196,7 @@ async fn what_is_written_beside_the_service_is_claimed_by_it() {
     assert_eq!(claim_one(&service, 2).await.attempt, 2);
 
     let junk = vec![Entry::Quarantine(undecided("junk"))];
-    service.accept(junk, at(3)).await.unwrap();
+    service.accept(junk.into(), at(3)).await.unwrap();
     let released = beside
         .release(1, event("b", &[("r", "k2")]), at(4))
         .await

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::{accept, journal};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{JournalError, Work};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777

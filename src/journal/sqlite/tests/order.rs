@@ -1,8 +1,10 @@
 //! Who may start, and in which order.
 
-use super::{accept, at, claim, claim_one, end, journal, state, summary};
+use std::sync::Arc;
+
+use super::{accept, at, claim, claim_one, end, event, journal, state, summary};
 use crate::core::run::{State, Step};
-use crate::journal::{Journal, JournalError, RunFilter};
+use crate::journal::{Accept, Browse, Entry, Journal, JournalError, Keep, RunFilter, Work};
 
 #[tokio::test]
 async fn one_run_of_a_key_at_a_time_in_order_of_acceptance() {
@@ -220,4 +222,20 @@ async fn runs_are_listed_newest_first_by_any_filter() {
         journal.run(9).await,
         Err(JournalError::Absent { what: "run", id: 9 })
     ));
+}
+
+#[tokio::test]
+async fn a_shared_journal_of_any_kind_serves_those_who_take_a_journal() {
+    async fn claims<J: Journal>(journal: &J) -> (usize, u64) {
+        let claimed = journal.claim(9, at(1)).await.unwrap().runs.len();
+        (claimed, journal.census().await.unwrap().unfinished())
+    }
+    let (_folder, journal) = journal();
+    let shared: Arc<dyn Journal> = Arc::new(journal);
+    let entries = vec![Entry::Event(event("a", &[("r", "n1"), ("s", "n2")]))];
+    shared.accept(entries.into(), at(0)).await.unwrap();
+    assert_eq!(claims(&shared).await, (2, 2));
+    shared.record(end(1, 1, Step::Discard, 1)).await.unwrap();
+    shared.retry(vec![1]).await.unwrap();
+    assert_eq!(claims(&shared).await, (1, 2));
 }

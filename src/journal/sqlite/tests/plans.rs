@@ -50,7 +50,6 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
     ];
     for (sql, expected) in cases {
         let plan = journal
-            .writer()
             .ask("explain", Kind::Read, move |db| Ok(plan(db, sql)))
             .await
             .unwrap();

@@ -4,8 +4,8 @@ use super::{accept, at, claim_one, end, event, journal, state, summary};
 use crate::core::run::{Outcome, State, Step};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{
-    Accepted, AttemptEnd, Blame, Cursor, Entry, Journal, Progress, ProgressStep, RunId,
-    SourceRecord,
+    Accept, Accepted, AttemptEnd, Blame, Browse, Cursor, Entry, Keep, Progress, ProgressStep,
+    RunId, SourceRecord, Work,
 };
 
 fn cursor(position: i64) -> Cursor {
@@ -38,7 +38,7 @@ async fn a_cursor_is_on_disk_with_the_events_that_it_covers() {
     let mut planned = event("7", &[("r", "k")]);
     planned.source = "history:a".to_owned();
     let answers = journal
-        .accept(vec![Entry::Event(planned), read], at(0))
+        .accept(vec![Entry::Event(planned), read].into(), at(0))
         .await
         .unwrap();
     assert_eq!(answers, [Accepted::Runs(vec![1]), Accepted::Noted]);
@@ -74,7 +74,7 @@ async fn passes_and_failures_are_told_apart() {
         steps.into_iter().zip(0..).zip(expected)
     {
         let entries = vec![progress("history:a", step)];
-        journal.accept(entries, at(now)).await.unwrap();
+        journal.accept(entries.into(), at(now)).await.unwrap();
         let record = SourceRecord {
             source: "history:a".to_owned(),
             cursor: position.map(cursor),
@@ -85,7 +85,7 @@ async fn passes_and_failures_are_told_apart() {
         assert_eq!(journal.sources().await.unwrap(), [record]);
     }
     let entries = vec![progress("history:b", ProgressStep::Read(cursor(1)))];
-    journal.accept(entries, at(9)).await.unwrap();
+    journal.accept(entries.into(), at(9)).await.unwrap();
     assert_eq!(journal.sources().await.unwrap().len(), 2);
 }
 
@@ -97,7 +97,7 @@ async fn a_missing_lease_counts_against_the_event_and_not_against_its_runs() {
         run.awaits_lease = true;
     }
     let entries = vec![Entry::Event(awaiting)];
-    journal.accept(entries, at(0)).await.unwrap();
+    journal.accept(entries.into(), at(0)).await.unwrap();
     accept(&journal, "8", &[("r", "k")], 0).await;
 
     let first = claim_one(&journal, 1).await;
@@ -149,7 +149,7 @@ async fn a_completed_event_is_rewritten_and_awaits_nothing() {
         run.awaits_lease = true;
     }
     let entries = vec![Entry::Event(awaiting)];
-    journal.accept(entries, at(0)).await.unwrap();
+    journal.accept(entries.into(), at(0)).await.unwrap();
     claim_one(&journal, 1).await;
     let whole = r#"{"id":"7","whole":true}"#.to_owned();
     journal.complete(1, whole.clone()).await.unwrap();

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{at, end, event, meant};
 use crate::core::run::{State, Step};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Acceptance, Accepted, Entry, Journal, RunFilter, RunId};
+use crate::journal::{Accept, Acceptance, Accepted, Browse, Entry, Keep, RunFilter, RunId, Work};
 
 const RULES: [&str; 3] = ["create", "tell", "wipe"];
 
@@ -167,7 +167,7 @@ impl World {
         let entries = vec![Entry::Event(planned(number, rules, key))];
         let mut answer = self
             .journal(beside)
-            .accept(entries, at(self.now))
+            .accept(entries.into(), at(self.now))
             .await
             .unwrap();
         let answer = answer.pop().expect("one answer");

@@ -10,7 +10,7 @@ use super::{accept, at, claim, event, journal};
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::sqlite::fault::Fault;
 use crate::journal::sqlite::writer::Kind;
-use crate::journal::{Entry, Journal, JournalError};
+use crate::journal::{Accept, Browse, Entry, JournalError, Work};
 
 /// Holds the writer up until the answer is sent to or dropped, so that what is asked meanwhile
 /// shares one transaction.
@@ -28,9 +28,7 @@ fn hold(journal: &SqliteJournal) -> mpsc::Sender<()> {
             Ok(())
         };
         // The writer may panic in a request that came with this one.
-        runtime
-            .block_on(journal.writer().ask("wait", Kind::Read, work))
-            .ok();
+        runtime.block_on(journal.ask("wait", Kind::Read, work)).ok();
     });
     is_held.recv().unwrap();
     go
@@ -41,7 +39,7 @@ async fn insert(journal: &SqliteJournal, name: &'static str) -> Result<(), Journ
         db.execute("INSERT INTO meta VALUES (?1, '')", [name])?;
         Ok(())
     };
-    journal.writer().ask("insert", Kind::Write, work).await
+    journal.ask("insert", Kind::Write, work).await
 }
 
 async fn count(journal: &SqliteJournal) -> i64 {
@@ -52,11 +50,7 @@ async fn count(journal: &SqliteJournal) -> i64 {
             })?,
         )
     };
-    journal
-        .writer()
-        .ask("count", Kind::Read, work)
-        .await
-        .unwrap()
+    journal.ask("count", Kind::Read, work).await.unwrap()
 }
 
 fn unavailable<T>(result: Result<T, JournalError>) -> bool {
@@ -75,7 +69,7 @@ async fn what_waits_shares_one_commit() {
             })
             .unwrap()
     };
-    let look = journal.writer().ask("look", Kind::Read, move |db| {
+    let look = journal.ask("look", Kind::Read, move |db| {
         let inside: i64 =
             db.query_row("SELECT count(*) FROM meta WHERE value = ''", [], |row| {
                 row.get(0)
@@ -102,7 +96,7 @@ async fn what_waits_shares_one_commit() {
 async fn a_failing_request_undoes_only_itself() {
     let (_folder, journal) = journal();
     let go = hold(&journal);
-    let half = journal.writer().ask("fail", Kind::Write, |db| {
+    let half = journal.ask("fail", Kind::Write, |db| {
         db.execute("INSERT INTO meta VALUES ('half', '')", [])?;
         Err::<(), _>(Fault::absent("run", 5))
     });
@@ -128,7 +122,7 @@ async fn a_failing_commit_fails_all_that_shared_it() {
     let (_folder, journal) = journal();
     let go = hold(&journal);
     // A broken reference that only the commit notices.
-    let orphan = journal.writer().ask("orphan", Kind::Write, |db| {
+    let orphan = journal.ask("orphan", Kind::Write, |db| {
         db.execute_batch("PRAGMA defer_foreign_keys = ON; INSERT INTO attempts (run, number, started_at) VALUES (9, 1, 0)")?;
         Ok(())
     });
@@ -154,7 +148,7 @@ async fn a_transaction_that_the_database_gave_up_is_nobodys_success() {
     let (_folder, journal) = journal();
     let go = hold(&journal);
     // What SQLite itself does on some I/O errors.
-    let broken = journal.writer().ask("break", Kind::Write, |db| {
+    let broken = journal.ask("break", Kind::Write, |db| {
         db.execute_batch("ROLLBACK")?;
         Err::<(), _>(Fault::from(rusqlite::Error::SqliteFailure(
             ffi::Error::new(ffi::SQLITE_IOERR),
@@ -177,7 +171,7 @@ async fn a_full_disk_passes() {
     let (_folder, journal) = journal();
     accept(&journal, "a", &[("r", "n1")], 0).await;
     let limit = |pages: &'static str| {
-        journal.writer().ask("limit", Kind::Read, move |db| {
+        journal.ask("limit", Kind::Read, move |db| {
             Ok(db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)
         })
     };
@@ -185,7 +179,7 @@ async fn a_full_disk_passes() {
     let mut large = event("b", &[("r", "n2")]);
     large.body = "x".repeat(1_000_000);
     let full = journal
-        .accept(vec![Entry::Event(large.clone())], at(1))
+        .accept(vec![Entry::Event(large.clone())].into(), at(1))
         .await
         .unwrap_err();
     assert!(full.is_temporary(), "{full}");
@@ -197,7 +191,7 @@ async fn a_full_disk_passes() {
     limit("1000000").await.unwrap();
     assert_eq!(journal.event("b".to_owned()).await.unwrap(), None);
     journal
-        .accept(vec![Entry::Event(large)], at(2))
+        .accept(vec![Entry::Event(large)].into(), at(2))
         .await
         .unwrap();
     assert_eq!(claim(&journal, 9, 2).await, [1, 2]);
@@ -206,7 +200,7 @@ async fn a_full_disk_passes() {
 #[tokio::test]
 async fn a_busy_file_passes() {
     let (folder, journal) = journal();
-    let impatient = journal.writer().ask("hurry", Kind::Read, |db| {
+    let impatient = journal.ask("hurry", Kind::Read, |db| {
         Ok(db.busy_timeout(Duration::ZERO)?)
     });
     impatient.await.unwrap();
@@ -226,9 +220,7 @@ async fn a_busy_file_passes() {
 async fn a_panic_is_an_error_for_everybody_and_hangs_nobody() {
     let (folder, journal) = journal();
     let go = hold(&journal);
-    let panics = journal
-        .writer()
-        .ask::<(), _>("panic", Kind::Write, |_| panic!("as this test wants it"));
+    let panics = journal.ask::<()>("panic", Kind::Write, |_| panic!("as this test wants it"));
     let (one, panics, two, ()) = join!(
         insert(&journal, "one"),
         panics,

@@ -2,7 +2,7 @@
 
 use super::{Expected, KEYS, World, planned};
 use crate::journal::sqlite::tests::{at, meant, undecided, undecided_of};
-use crate::journal::{Accepted, Census, Dropped, Entry, Journal, QuarantineId};
+use crate::journal::{Accept, Accepted, Browse, Census, Dropped, Entry, Keep, QuarantineId};
 
 /// A delivery that should be there.
 #[derive(Clone, Debug)]
@@ -39,7 +39,10 @@ impl World {
             None => undecided(&text),
         };
         let entries = vec![Entry::Quarantine(delivery)];
-        let answer = self.journal(beside).accept(entries, at(self.now)).await;
+        let answer = self
+            .journal(beside)
+            .accept(entries.into(), at(self.now))
+            .await;
         let id = match answer.unwrap()[..] {
             [Accepted::Quarantined(id)] => id,
             ref other => panic!("{other:?}"),

@@ -1,0 +1,185 @@
+//! What a [`Journal`] can be asked, split by who asks. Every part can be a `dyn`; a shared journal is
+//! a journal. See the [module above](super) for what it promises.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{
+    Acceptance, Accepted, Answer, AttemptEnd, Census, Claimed, Dropped, Entry, OpenAttempt,
+    ProcessIdentity, Pruned, QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary,
+    SourceRecord,
+};
+use crate::core::retention::Retention;
+
+/// An answer that is to be waited for.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Answer<T>> + Send + 'a>>;
+
+/// What intake writes.
+pub trait Accept: Send + Sync + 'static {
+    /// Writes a batch of deliveries and their runs in one transaction; answers in the same order. A
+    /// batch is shared, so that asking again copies nothing.
+    fn accept(&self, entries: Arc<[Entry]>, now: Timestamp) -> Reply<'_, Vec<Accepted>>;
+}
+
+/// What dispatch and recovery do with runs.
+pub trait Work: Send + Sync + 'static {
+    /// Wakes what has become due by `now` and claims up to `limit` runs.
+    fn claim(&self, limit: usize, now: Timestamp) -> Reply<'_, Claimed>;
+
+    /// Records which process performs an attempt.
+    fn started(&self, run: RunId, attempt: u32, process: ProcessIdentity) -> Reply<'_, ()>;
+
+    /// Notes what is to be known of an attempt while it is under way.
+    fn remark(&self, run: RunId, attempt: u32, remark: String) -> Reply<'_, ()>;
+
+    /// Writes the event of a run anew, now that its lease is known; the run awaits it no longer.
+    fn complete(&self, run: RunId, event: String) -> Reply<'_, ()>;
+
+    /// Records the end of an attempt and moves its run on.
+    fn record(&self, end: AttemptEnd) -> Reply<'_, ()>;
+
+    /// The attempts that an earlier process left open.
+    fn open_attempts(&self) -> Reply<'_, Vec<OpenAttempt>>;
+
+    /// After a step of the clock: no `retryable` run waits longer than its own delay from `now`.
+    fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()>;
+
+    /// A random name of this journal, made with it: marks the processes it started.
+    fn name(&self) -> &str;
+}
+
+/// What people look at.
+pub trait Browse: Send + Sync + 'static {
+    /// Counts what is there.
+    fn census(&self) -> Reply<'_, Census>;
+
+    /// Lists runs, newest first.
+    fn runs(&self, filter: RunFilter) -> Reply<'_, Vec<RunSummary>>;
+
+    /// One run with all that is known of it.
+    fn run(&self, id: RunId) -> Reply<'_, RunDetail>;
+
+    /// An event as JSON text by its id, of whatever source.
+    fn event(&self, id: String) -> Reply<'_, Option<String>>;
+
+    /// What is known of the reading of each source that keeps a cursor.
+    fn sources(&self) -> Reply<'_, Vec<SourceRecord>>;
+
+    /// Lists the newest quarantined deliveries, newest first.
+    fn quarantined(&self, limit: usize) -> Reply<'_, Vec<Quarantined>>;
+
+    /// One quarantined delivery.
+    fn quarantined_one(&self, id: QuarantineId) -> Reply<'_, Quarantined>;
+}
+
+/// What operators and retention change.
+pub trait Keep: Send + Sync + 'static {
+    /// Makes finished or waiting runs due again; all of them, or none and an error.
+    fn retry(&self, runs: Vec<RunId>) -> Reply<'_, ()>;
+
+    /// Takes a delivery out of quarantine and accepts what it was decoded to, in one transaction. Its
+    /// runs come before those that waited for it.
+    fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted>;
+
+    /// Deletes deliveries from quarantine, so that nothing waits for them any more; all of them, or
+    /// none and an error.
+    fn drop_quarantined(&self, ids: Vec<QuarantineId>) -> Reply<'_, Vec<Dropped>>;
+
+    /// Deletes a small step's worth of what `retention` no longer keeps; answers what is gone.
+    fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned>;
+}
+
+/// A durable store of events, runs, attempts and quarantine, for those who need all of it.
+pub trait Journal: Accept + Work + Browse + Keep {}
+
+impl<J: Accept + Work + Browse + Keep + ?Sized> Journal for J {}
+
+impl<J: Accept + ?Sized> Accept for Arc<J> {
+    fn accept(&self, entries: Arc<[Entry]>, now: Timestamp) -> Reply<'_, Vec<Accepted>> {
+        (**self).accept(entries, now)
+    }
+}
+
+impl<J: Work + ?Sized> Work for Arc<J> {
+    fn claim(&self, limit: usize, now: Timestamp) -> Reply<'_, Claimed> {
+        (**self).claim(limit, now)
+    }
+
+    fn started(&self, run: RunId, attempt: u32, process: ProcessIdentity) -> Reply<'_, ()> {
+        (**self).started(run, attempt, process)
+    }
+
+    fn remark(&self, run: RunId, attempt: u32, remark: String) -> Reply<'_, ()> {
+        (**self).remark(run, attempt, remark)
+    }
+
+    fn complete(&self, run: RunId, event: String) -> Reply<'_, ()> {
+        (**self).complete(run, event)
+    }
+
+    fn record(&self, end: AttemptEnd) -> Reply<'_, ()> {
+        (**self).record(end)
+    }
+
+    fn open_attempts(&self) -> Reply<'_, Vec<OpenAttempt>> {
+        (**self).open_attempts()
+    }
+
+    fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()> {
+        (**self).clock_stepped(now)
+    }
+
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+}
+
+impl<J: Browse + ?Sized> Browse for Arc<J> {
+    fn census(&self) -> Reply<'_, Census> {
+        (**self).census()
+    }
+
+    fn runs(&self, filter: RunFilter) -> Reply<'_, Vec<RunSummary>> {
+        (**self).runs(filter)
+    }
+
+    fn run(&self, id: RunId) -> Reply<'_, RunDetail> {
+        (**self).run(id)
+    }
+
+    fn event(&self, id: String) -> Reply<'_, Option<String>> {
+        (**self).event(id)
+    }
+
+    fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {
+        (**self).sources()
+    }
+
+    fn quarantined(&self, limit: usize) -> Reply<'_, Vec<Quarantined>> {
+        (**self).quarantined(limit)
+    }
+
+    fn quarantined_one(&self, id: QuarantineId) -> Reply<'_, Quarantined> {
+        (**self).quarantined_one(id)
+    }
+}
+
+impl<J: Keep + ?Sized> Keep for Arc<J> {
+    fn retry(&self, runs: Vec<RunId>) -> Reply<'_, ()> {
+        (**self).retry(runs)
+    }
+
+    fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {
+        (**self).release(id, entry, now)
+    }
+
+    fn drop_quarantined(&self, ids: Vec<QuarantineId>) -> Reply<'_, Vec<Dropped>> {
+        (**self).drop_quarantined(ids)
+    }
+
+    fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned> {
+        (**self).prune(retention, now)
+    }
+}
