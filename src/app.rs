@@ -26,7 +26,7 @@ use crate::engine::stop::Stop;
 use crate::engine::upkeep::{prune, tell_held};
 use crate::history::Row;
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Browse, JournalError, Keep, Work};
+use crate::journal::{JournalError, Work};
 use crate::os::process::reap_orphans;
 use crate::sources::amqp::Amqp;
 use crate::sources::amqp::{AmqpSource, Unreachable};

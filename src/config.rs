@@ -12,13 +12,15 @@ mod filter_params;
 mod options;
 mod rule;
 mod secret_place;
+mod secrets;
 mod settings;
 pub mod table;
 
 use std::path::Path;
 
 pub use crate::core::ini::problem::{Problem, Problems};
-pub use command::{command, is_secret_variable, secrets_among, shown_command};
+pub use command::command;
+pub use secrets::{is_secret_variable, secrets_among, shown_command};
 pub use settings::{Config, Fingerprints, Password, Reading, ScriptPlace, SecretPlace};
 
 use crate::core::ini::merged::{self, DEFAULT, Merged, Section};

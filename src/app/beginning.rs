@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{DaemonError, Poll};
-use crate::journal::Journal;
+use crate::journal::Browse;
 use crate::journal::sqlite::SqliteJournal;
 use crate::sources::history::window::{Start, Window};
 use crate::sources::history::{Beginning, sample, source_name};

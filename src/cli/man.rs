@@ -93,7 +93,7 @@ fn describe(page: &mut Roff, row: &OptionRow) {
     }
     meaning.push('.');
     if let Some(default) = row.default {
-        meaning.push_str(&format!(" Default: `{default}`."));
+        meaning = format!("{meaning} Default: `{default}`.");
     }
     page.text(inline(&meaning));
 }

@@ -1,6 +1,10 @@
 //! The fields of a lease, and what was meant by a path to one that no lease has.
 
+use super::options::Options;
 use crate::core::event::PayloadPath;
+use crate::core::ini::merged::MergedOption;
+use crate::core::ini::problem::Problem;
+use crate::core::ini::text::Position;
 
 use crate::core::ini::problem::nearest;
 
@@ -77,8 +81,22 @@ const OF_EVENT: [&str; 5] = [
     "timestamp",
 ];
 
+/// Warns if no lease has anything at the path that the option `name` asks for.
+pub(super) fn warn_of_unknown(
+    options: &mut Options<'_>,
+    option: &MergedOption,
+    name: &str,
+    path: &PayloadPath,
+    position: Position,
+) {
+    if let Some((why, remedy)) = unknown(path) {
+        let message = format!("`{name}` asks for `{path}`, but {why}: it is always missing");
+        options.report(Problem::warning(message, remedy), option, position);
+    }
+}
+
 /// Why nothing can be at the path, if no lease has anything there, and what to write instead.
-pub(super) fn unknown(path: &PayloadPath) -> Option<(String, String)> {
+fn unknown(path: &PayloadPath) -> Option<(String, String)> {
     let known = |field: &str| KNOWN.contains(&field) || AROUND.contains(&field);
     let fields = path.fields();
     if let Some(field) = fields.iter().find(|field| !known(field)) {

@@ -7,8 +7,8 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, Value as Json};
 
+use super::fields::warn_of_unknown;
 use super::options::Options;
-use super::rule::warn_of_unknown;
 use crate::core::ini::problem::Problem;
 use crate::core::rules::Filter;
 

@@ -117,6 +117,7 @@ impl<'a> Options<'a> {
     }
 
     /// Whether the section says nothing of the option, not even something wrong.
+    #[must_use]
     pub fn lacks(&self, name: &str) -> bool {
         let option = self.section.options.get(name);
         option.is_none_or(|option| option.value.as_str().trim().is_empty())

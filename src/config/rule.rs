@@ -8,7 +8,7 @@ use crate::core::rules::{EventPattern, Filter, Rule, Script};
 
 use super::command::command;
 use super::event_types::remedy;
-use super::fields::unknown;
+use super::fields::warn_of_unknown;
 use super::filter_params::filter_params;
 use super::options::{Options, duration};
 use super::settings::ScriptPlace;
@@ -240,20 +240,6 @@ fn path(
             options.report(problem, option, position);
             None
         }
-    }
-}
-
-/// Warns if no lease has anything at the path that the option `name` asks for.
-pub(super) fn warn_of_unknown(
-    options: &mut Options<'_>,
-    option: &MergedOption,
-    name: &str,
-    path: &PayloadPath,
-    position: Position,
-) {
-    if let Some((why, remedy)) = unknown(path) {
-        let message = format!("`{name}` asks for `{path}`, but {why}: it is always missing");
-        options.report(Problem::warning(message, remedy), option, position);
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use super::command::secrets_among;
+use super::secrets::secrets_among;
 
 /// One option of the configuration.
 #[derive(Debug)]
@@ -182,8 +182,8 @@ pub const RULE: [OptionRow; 10] = [
         scope: Scope::Rule,
         kind: Kind::Field,
         default: None,
-        meaning: "runs with the same value here never overlap, and start in order; without it, those of a \
-                  node",
+        meaning: "runs with the same value here never overlap, and start in order, over all rules with the \
+                  same `order_by`; without it, those of a node",
     },
     OptionRow {
         name: "timeout",

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use esi_event_actions::journal::sqlite::{Access, SqliteJournal};
-use esi_event_actions::journal::{Census, Journal};
+use esi_event_actions::journal::{Browse, Census};
 use tokio::runtime::Runtime;
 
 use super::support::scene::Scene;

@@ -104,6 +104,9 @@ impl Stage {
         // Renamed into its place: a service may be reading it.
         let new = self.path(".listener.conf.new");
         fs::write(&new, format!("{}\n{}", self.defaults, self.rules)).expect("a configuration");
+        if let Ok(former) = fs::metadata(&path) {
+            fs::set_permissions(&new, former.permissions()).expect("permissions");
+        }
         fs::rename(&new, &path).expect("a configuration");
         path
     }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::core::event::{Event, Key};
+use crate::core::rules::RuleSet;
 use crate::notification::Labels;
 
 /// Rules for type `t`: two that always match, one with filters, one that some texts make undecidable,
