@@ -1,9 +1,9 @@
 //! Runs a script: argv, standard input, environment, process group, time limit, output tail.
 //!
 //! Nothing goes through a shell. A script gets the words of `script`, then one argument for each of
-//! `script_params`, bytes for bytes as far as a process can take them; the event as JSON on its standard input; and `ESI_RULE`,
-//! `ESI_EVENT_TYPE`, `ESI_EVENT_ID`, `ESI_RUN_ID`, `ESI_ATTEMPT` in its environment. Its folder is
-//! the configuration file's.
+//! `script_params`, bytes for bytes as far as a process can take them; the event as JSON on its standard
+//! input; and `ESI_RULE`, `ESI_EVENT_TYPE`, `ESI_EVENT_ID`, `ESI_RUN_ID`, `ESI_ATTEMPT` in its
+//! environment. Its folder is the configuration file's.
 //!
 //! A script is a process group of its own. An attempt is over when its leader, the process started
 //! here, has ended. What it leaves in the background then is left alone, but not listened to for

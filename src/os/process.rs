@@ -82,6 +82,19 @@ struct Status {
 }
 
 impl Status {
+    /// A process of tests.
+    #[cfg(test)]
+    fn made_up(pid: i32, group: i32, alive: bool) -> Self {
+        Self {
+            pid,
+            parent: 1,
+            name: "sh".into(),
+            alive,
+            group,
+            start_ticks: 5,
+        }
+    }
+
     fn of(pid: i32) -> io::Result<Self> {
         let line = fs::read(format!("/proc/{pid}/stat"))?;
         let line = String::from_utf8_lossy(&line);

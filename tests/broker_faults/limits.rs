@@ -81,7 +81,7 @@ fn as_nobody(broker: &Broker, name: &str) -> Scene {
 }
 
 /// Makes the queue that the service waits for, which then does its work and stops.
-fn is_consumed_once_made(scene: &Scene, service: Service) {
+pub(super) fn is_consumed_once_made(scene: &Scene, service: Service) {
     scene.declare(Declaration::Durable);
     scene.publish(notification(FULFILL).body);
     scene.wait_for_log(1);

@@ -1,6 +1,6 @@
 //! What a broker does or refuses again and again uses nothing up, however few channels it allows.
 
-use super::limits::FewChannels;
+use super::limits::{FewChannels, is_consumed_once_made};
 use super::queues::take_exclusively;
 use super::{VHOST, alone, record};
 use crate::support::amqp::Declaration;
@@ -62,11 +62,7 @@ fn a_queue_that_is_locked_for_long_is_asked_for_without_wear() {
     assert_eq!(told.count(), 1, "{log}");
     let closing = owner.close(200, "done".into());
     runtime.block_on(closing).expect("the end");
-    scene.declare(Declaration::Durable);
-    scene.publish(notification(FULFILL).body);
-    scene.wait_for_log(1);
-    service.stop();
-    scene.delete_queue();
+    is_consumed_once_made(&scene, service);
 }
 
 #[test]

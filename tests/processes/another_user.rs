@@ -83,6 +83,17 @@ fn goes_on_when_root_has_ended(scene: &Scene, service: Service, ended: &str) {
     assert!(!log.contains("failed to signal"), "{log}");
 }
 
+/// A service that is started anew finds what the one before it could not end, and waits as that one did.
+fn the_next_service_waits(scene: &Scene, user: &Ordinary) {
+    let service = listen(scene, user);
+    service.wait_for("the service cannot end process");
+    goes_on_when_root_has_ended(
+        scene,
+        service,
+        "interrupted: the service ended while the script ran",
+    );
+}
+
 #[test]
 fn a_time_limit_that_cannot_be_kept_holds_up_the_node_and_nobody_else() {
     for (script, uid) in [(WAITS_FOR_ROOT, 61_206), (BECOMES_ROOT, 61_207)] {
@@ -105,13 +116,7 @@ fn a_stop_is_not_held_up_and_the_next_service_waits_as_well() {
         "{:?}",
         began.elapsed()
     );
-    let service = listen(&scene, &user);
-    service.wait_for("the service cannot end process");
-    goes_on_when_root_has_ended(
-        &scene,
-        service,
-        "interrupted: the service ended while the script ran",
-    );
+    the_next_service_waits(&scene, &user);
 }
 
 #[test]
@@ -120,11 +125,5 @@ fn after_a_crash_what_cannot_be_ended_is_waited_for_without_another_start() {
         return;
     };
     service.kill();
-    let service = listen(&scene, &user);
-    service.wait_for("the service cannot end process");
-    goes_on_when_root_has_ended(
-        &scene,
-        service,
-        "interrupted: the service ended while the script ran",
-    );
+    the_next_service_waits(&scene, &user);
 }

@@ -140,14 +140,7 @@ mod tests {
 
     #[test]
     fn the_living_of_a_group_are_neither_zombies_nor_others() {
-        let process = |pid, group, alive| Status {
-            pid,
-            parent: 1,
-            name: "sh".into(),
-            alive,
-            group,
-            start_ticks: 5,
-        };
+        let process = Status::made_up;
         let seen = Seen {
             processes: vec![
                 process(5, 5, false),

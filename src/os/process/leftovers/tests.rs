@@ -183,14 +183,7 @@ fn a_process_id_that_was_given_to_another_one_meanwhile_is_not_signalled() {
 
 #[test]
 fn neither_init_nor_this_process_nor_its_group_may_be_ended() {
-    let process = |pid, group, alive| Status {
-        pid,
-        parent: 1,
-        name: "sh".into(),
-        alive,
-        group,
-        start_ticks: 5,
-    };
+    let process = Status::made_up;
     let myself = process(50, 40, true);
     let cases = [
         (process(60, 60, true), true),
