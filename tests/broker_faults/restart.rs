@@ -48,15 +48,16 @@ fn a_restart_under_load_loses_nothing_and_who_starts_meanwhile_waits() {
     late.declare(Declaration::Durable);
     record(&mut late, "node_uuid,purpose");
     late.publish_all(load(0, 4));
-    // What it has been given, but cannot write down yet, only it has.
+    // What it has been given, but cannot write down yet, only it has: a queue that goes without a consumer
+    // gets nothing back.
     let mut holding = Scene::on(broker, "holding");
-    holding.declare(Declaration::Transient);
+    holding.declare(Declaration::AutoDelete);
     record(&mut holding, "node_uuid,purpose");
     let holder = start_limitable(&holding);
     holder.wait_for("consuming queue");
     limit_files(&holder, "1");
     holding.publish_all(load(0, 1));
-    holder.wait_for("retrying every second");
+    holder.wait_for("holding what queue");
     holding.publish_all(load(1, 9));
     wait_until("the delivery of all", || holding.waiting() == Some(0));
     let service = scene.listen();
