@@ -19,20 +19,19 @@ use tokio_util::sync::CancellationToken;
 use crate::actions::script::ScriptAction;
 use crate::config::Config;
 use crate::engine::dispatch::{Dispatch, DispatchError, Tally, Until};
-use crate::engine::intake::{Intake, IntakeError, wants_lease};
+use crate::engine::intake::{Intake, IntakeError};
 use crate::engine::recover::{RecoverError, recover};
 use crate::engine::rulebook::Rulebook;
 use crate::engine::stop::Stop;
 use crate::engine::upkeep::{prune, tell_held};
-use crate::history::Row;
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{JournalError, Work};
 use crate::os::process::reap_orphans;
-use crate::sources::amqp::{Amqp, AmqpSource, Unreachable};
+use crate::sources::amqp::{Amqp, AmqpSource};
 use crate::sources::history::options::History;
 use crate::sources::history::window::Start;
-use crate::sources::history::{Client, HistoryError, HistorySource};
-use crate::sources::{Condition, Leases, NoLeases, Source};
+use crate::sources::history::{Client, HistorySource};
+use crate::sources::{Condition, Enrich, NothingToAdd, Source, SourceError};
 use crate::telemetry;
 use beginning::beginning;
 use reload::Reload;
@@ -44,12 +43,9 @@ pub enum DaemonError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The broker cannot be reached, and waiting was not asked for.
+    /// A source has given up.
     #[error(transparent)]
-    Unreachable(#[from] Unreachable),
-    /// The event history cannot be read, and trying again was not asked for or cannot help.
-    #[error(transparent)]
-    History(#[from] HistoryError),
+    Source(#[from] SourceError),
     /// It is not clear from where to read the event history.
     #[error("{what}: where is it to be read from?")]
     Beginning {
@@ -76,12 +72,12 @@ enum Ended {
 }
 
 /// What a feed brings to the service.
-struct Feed<F, S, C, L> {
+struct Feed<F, C> {
     rules: Rulebook,
     reload: Reload<F>,
-    source: S,
+    source: Box<dyn Source>,
     condition: watch::Receiver<C>,
-    leases: L,
+    enrich: Arc<dyn Enrich>,
     until: Until,
 }
 
@@ -112,14 +108,14 @@ pub async fn listen(
 ) -> Result<Tally, DaemonError> {
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
     let journal = SqliteJournal::open(state_dir, Access::Service)?;
-    let source = AmqpSource::new(config.feed.clone(), until_idle);
     let (rules, editor) = Rulebook::new(config.rules.clone());
+    let source = AmqpSource::new(config.feed.clone(), rules.interest(), until_idle);
     let feed = Feed {
         rules,
         reload: Reload::new(config, parts::read_for_bus, editor),
         condition: source.condition(),
-        source,
-        leases: NoLeases,
+        source: Box::new(source),
+        enrich: Arc::new(NothingToAdd),
         until: Until::EveryRunIsFinal,
     };
     serve(config, journal, signals, feed).await
@@ -140,33 +136,27 @@ pub async fn poll<C: Client>(
     let journal = SqliteJournal::open(state_dir, Access::Poller)?;
     let beginning = beginning(&journal, &poll).await?;
     let (rules, editor) = Rulebook::new(config.rules.clone());
-    let wants = {
-        let rules = rules.clone();
-        Box::new(move |row: &Row| wants_lease(&rules.current(), row))
-    };
+    let interest = rules.interest();
     let Poll { cloud, every, .. } = &poll;
-    let source = HistorySource::new(client, &config.feed, wants, cloud, beginning, *every);
+    let source = HistorySource::new(client, &config.feed, interest, cloud, beginning, *every);
     let feed = Feed {
         rules,
         reload: Reload::new(config, parts::read_for_history, editor),
         condition: source.condition(),
-        leases: source.leases(),
-        source,
+        enrich: source.leases(),
+        source: Box::new(source),
         until: Until::NoRunIsDue,
     };
     serve(config, journal, signals, feed).await
 }
 
 /// Takes what a feed has to give, performs what is due, and stops both in order.
-async fn serve<F: Send + Sync + 'static, S: Source + 'static, C: Condition, L: Leases>(
+async fn serve<F: Send + Sync + 'static, C: Condition>(
     config: &Config<F>,
     journal: SqliteJournal,
     signals: Signals,
-    feed: Feed<F, S, C, L>,
-) -> Result<Tally, DaemonError>
-where
-    DaemonError: From<IntakeError<S::Error>>,
-{
+    feed: Feed<F, C>,
+) -> Result<Tally, DaemonError> {
     let stop = Stop::default();
     let reload = Arc::new(Notify::new());
     let signals = signals.into_tokens(stop.clone(), config.stop_timeout, reload.clone());
@@ -181,12 +171,13 @@ where
         source: feed.source,
         journal: journal.clone(),
         rules: rules.clone(),
+        enrich: feed.enrich.clone(),
         work: work.clone(),
     };
     let dispatch = Dispatch {
         action: ScriptAction::new(config.folder(), journal.name().to_owned()),
         journal: journal.clone(),
-        leases: feed.leases,
+        enrich: feed.enrich,
         rules,
         max_parallel: config.max_parallel,
         work: work.clone(),
@@ -247,7 +238,7 @@ where
             }
             Ok(Ended::Intake | Ended::Pruning | Ended::Telling) => {}
             // What is due already has nothing to do with the feed.
-            Err(of_feed @ (DaemonError::Unreachable(_) | DaemonError::History(_))) => {
+            Err(of_feed @ DaemonError::Source(_)) => {
                 failure = failure.or(Some(of_feed));
             }
             Err(error) => {
@@ -267,13 +258,10 @@ where
     failure.map_or(Ok(tally), Err)
 }
 
-impl<E> From<IntakeError<E>> for DaemonError
-where
-    Self: From<E>,
-{
-    fn from(error: IntakeError<E>) -> Self {
+impl From<IntakeError> for DaemonError {
+    fn from(error: IntakeError) -> Self {
         match error {
-            IntakeError::Source(error) => error.into(),
+            IntakeError::Source(error) => Self::Source(error),
             IntakeError::Journal(error) => Self::Journal(error),
         }
     }

@@ -5,6 +5,7 @@ pub mod ini;
 pub mod outage;
 pub mod printable;
 pub mod python_json;
+pub mod redact;
 pub mod retention;
 pub mod retry;
 pub mod rules;

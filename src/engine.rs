@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod dispatch;
+mod enrich;
 pub mod intake;
 pub mod recover;
 pub mod rulebook;

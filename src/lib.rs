@@ -30,8 +30,6 @@ pub mod config;
 
 // The pure floor: no tokio, no files, no network; time is an argument.
 pub mod core;
-pub mod history;
-pub mod notification;
 
 // Nothing, but for tests: where the program has itself killed.
 pub mod crash;

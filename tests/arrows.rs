@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and what belongs there. Imports point down this list.
-const ROOMS: [(&str, &str); 12] = [
+const ROOMS: [(&str, &str); 10] = [
     (
         "cli",
         "flags become one call, and its answer is printed: no decision",
@@ -26,8 +26,6 @@ const ROOMS: [(&str, &str); 12] = [
     ("actions", "one folder an action"),
     ("os", "processes, groups, names of hosts"),
     ("journal", "the durable store and its promises"),
-    ("history", "the rows of ESI Leap's event history"),
-    ("notification", "what oslo.messaging writes"),
     ("config", "how options are declared and read"),
     ("core", "pure decisions on plain values"),
 ];

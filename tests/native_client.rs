@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use esi_event_actions::history::{Lease, Row};
+use esi_event_actions::sources::history::record::{Lease, Row};
 use esi_event_actions::sources::history::{
     Client, ClientError, Cloud, CloudProblem, NativeClient, Variables,
 };

@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use esi_event_actions::history::Row;
+use esi_event_actions::sources::history::record::Row;
 use esi_event_actions::sources::history::{Client, ClientError, OpenstackClient};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};

@@ -6,8 +6,8 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use esi_event_actions::core::event::Event;
-use esi_event_actions::history::Record;
-use esi_event_actions::notification::Envelope;
+use esi_event_actions::sources::amqp::notification::Envelope;
+use esi_event_actions::sources::history::record::Record;
 use serde::Deserialize;
 use serde_json::Value;
 

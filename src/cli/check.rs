@@ -23,11 +23,11 @@ use crate::cli::report::{Exit, Failure};
 use crate::config::{Config, Password, Problem, Problems, Reading, ScriptPlace, shown_command};
 use crate::core::ini::merged::DEFAULT;
 use crate::core::rules::{EventPattern, Rule};
-use crate::history;
 use crate::journal::sqlite::network_warning;
 use crate::sources::amqp::password_file;
 use crate::sources::amqp::{Amqp, Endpoint};
 use crate::sources::history::options::{History, HistoryClient};
+use crate::sources::history::record::{bus_field, history_field};
 use crate::sources::history::{Cloud, CloudProblem};
 
 #[derive(Debug, clap::Args)]
@@ -265,7 +265,7 @@ fn bus_problems(config: &Config<Amqp>) -> Problems {
             continue;
         }
         for (option, path) in rule.paths() {
-            let Some((_, instead)) = history::history_field(path) else {
+            let Some((_, instead)) = history_field(path) else {
                 continue;
             };
             let remedy = match instead {
@@ -335,7 +335,7 @@ fn history_problems(config: &Config<History>) -> Problems {
     let mut problems = Problems::default();
     for rule in enabled(config) {
         for (option, path) in rule.paths() {
-            let Some(field) = history::bus_field(path) else {
+            let Some(field) = bus_field(path) else {
                 continue;
             };
             let remedy = match field {

@@ -8,17 +8,17 @@ use serde_json::json;
 use super::Places;
 use super::inputs::{ask, failed_to_read};
 use super::output::{Format, cell, print_json, print_line, table};
-use super::quarantine::incomplete;
+use super::quarantine;
 use crate::actions::script::room_beside;
 use crate::cli::report::{Exit, Failure};
 use crate::core::event::{Event, PayloadPath};
 use crate::core::printable::printable;
 use crate::core::python_json;
 use crate::core::rules::{Arguments, EventPattern, Rule, Verdict};
-use crate::history::{Record, Row, lacks_lease, needs_lease};
 use crate::journal::{Browse, QuarantineId};
-use crate::notification::Envelope;
-use crate::sources::HISTORY;
+use crate::sources::amqp;
+use crate::sources::history::record::{Record, Row, lacks};
+use crate::sources::{Arrival, Interest};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -92,11 +92,12 @@ enum Answer {
 
 impl Answer {
     fn of(rule: &Rule, event: &Event) -> Self {
-        let whole = !lacks_lease(event);
-        let verdict = rule.verdict_by(event, |path| whole || !needs_lease(path));
+        let lacks = lacks(event);
+        let lacks = |path: &PayloadPath| lacks.is_some_and(|lacks| lacks(path));
+        let verdict = rule.verdict_by(event, |path| !lacks(path));
         let paths = rule.paths().map(|(_, path)| path);
         let missing: Vec<String> = paths
-            .filter(|path| !whole && needs_lease(path))
+            .filter(|path| lacks(path))
             .map(PayloadPath::to_string)
             .collect();
         match verdict {
@@ -232,11 +233,9 @@ fn find(places: &Places, args: &Args) -> Result<Event, Failure> {
 
 /// An event in any of the forms that one may be in.
 fn decode(body: &[u8]) -> Result<Event, String> {
-    let notification =
-        Envelope::open(body).and_then(|envelope| envelope.notification()?.into_event());
-    let undecodable = match notification {
+    let undecodable = match amqp::decode(body, &Interest::in_all()).and_then(event) {
         Ok(event) => return Ok(event),
-        Err(undecodable) => undecodable.to_string(),
+        Err(undecodable) => undecodable,
     };
     if let Ok(record) = Record::decode(body) {
         return Ok(record.into_event());
@@ -250,6 +249,11 @@ fn decode(body: &[u8]) -> Result<Event, String> {
     }
     // The form of the journal and of standard input is the last one it may be in.
     python_json::read(body).map_err(|_| undecodable)
+}
+
+fn event(arrival: Option<Arrival>) -> Result<Event, String> {
+    let event = arrival.map(|arrival| arrival.event);
+    event.ok_or_else(|| "no rule is for its type of event".to_owned())
 }
 
 fn read(what: &str, file: &str) -> Result<Vec<u8>, Failure> {
@@ -283,14 +287,7 @@ fn in_journal(places: &Places, id: &str) -> Result<Event, Failure> {
 
 fn in_quarantine(places: &Places, id: QuarantineId) -> Result<Event, Failure> {
     let delivery = ask(places.journal()?.quarantined_one(id))?.delivery;
-    let decoded = match incomplete(&delivery) {
-        Some(why) => Err(why),
-        None if delivery.source.starts_with(HISTORY) => {
-            let record = Record::decode(&delivery.body).map_err(|why| why.to_string());
-            record.map(Record::into_event)
-        }
-        None => decode(&delivery.body),
-    };
+    let decoded = quarantine::decode(&delivery, &Interest::in_all()).and_then(event);
     decoded.map_err(|why| {
         let why = printable(why.as_bytes());
         Failure::new(

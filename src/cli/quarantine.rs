@@ -1,17 +1,21 @@
 //! `quarantine`: list, show, retry and drop deliveries that could not be decoded or decided.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Places;
 use super::inputs::ask;
 use super::output::{Format, cell, moment, print, print_json, print_line, table};
+use crate::app::parts;
 use crate::cli::report::{Exit, Failure};
 use crate::config::Config;
 use crate::core::printable::printable;
-use crate::engine::intake::{NOT_KEPT, decide_event};
+use crate::engine::intake::Decision;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Accepted, Browse, Keep, QuarantineId, Quarantined, Undecided};
+use crate::sources::{Arrival, Interest, KEPT_IN_QUARANTINE, NOT_KEPT};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -96,15 +100,18 @@ fn retry(
     id: QuarantineId,
 ) -> Result<Result<String, String>, Failure> {
     let delivery = ask(journal.quarantined_one(id))?.delivery;
-    if let Some(why) = incomplete(&delivery) {
-        return Ok(Err(why));
-    }
-    let acceptance = match decide_event(&config.rules, &delivery.source, &delivery.body) {
-        Err(undecodable) => return Ok(Err(undecodable.to_string())),
-        Ok(None) => return Ok(Err("no rule is for its type of event".into())),
-        Ok(Some((_, Some(undecidable)))) => return Ok(Err(undecidable)),
-        Ok(Some((acceptance, None))) => acceptance,
+    let interest = Interest::of(Arc::new(config.rules.clone()));
+    let arrival = match decode(&delivery, &interest) {
+        Err(why) => return Ok(Err(why)),
+        Ok(arrival) => arrival,
     };
+    let Some(decision) = arrival.and_then(|arrival| Decision::of(&config.rules, arrival)) else {
+        return Ok(Err("no rule is for its type of event".into()));
+    };
+    if let Some(undecidable) = decision.undecidable() {
+        return Ok(Err(undecidable.to_owned()));
+    }
+    let acceptance = decision.into_acceptance(&delivery.source);
     let accepted = ask(journal.release(id, acceptance, Timestamp::now()))?;
     Ok(Ok(match accepted {
         Accepted::Runs(runs) if runs.is_empty() => "accepted; it matches no rule".into(),
@@ -118,11 +125,22 @@ fn retry(
     }))
 }
 
+/// The event that a delivery holds, or why it cannot be told; nothing, if nobody wants its type.
+pub(super) fn decode(delivery: &Undecided, interest: &Interest) -> Result<Option<Arrival>, String> {
+    if let Some(why) = incomplete(delivery) {
+        return Err(why);
+    }
+    let source = &delivery.source;
+    let decode = parts::decoder(source)
+        .ok_or_else(|| format!("no source of this program is called `{source}`"))?;
+    decode(&delivery.body, interest)
+}
+
 /// Why what is kept of a delivery is not all of it.
-pub(super) fn incomplete(delivery: &Undecided) -> Option<String> {
+fn incomplete(delivery: &Undecided) -> Option<String> {
     let (kept, size) = (delivery.body.len(), delivery.size);
     // Blanking may have changed the length of a small one, but never brings a large one near this.
-    if size > crate::engine::intake::KEPT_IN_QUARANTINE as u64 {
+    if size > KEPT_IN_QUARANTINE as u64 {
         return Some(format!("only {kept} of its {size} bytes are kept"));
     }
     delivery.body.starts_with(NOT_KEPT.as_bytes()).then(|| {

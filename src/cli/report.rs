@@ -5,7 +5,8 @@ use std::process::{ExitCode, ExitStatus};
 use crate::app::DaemonError;
 use crate::core::printable::printable;
 use crate::journal::JournalError;
-use crate::sources::history::{CloudProblem, HistoryError};
+use crate::sources::history::CloudProblem;
+use crate::sources::{SourceError, SourceErrorKind};
 use crate::telemetry;
 
 /// What the exit status says; the numbers are those of `sysexits.h` where it has one.
@@ -150,28 +151,14 @@ impl From<DaemonError> for Failure {
         let message = error.to_string();
         match error {
             DaemonError::Journal(error) => error.into(),
-            DaemonError::Unreachable(_) => Self::new(
-                Exit::Temporary,
-                &message,
-                "without --until-idle the service would go on trying",
-            ),
-            DaemonError::History(HistoryError::Client(_)) => Self::new(
-                Exit::Temporary,
-                &message,
-                "nothing is lost: the next pass begins where this one did; `esi-event-actions poll \
-                 --status` shows what has been read",
-            ),
-            DaemonError::History(HistoryError::Other { .. }) => Self::new(
-                Exit::Failed,
-                &message,
-                "look whose credentials these are; if they are right, say where to begin with the new \
-                 history: `poll --from-start`, `poll --from-id ID` or `poll --from-now`, once",
-            ),
-            DaemonError::History(HistoryError::Begun { .. }) => Self::new(
-                Exit::Usage,
-                &message,
-                "leave the `--from-…` out to go on from there, or add `--force` to begin anew",
-            ),
+            DaemonError::Source(SourceError { kind, hint, .. }) => {
+                let exit = match kind {
+                    SourceErrorKind::Temporary => Exit::Temporary,
+                    SourceErrorKind::Failed => Exit::Failed,
+                    SourceErrorKind::Usage => Exit::Usage,
+                };
+                Self::new(exit, &message, hint)
+            }
             DaemonError::Beginning { .. } => Self::new(
                 Exit::Usage,
                 &message,

@@ -8,7 +8,7 @@ use crate::core::ini::text::Position;
 
 use crate::core::ini::problem::nearest;
 
-/// What the lease has in one feed or in both; which has what, is [`history`](crate::history)'s affair.
+/// What the lease has in one feed or in both; which has what, the source of each feed knows.
 const KNOWN: [&str; 31] = [
     "end_time",
     "event_id",

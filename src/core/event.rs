@@ -1,8 +1,7 @@
 //! A decoded delivery, and how a rule looks something up in it.
 //!
-//! An event comes from [`notification`](crate::notification), is matched by
-//! [`rules`](crate::core::rules), rests in the journal as JSON text, and is what a script reads on its
-//! standard input:
+//! An event comes from a source, is matched by [`rules`](crate::core::rules), rests in the journal as
+//! JSON text, and is what a script reads on its standard input:
 //!
 //! ```json
 //! {"id":"94e02d82-…","type":"esi_leap.lease.fulfill.end","time":"2026-11-21 08:50:08.227045",
@@ -39,6 +38,9 @@ pub struct Event {
     /// Who sent it, if it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publisher: Option<String>,
+    /// What runs for it are ordered by, if its source says so; else the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<Key>,
     /// What it is about.
     pub payload: Value,
 }
@@ -59,8 +61,16 @@ impl Event {
             event_type,
             time,
             publisher,
+            key: None,
             payload,
         }
+    }
+
+    /// The same event, of a source that says what runs for it are ordered by.
+    #[must_use]
+    pub fn with_key(self, key: Key) -> Self {
+        let key = Some(key);
+        Self { key, ..self }
     }
 
     /// The part of the payload that rules are about: the versioned object's data (the lease), or
@@ -76,8 +86,16 @@ impl Event {
         versioned.unwrap_or(&self.payload)
     }
 
-    /// What runs for this event are ordered by: the node. Events without a node are ordered among
-    /// themselves, under the empty key.
+    /// What runs for this event are ordered by, unless their rule has an `order_by`: what its source says,
+    /// else the node.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        let key = self.key.clone();
+        key.unwrap_or_else(|| Key::node(self.node()))
+    }
+
+    /// The node that the event is about. Events without a node are ordered among themselves, under the
+    /// empty key.
     #[must_use]
     pub fn node(&self) -> String {
         let data = self.data();
@@ -144,6 +162,16 @@ mod tests {
         for (data, node) in cases {
             assert_eq!(event(json!({"esi_leap_object.data": data})).node(), node);
         }
+    }
+
+    #[test]
+    fn a_key_of_the_source_replaces_the_node_and_lasts() {
+        let event = event(json!({"node_uuid": "n", "meta": {"endpoint": "e"}}));
+        assert_eq!(event.key(), Key::node("n"));
+        let key = Key::of_source("hook", "e");
+        let event = event.with_key(key.clone());
+        let again: Event = serde_json::from_str(&event.to_json()).unwrap();
+        assert_eq!((again.key(), again), (key, event));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub struct Rule {
     pub filters: Vec<Filter>,
     /// What to run.
     pub script: Script,
-    /// What runs are ordered by, instead of the node.
+    /// What runs are ordered by, instead of the event's own key.
     pub order_by: Option<PayloadPath>,
     /// The limit of one attempt; none if `None`.
     pub timeout: Option<Duration>,
@@ -103,7 +103,7 @@ impl EventPattern {
 pub enum Verdict {
     /// It matches: a run is made, ordered by this key.
     Run {
-        /// The node, or what `order_by` found.
+        /// The event's own, or what `order_by` found.
         key: Key,
     },
     /// The rule is switched off.
@@ -125,7 +125,7 @@ impl Rule {
 
     /// What this rule says of an event of which only what is at `known` paths is there yet. A
     /// [`Verdict::Run`] is then final only if everything that the rule asks for is known, and its
-    /// key is the node where `order_by` is not.
+    /// key is the event's own where `order_by` is not.
     #[must_use]
     pub fn verdict_by(&self, event: &Event, known: impl Fn(&PayloadPath) -> bool) -> Verdict {
         if !self.enabled {
@@ -150,7 +150,7 @@ impl Rule {
             Some(path) if known(path) => {
                 Key::at(path, path.find(event).to_text_within(LONGEST).text)
             }
-            _ => Key::node(event.node()),
+            _ => event.key(),
         };
         Verdict::Run { key }
     }
@@ -209,8 +209,15 @@ impl RuleSet {
             .find(|rule| rule.name == name && rule.enabled)
     }
 
-    /// The enabled rules for this type of event, in the order of the configuration. Cheap: events
-    /// that concern no rule need not be looked into.
+    /// Whether an enabled rule is for this type of event. Cheap: events that concern no rule need not be
+    /// looked into.
+    #[must_use]
+    pub fn wants(&self, event_type: &str) -> bool {
+        self.exact.contains_key(event_type)
+            || self.globs.iter().any(|(glob, _)| glob.matches(event_type))
+    }
+
+    /// The enabled rules for this type of event, in the order of the configuration.
     #[must_use]
     pub fn concerned(&self, event_type: &str) -> Vec<&Arc<Rule>> {
         let exact = self.exact.get(event_type).into_iter().flatten().copied();
@@ -284,6 +291,9 @@ mod tests {
         assert_eq!(names(&set.concerned("a.end")), ["glob", "exact", "both"]);
         assert_eq!(names(&set.concerned("b.end")), ["both"]);
         assert!(set.concerned("b").is_empty());
+        for event_type in ["a.end", "a.start", "b.end", "b", "off"] {
+            assert_eq!(set.wants(event_type), !set.concerned(event_type).is_empty());
+        }
         assert!(set.in_force("off").is_none());
         assert!(set.in_force("exact").is_some());
         assert_eq!(set.all().len(), 4);

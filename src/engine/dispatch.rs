@@ -27,7 +27,7 @@ use crate::engine::stop::Stop;
 use crate::journal::{
     AttemptEnd, Blame, ClaimedRun, Journal, JournalError, retry_while_unavailable,
 };
-use crate::sources::Leases;
+use crate::sources::Enrich;
 use unasked::Unasked;
 use unended::Unended;
 
@@ -36,14 +36,13 @@ use unended::Unended;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Performs the runs of a journal.
-#[derive(Debug)]
-pub struct Dispatch<J, A, L> {
+pub struct Dispatch<J, A> {
     /// Where runs wait.
     pub journal: J,
     /// What performs them.
     pub action: A,
-    /// Who shows leases that could not be shown when their events were accepted.
-    pub leases: L,
+    /// Completes events that could not be completed when they were accepted.
+    pub enrich: Arc<dyn Enrich>,
     /// The rules in force.
     pub rules: Rulebook,
     /// How many attempts run at once.
@@ -109,7 +108,7 @@ enum Attempted {
 
 type Attempts = JoinSet<Result<Attempted, JournalError>>;
 
-impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
+impl<J: Journal, A: Action> Dispatch<J, A> {
     /// Performs runs until `stop.intake` is cancelled and those that run have ended; or, once
     /// `drained` is cancelled, for as long as [`Dispatch::until`] says. What cannot be ended is not
     /// waited for: its attempt stays open, for recovery to take up.

@@ -1,7 +1,7 @@
-//! Deliveries in, decisions on disk, receipts settled.
+//! Decoded deliveries in, decisions on disk, batches settled.
 //!
-//! The first half of the journey, for any source and any journal. A delivery is settled after its
-//! decision is on disk, never before; a batch shares one commit. While the journal cannot be
+//! The first half of the journey, for any source and any journal. A batch of deliveries shares one commit, and is
+//! settled after that is on disk, never before. While the journal cannot be
 //! written, nothing is taken and nothing is settled: what was received goes back to the source, but for the
 //! batch that is tried again and again. Once that is on disk, the source sends the rest, and what is known
 //! already.
@@ -12,104 +12,78 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::enrich::complete_new;
 use super::rulebook::Rulebook;
+use crate::core::rules::RuleSet;
 use crate::crash::{self, Point};
 use crate::journal::{
     Accepted, Entry, Journal, JournalError, QuarantineId, retry_while_unavailable,
 };
-use crate::sources::{Received, Source};
+use crate::sources::{Decoded, Enrich, Received, Source, SourceError};
 
-pub use decide::{KEPT_IN_QUARANTINE, NOT_KEPT, decide, decide_event, wants_lease};
-
-/// The most deliveries that share one commit.
-const BATCH: usize = 1_000;
-
-/// And the most bytes of theirs, written out: small bodies can become large ones when they are
-/// decompressed. One delivery may have more.
-const BATCH_BYTES: usize = 32 << 20;
+pub use decide::Decision;
 
 /// A commit that was refused so often is not waited for with all that was received in hand.
 const REFUSALS: u32 = 2;
 
 /// Takes deliveries from a source into a journal.
-#[derive(Debug)]
-pub struct Intake<S, J> {
+pub struct Intake<J> {
     /// Where deliveries come from.
-    pub source: S,
+    pub source: Box<dyn Source>,
     /// Where decisions go.
     pub journal: J,
     /// Who decides.
     pub rules: Rulebook,
+    /// Completes events that lack something.
+    pub enrich: Arc<dyn Enrich>,
     /// Told when there are new runs.
     pub work: Arc<Notify>,
 }
 
 /// Why intake cannot go on.
 #[derive(Debug, thiserror::Error)]
-pub enum IntakeError<E> {
+pub enum IntakeError {
     /// The source has given up.
     #[error(transparent)]
-    Source(E),
+    Source(#[from] SourceError),
     /// The journal cannot be used, now or later.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
-impl<S: Source, J: Journal> Intake<S, J> {
+impl<J: Journal> Intake<J> {
     /// Takes deliveries until `stop` is cancelled or the source has no more.
     ///
     /// # Errors
     /// [`IntakeError`] when the source gives up, or the journal is beyond waiting.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<(), IntakeError<S::Error>> {
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), IntakeError> {
         let taken = stop.run_until_cancelled(self.take(&stop)).await;
         self.source.close().await;
         taken.unwrap_or(Ok(()))
     }
 
-    async fn take(&mut self, stop: &CancellationToken) -> Result<(), IntakeError<S::Error>> {
+    async fn take(&mut self, stop: &CancellationToken) -> Result<(), IntakeError> {
         loop {
-            let received = self
-                .source
-                .receive(BATCH)
-                .await
-                .map_err(IntakeError::Source)?;
-            let (deliveries, progress) = match received {
-                Received::Deliveries(deliveries) => (deliveries, None),
-                Received::Read(deliveries, progress) => (deliveries, Some(progress)),
-                Received::Drained => return Ok(()),
+            let received = self.source.receive().await;
+            let Received::Batch(batch) = received? else {
+                return Ok(());
             };
             crash::point(Point::DeliveryReceived);
-            let mut entries = Vec::with_capacity(deliveries.len());
-            let mut receipts = Vec::with_capacity(deliveries.len());
-            let mut bytes = 0;
             // One commit, one set of rules.
             let rules = self.rules.current();
-            for delivery in deliveries {
-                let source = self.source.name();
-                let decided = decide(
-                    &rules,
-                    source,
-                    &delivery.origin,
-                    &delivery.labels,
-                    &delivery.body,
-                );
-                bytes += decided.iter().map(size).sum::<usize>();
-                entries.extend(decided);
-                receipts.push(delivery.receipt);
-                if bytes >= BATCH_BYTES {
-                    bytes = 0;
-                    self.commit(std::mem::take(&mut entries), stop).await?;
-                    self.source.settle(std::mem::take(&mut receipts)).await;
-                }
-            }
-            entries.extend(progress.map(Entry::Progress));
+            let (source, enrich) = (self.source.name().to_owned(), &*self.enrich);
+            let decide = |decoded| decide(&rules, enrich, &source, decoded);
+            let entries = join_all(batch.decoded.into_iter().map(decide)).await;
+            let mut entries: Vec<Entry> = entries.into_iter().flatten().collect();
+            entries.extend(batch.progress.map(Entry::Progress));
             crash::point(Point::DeliveryDecoded);
             self.commit(entries, stop).await?;
-            self.source.settle(receipts).await;
+            self.source.settle().await;
             crash::point(Point::Settled);
         }
     }
@@ -147,13 +121,22 @@ impl<S: Source, J: Journal> Intake<S, J> {
     }
 }
 
-/// How many bytes an entry holds, but for what is small in any case.
-fn size(entry: &Entry) -> usize {
-    match entry {
-        Entry::Event(event) => event.body.len(),
-        Entry::Quarantine(delivery) => delivery.body.len(),
-        Entry::Progress(_) => 0,
-    }
+/// What to write down for a delivery: nothing, if its type concerns no rule any more.
+async fn decide(
+    rules: &RuleSet,
+    enrich: &dyn Enrich,
+    source: &str,
+    decoded: Decoded,
+) -> Vec<Entry> {
+    let arrival = match decoded {
+        Decoded::Event(arrival) => arrival,
+        Decoded::Undecodable(undecided) => return vec![Entry::Quarantine(undecided)],
+    };
+    let Some(mut decision) = Decision::of(rules, arrival) else {
+        return Vec::new();
+    };
+    complete_new(enrich, &mut decision).await;
+    decision.into_entries(source)
 }
 
 fn tell((entry, accepted): (&Entry, &Accepted)) {

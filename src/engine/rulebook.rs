@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::core::rules::RuleSet;
+use crate::sources::Interest;
 
 /// Reads the rules in force. Whoever decides several things together asks once, and so decides them by the
 /// same rules.
@@ -27,6 +28,13 @@ impl Rulebook {
     #[must_use]
     pub fn current(&self) -> Arc<RuleSet> {
         self.0.borrow().clone()
+    }
+
+    /// What the rules in force want, at any time.
+    #[must_use]
+    pub fn interest(&self) -> Interest {
+        let book = self.clone();
+        Interest::new(move |event_type| book.0.borrow().wants(event_type))
     }
 }
 

@@ -7,32 +7,36 @@
 //! that is all the back-pressure there is. What cannot be kept for a while is given back, so that it does
 //! not count as a delivery that failed with each connection that is lost meanwhile.
 
+mod arrived;
 mod condition;
+mod decode;
 mod dial;
 mod feed;
 mod leave;
 mod link;
+pub mod notification;
 pub mod options;
 mod settings;
+mod source;
 mod transport_url;
 
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use lapin::Acker;
-use lapin::options::BasicAckOptions;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use condition::Condition;
+pub use decode::{decode, decoded};
 pub use dial::{password_file, prepare};
 pub use link::{Link, Unreachable};
 pub use settings::{Amqp, DeclareQueues, Endpoint, LoginMethod, Tls};
+pub use source::BUS;
 
-use super::{Delivery, Received, Source};
+use super::{Interest, LARGEST_BATCH};
 use crate::core::outage::Outage;
+use arrived::{Arrived, Delivery};
 use feed::{Feed, Whom};
 
 /// How long after a failure or a loss the next connection is tried; doubles up to the second figure,
@@ -49,7 +53,10 @@ const SILENCE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct AmqpSource {
     settings: Arc<Amqp>,
+    interest: Interest,
     until_drained: bool,
+    /// What has arrived and is not settled yet.
+    arrived: Arrived,
     condition: watch::Sender<Condition>,
     link: Option<Link>,
     feeds: Vec<Feed>,
@@ -69,18 +76,11 @@ pub struct AmqpSource {
     channels: u64,
 }
 
-/// What settles a delivery: its own acker, which knows when its channel is gone.
-#[derive(Debug)]
-pub struct Receipt {
-    channel: u64,
-    acker: Acker,
-}
-
 impl AmqpSource {
     /// A source that has not connected yet. With `until_drained` it ends when nothing is waiting,
     /// and fails at once where it would otherwise try again.
     #[must_use]
-    pub fn new(settings: Amqp, until_drained: bool) -> Self {
+    pub fn new(settings: Amqp, interest: Interest, until_drained: bool) -> Self {
         Self {
             feeds: settings
                 .queues
@@ -88,7 +88,9 @@ impl AmqpSource {
                 .map(|queue| Feed::new(queue))
                 .collect(),
             settings: Arc::new(settings),
+            interest,
             until_drained,
+            arrived: Arrived::nothing(),
             condition: watch::Sender::default(),
             link: None,
             is_limited: false,
@@ -240,9 +242,9 @@ impl AmqpSource {
     }
 
     /// Waits until deliveries have arrived, or a feed has become another: then there may be none.
-    async fn arrivals(&mut self, limit: usize) -> Vec<Delivery<Receipt>> {
+    async fn arrivals(&mut self) -> Vec<Delivery> {
         // One that always has more must not keep the others waiting.
-        let share = (limit / self.feeds.len()).max(1);
+        let share = (LARGEST_BATCH / self.feeds.len()).max(1);
         let (taken, changed) = std::future::poll_fn(|context| {
             let mut taken = Vec::new();
             let mut changed = false;
@@ -272,115 +274,5 @@ impl AmqpSource {
                 why: feed.withheld()?,
             })
         })
-    }
-}
-
-/// Acknowledges deliveries, waiting no longer than there is a connection: an acknowledgement that
-/// begins while the connection ends may never be answered by the client library.
-async fn acknowledge(acker: &Acker, link: Option<&Link>) -> Option<lapin::Result<bool>> {
-    let mut acknowledging = std::pin::pin!(acker.ack(BasicAckOptions { multiple: true }));
-    loop {
-        if let Ok(answer) = tokio::time::timeout(LOOK_AGAIN, &mut acknowledging).await {
-            return Some(answer);
-        }
-        if !link.is_some_and(Link::is_alive) {
-            return None;
-        }
-    }
-}
-
-impl Source for AmqpSource {
-    type Receipt = Receipt;
-    type Error = Unreachable;
-
-    fn name(&self) -> &'static str {
-        "bus"
-    }
-
-    async fn receive(&mut self, limit: usize) -> Result<Received<Receipt>, Unreachable> {
-        let mut silences = 0;
-        loop {
-            let Some(link) = self.link.clone() else {
-                self.connect().await?;
-                continue;
-            };
-            if let Some(gone) = self.gone() {
-                // What has arrived may be all there is of it, if the broker kept it in memory only.
-                let rest = self.arrivals(limit).now_or_never().unwrap_or_default();
-                if !rest.is_empty() {
-                    return Ok(Received::Deliveries(rest));
-                }
-                self.disconnected(&gone)?;
-                continue;
-            }
-            if self.until_drained
-                && let Some(unreachable) = self.withheld()
-            {
-                return Err(unreachable);
-            }
-            if link.is_worn() {
-                self.renew(&link).await;
-                continue;
-            }
-            self.ask_for_missing(&link);
-            let wait = if self.until_drained {
-                SILENCE
-            } else {
-                LOOK_AGAIN
-            };
-            match tokio::time::timeout(wait, self.arrivals(limit)).await {
-                Ok(deliveries) if deliveries.is_empty() => silences = 0,
-                Ok(deliveries) => return Ok(Received::Deliveries(deliveries)),
-                Err(_) if self.until_drained && !self.feeds.iter().any(Feed::is_asking) => {
-                    silences = if self.are_empty().await {
-                        silences + 1
-                    } else {
-                        0
-                    };
-                    if silences == 2 {
-                        return Ok(Received::Drained);
-                    }
-                }
-                Err(_) => {}
-            }
-        }
-    }
-
-    async fn settle(&mut self, receipts: Vec<Receipt>) {
-        // The last receipt of a channel covers those before it: a channel's deliveries are received
-        // in their order, and settled only after all of them are on disk.
-        let mut settled = Vec::new();
-        for Receipt { channel, acker } in receipts.into_iter().rev() {
-            if settled.contains(&channel) {
-                continue;
-            }
-            settled.push(channel);
-            let Some(feed) = self.feeds.iter().find(|feed| feed.is_on(channel)) else {
-                tracing::info!(
-                    "a channel ended before its deliveries were acknowledged; they will come again"
-                );
-                continue;
-            };
-            match acknowledge(&acker, feed.link()).await {
-                Some(Ok(true)) => self.recovered(),
-                Some(Ok(false)) => tracing::info!(
-                    "a channel ended before its deliveries were acknowledged; they will come again"
-                ),
-                Some(Err(error)) => tracing::info!(
-                    "failed to acknowledge deliveries, they will come again: {error}"
-                ),
-                None => tracing::info!(
-                    "the connection ended while deliveries were acknowledged; they will come again"
-                ),
-            }
-        }
-    }
-
-    async fn give_back(&mut self) {
-        self.pause().await;
-    }
-
-    async fn close(&mut self) {
-        self.leave().await;
     }
 }

@@ -1,14 +1,16 @@
 //! The feed for tenants: ESI Leap's event history, read row by row since the last event id.
 //!
-//! A pass asks for the rows since the cursor, puts those that are new in the order of their ids,
-//! has the leases shown that rules may want, and hands them on in batches, each with the cursor that
-//! it leads to: intake writes both in one commit. A failure of the client moves nothing.
+//! A pass asks for the rows since the cursor, puts those that are new in the order of their ids, and hands
+//! them on in batches, each with the cursor that it leads to: intake writes both in one commit. The events
+//! lack their leases, which [`Leases`] shows for those that rules may want. A failure of the client moves
+//! nothing.
 
 mod client;
 mod leases;
 mod native;
 mod openstack;
 pub mod options;
+pub mod record;
 pub mod sample;
 mod source;
 pub mod window;
@@ -17,10 +19,14 @@ pub use client::{Client, ClientError};
 pub use leases::Leases;
 pub use native::{Cloud, CloudProblem, NativeClient, Variables};
 pub use openstack::OpenstackClient;
-pub use source::{HistorySource, Wants};
+pub use record::decode;
+pub use source::HistorySource;
 use window::{Start, Window};
 
-use super::HISTORY;
+use super::{SourceError, SourceErrorKind};
+
+/// The kind of this source: what its names begin with, before a colon and the cloud.
+pub const HISTORY: &str = "history";
 
 /// Where a reader begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +74,32 @@ pub enum HistoryError {
     },
 }
 
+impl From<HistoryError> for SourceError {
+    fn from(error: HistoryError) -> Self {
+        let (kind, hint) = match error {
+            HistoryError::Client(_) => (
+                SourceErrorKind::Temporary,
+                "nothing is lost: the next pass begins where this one did; `esi-event-actions poll \
+                 --status` shows what has been read",
+            ),
+            HistoryError::Other { .. } => (
+                SourceErrorKind::Failed,
+                "look whose credentials these are; if they are right, say where to begin with the new \
+                 history: `poll --from-start`, `poll --from-id ID` or `poll --from-now`, once",
+            ),
+            HistoryError::Begun { .. } => (
+                SourceErrorKind::Usage,
+                "leave the `--from-…` out to go on from there, or add `--force` to begin anew",
+            ),
+        };
+        Self {
+            kind,
+            message: error.to_string(),
+            hint,
+        }
+    }
+}
+
 /// What the source is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
@@ -85,8 +117,17 @@ impl super::Condition for Condition {
     }
 }
 
+/// The cloud whose history has this name among the sources of a journal.
+#[must_use]
+pub fn cloud_of(source: &str) -> &str {
+    let cloud = source
+        .strip_prefix(HISTORY)
+        .and_then(|it| it.strip_prefix(':'));
+    cloud.unwrap_or(source)
+}
+
 /// The name of a cloud's history among the sources of a journal.
 #[must_use]
 pub fn source_name(cloud: &str) -> String {
-    format!("{HISTORY}{cloud}")
+    format!("{HISTORY}:{cloud}")
 }

@@ -5,17 +5,17 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use esi_event_actions::app::parts;
 use esi_event_actions::config::{Config, Reading};
 use esi_event_actions::core::event::Event;
-use esi_event_actions::engine::intake::{decide, wants_lease};
-use esi_event_actions::history::{Row, lacks_lease};
+use esi_event_actions::engine::intake::Decision;
 use esi_event_actions::journal::Entry;
-use esi_event_actions::notification::Labels;
-use esi_event_actions::sources::HISTORY;
-use esi_event_actions::sources::history::{Cloud, Variables};
+use esi_event_actions::sources::amqp::notification::Labels;
+use esi_event_actions::sources::history::record::{Row, lacks};
+use esi_event_actions::sources::history::{self as event_history, Cloud, Variables};
+use esi_event_actions::sources::{Arrival, Decoded, Interest, amqp};
 use serde_json::Value;
 
 /// Tries one input.
@@ -129,16 +129,46 @@ fn names_context(value: &Value) -> bool {
     }
 }
 
-/// Decides a delivery; whatever becomes an event can be read back, and makes arguments.
-fn decided(config: &Config, source: &str, body: &[u8]) {
-    for entry in decide(&config.rules, source, "queue", &Labels::default(), body) {
+/// What the rules of a configuration want.
+fn interest(config: &Config) -> Interest {
+    Interest::of(Arc::new(config.rules.clone()))
+}
+
+/// Decides a message; what cannot be decoded is kept with a reason.
+fn decided(config: &Config, body: &[u8]) {
+    let labels = Labels::default();
+    match amqp::decoded(&interest(config), "bus", "queue", &labels, body.to_vec()) {
+        None => {}
+        Some(Decoded::Event(arrival)) => written(config, "bus", arrival, Some(body)),
+        Some(Decoded::Undecodable(undecided)) => {
+            assert_eq!(undecided.size, body.len() as u64);
+            assert!(!undecided.reason.is_empty());
+        }
+    }
+}
+
+/// Decides a row of the event history or a record, if it is one.
+fn row_decided(config: &Config, body: &[u8]) {
+    match event_history::decode(body, &interest(config)) {
+        Ok(Some(arrival)) => written(config, "history:c", arrival, None),
+        Ok(None) => {}
+        Err(why) => assert!(!why.is_empty()),
+    }
+}
+
+/// Decides an event; it can be read back, and makes arguments.
+fn written(config: &Config, source: &str, arrival: Arrival, body: Option<&[u8]>) {
+    let Some(decision) = Decision::of(&config.rules, arrival) else {
+        return;
+    };
+    for entry in decision.into_entries(source) {
         match entry {
             Entry::Event(acceptance) => {
                 let event: Event = serde_json::from_str(&acceptance.body).expect("our own form");
                 let again = serde_json::to_string(&event).expect("our own form");
                 assert_eq!(again, acceptance.body);
                 assert!(!names_context(&event.payload), "{again}");
-                let _ = lacks_lease(&event);
+                let _ = lacks(&event);
                 for rule in config.rules.all() {
                     let arguments = rule.arguments(&event, 4096).texts;
                     assert_eq!(arguments.len(), rule.script.params.len());
@@ -147,7 +177,9 @@ fn decided(config: &Config, source: &str, body: &[u8]) {
                 }
             }
             Entry::Quarantine(undecided) => {
-                assert_eq!(undecided.size, body.len() as u64);
+                if let Some(body) = body {
+                    assert_eq!(undecided.size, body.len() as u64);
+                }
                 assert!(!undecided.reason.is_empty());
             }
             Entry::Progress(_) => panic!("nobody has read on"),
@@ -157,28 +189,16 @@ fn decided(config: &Config, source: &str, body: &[u8]) {
 
 /// A body from the bus.
 pub(crate) fn envelope(data: &[u8]) {
-    decided(rules(), "bus", data);
+    decided(rules(), data);
 }
 
 /// A row of the event history, a record, or a list as the client prints it.
 pub(crate) fn history(data: &[u8]) {
-    decided(rules(), HISTORY, data);
+    row_decided(rules(), data);
     let rows = serde_json::from_slice::<Vec<Row>>(data).unwrap_or_default();
     for row in rows {
-        let wants = wants_lease(&rules().rules, &row);
         let record = serde_json::to_vec(&row).expect("our own form");
-        let decisions = decide(
-            &rules().rules,
-            HISTORY,
-            "history",
-            &Labels::default(),
-            &record,
-        );
-        assert!(
-            wants || decisions.len() <= 1,
-            "a row that wants no lease is decided"
-        );
-        decided(rules(), HISTORY, &record);
+        row_decided(rules(), &record);
     }
 }
 
@@ -201,7 +221,7 @@ pub(crate) fn filters(data: &[u8]) {
         lease.get(1..).unwrap_or_default(),
         b"}}",
     ];
-    decided(&config, "bus", &body.concat());
+    decided(&config, &body.concat());
 }
 
 /// `clouds.yaml`, into which a password is put.

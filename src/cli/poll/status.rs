@@ -8,7 +8,7 @@ use crate::cli::inputs::ask;
 use crate::cli::output::{Format, cell, moment, print_json, print_line, table};
 use crate::cli::report::{Exit, Failure};
 use crate::journal::{Browse, SourceRecord};
-use crate::sources::HISTORY;
+use crate::sources::history::cloud_of;
 
 pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {
     let sources = ask(places.journal()?.sources())?;
@@ -31,7 +31,7 @@ pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {
         let id = source.cursor.as_ref().map(|cursor| cursor.position);
         let or_never = |time: Option<Timestamp>| time.map_or("never".into(), moment);
         table.add_row([
-            cell(cloud_of(source)),
+            cell(cloud_of(&source.source)),
             cell(&id.map_or("none".into(), |id| id.to_string())),
             cell(&or_never(source.passed_at)),
             cell(&or_never(failed_at)),
@@ -42,15 +42,10 @@ pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {
     print_line(&table.to_string())
 }
 
-fn cloud_of(source: &SourceRecord) -> &str {
-    let name = source.source.as_str();
-    name.strip_prefix(HISTORY).unwrap_or(name)
-}
-
 fn as_json(source: &SourceRecord) -> Value {
     let (failed_at, why) = source.failure.clone().unzip();
     json!({
-        "cloud": cloud_of(source),
+        "cloud": cloud_of(&source.source),
         "last_event_id": source.cursor.as_ref().map(|cursor| cursor.position),
         "passed_at": source.passed_at.map(|time| time.to_string()),
         "failed_at": failed_at.map(|time| time.to_string()),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::PayloadPath;
 
 /// The name space of nodes. No `order_by` has it.
@@ -12,9 +14,9 @@ pub(super) const NODE_FIELDS: [&str; 2] = ["node_uuid", "resource_uuid"];
 
 /// Runs with the same key never overlap, and start in order. Keys are the same if text and meaning are:
 /// a tenant who writes a node's UUID where some rule's `order_by` looks holds up no run of that node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
-    /// What the text means: a node, or what is at a path.
+    /// What the text means: a node, what is at a path, or what a source says.
     pub space: String,
     /// What people see of the key.
     pub text: String,
@@ -26,6 +28,15 @@ impl Key {
     pub fn node(text: impl Into<String>) -> Self {
         Self {
             space: NODE.to_owned(),
+            text: text.into(),
+        }
+    }
+
+    /// The key of everything to which the source of this name gives this text.
+    #[must_use]
+    pub fn of_source(source: &str, text: impl Into<String>) -> Self {
+        Self {
+            space: format!("source {source}"),
             text: text.into(),
         }
     }
@@ -63,6 +74,8 @@ mod tests {
             assert_eq!(at(path).to_string(), "n");
         }
         assert_ne!(at("purpose"), at("owner_id"));
+        assert_ne!(Key::of_source("node", "n"), node);
+        assert_ne!(Key::of_source("a", "n"), Key::of_source("b", "n"));
         for path in NODE_FIELDS {
             assert_eq!(at(path), node, "{path}");
         }

@@ -16,7 +16,7 @@ use crate::core::rules::{Rule, Verdict};
 use crate::core::run::{Outcome, Step};
 use crate::crash::{self, Point};
 use crate::journal::{Blame, ClaimedRun, Journal, retry_while_unavailable};
-use crate::sources::{Leases, NoLease};
+use crate::sources::Incomplete;
 
 /// How an attempt ended that performed nothing.
 pub(super) struct NoOrder {
@@ -57,7 +57,7 @@ impl NoOrder {
     }
 }
 
-impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
+impl<J: Journal, A: Action> Dispatch<J, A> {
     /// What is to be done for a claimed run.
     pub(super) async fn order(
         &self,
@@ -95,7 +95,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
         event: Event,
         stop: &CancellationToken,
     ) -> Result<Event, NoOrder> {
-        let completed = self.leases.complete(event, run.attempt == 1).await;
+        let completed = self.enrich.complete(event, run.attempt > 1).await;
         let event = completed.map_err(|none| self.without_lease(run, none))?;
         crash::point(Point::LateLeaseShown);
         match rule.verdict(&event) {
@@ -129,10 +129,10 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
     }
 
     /// What follows for a run when there is no lease.
-    fn without_lease(&self, run: &ClaimedRun, none: NoLease) -> NoOrder {
-        let policy = self.leases.retry_policy();
+    fn without_lease(&self, run: &ClaimedRun, none: Incomplete) -> NoOrder {
+        let policy = self.enrich.retry_policy();
         match none {
-            NoLease::NotShown(why) => {
+            Incomplete::Refused(why) => {
                 let outcome = Outcome::NotStarted(why);
                 let (step, retry_in) =
                     step_after(&outcome, run.lease_failures, policy, fastrand::f64());
@@ -144,7 +144,7 @@ impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
                 }
             }
             // However long that takes, it is no reason to give up.
-            NoLease::NotAsked(why) => {
+            Incomplete::Unreachable(why) => {
                 let endless = RetryPolicy {
                     retries: u32::MAX,
                     ..policy

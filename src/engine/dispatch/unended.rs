@@ -10,7 +10,6 @@ use crate::core::run::Step;
 use crate::engine::stop::Stop;
 use crate::journal::{ClaimedRun, Journal, JournalError};
 use crate::os::process::{Group, Vigil, pause_after};
-use crate::sources::Leases;
 
 /// Such an attempt.
 pub(super) struct Unended {
@@ -20,7 +19,7 @@ pub(super) struct Unended {
     pub(super) remains: Group,
 }
 
-impl<J: Journal, A: Action, L: Leases> Dispatch<J, A, L> {
+impl<J: Journal, A: Action> Dispatch<J, A> {
     /// Waits for the end of what remains, and records that of the attempt. Dropped before, it leaves the
     /// attempt open, for recovery to take up.
     pub(super) async fn outlive(

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::core::event::{Event, Key};
 use crate::core::rules::RuleSet;
-use crate::notification::Labels;
+use crate::sources::amqp::notification::Labels;
+use crate::sources::{Arrival, Interest, KEPT_IN_QUARANTINE, NOT_KEPT, amqp, history};
 
 /// Rules for type `t`: two that always match, one with filters, one that some texts make undecidable,
 /// one that is off, and one ordered by the owner; and one for `u` alone.
@@ -65,9 +66,22 @@ fn notification(event_type: &str, data: &serde_json::Value) -> String {
     .to_string()
 }
 
+/// What is written down for a message.
+fn of_message(rules: &RuleSet, labels: &Labels, body: &[u8]) -> Vec<Entry> {
+    let interest = Interest::of(Arc::new(rules.clone()));
+    match amqp::decoded(&interest, "bus", "q.info", labels, body.to_vec()) {
+        None => Vec::new(),
+        Some(Decoded::Undecodable(undecided)) => vec![Entry::Quarantine(undecided)],
+        Some(Decoded::Event(arrival)) => {
+            let decision = Decision::of(rules, arrival).expect("somebody wants it");
+            decision.into_entries("bus")
+        }
+    }
+}
+
 /// What is written down, a line for each entry.
 fn decided(rules: &RuleSet, body: &[u8]) -> Vec<String> {
-    let shown = decide(rules, "bus", "q.info", &Labels::default(), body)
+    let shown = of_message(rules, &Labels::default(), body)
         .into_iter()
         .map(|entry| match entry {
             Entry::Event(event) => {
@@ -225,7 +239,7 @@ fn a_compressed_delivery_is_kept_as_text_without_secrets_or_not_at_all() {
     std::io::Write::write_all(&mut encoder, text).unwrap();
     let whole = encoder.finish().unwrap();
     let labels = Labels::new(None, None, Some("application/x-gzip"));
-    let kept = |body: &[u8]| match &decide(&rules, "bus", "q", &labels, body)[..] {
+    let kept = |body: &[u8]| match &of_message(&rules, &labels, body)[..] {
         [Entry::Quarantine(kept)] => kept.clone(),
         other => panic!("{} entries", other.len()),
     };
@@ -251,7 +265,7 @@ fn of_a_large_delivery_the_head_is_kept() {
     let rules = rules(RULES);
     for size in [KEPT_IN_QUARANTINE, KEPT_IN_QUARANTINE + 1, 20 << 20] {
         let body = vec![b'x'; size];
-        let entries = decide(&rules, "bus", "q", &Labels::default(), &body);
+        let entries = of_message(&rules, &Labels::default(), &body);
         let [Entry::Quarantine(kept)] = &entries[..] else {
             panic!("{} entries", entries.len());
         };
@@ -285,8 +299,13 @@ events = t
 filter_params = {"purpose": "test"}
 "#;
 
-/// A delivery of the history, with or without its lease.
-fn record(event_type: &str, lessee: &str, lease: &serde_json::Value) -> Vec<u8> {
+/// A row of the history, with or without its lease, if these rules want it.
+fn row(
+    rules: &RuleSet,
+    event_type: &str,
+    lessee: &str,
+    lease: &serde_json::Value,
+) -> Option<Arrival> {
     let row = json!({
         "ID": 6, "Event Type": event_type, "Event Time": "2026-11-21T08:50:12.243638",
         "Object Type": "lease", "Object UUID": "l", "Resource Type": "ironic_node",
@@ -296,7 +315,8 @@ fn record(event_type: &str, lessee: &str, lease: &serde_json::Value) -> Vec<u8> 
     if !lease.is_null() {
         record["lease"] = lease.clone();
     }
-    record.to_string().into_bytes()
+    let interest = Interest::of(Arc::new(rules.clone()));
+    history::decode(record.to_string().as_bytes(), &interest).expect("a record")
 }
 
 #[test]
@@ -327,9 +347,10 @@ fn a_row_without_its_lease_is_decided_as_far_as_it_goes() {
         ),
     ];
     for (lessee, lease, expected) in cases {
-        let decided = decide_event(&rules, "history:c", &record("t", lessee, lease));
-        let (acceptance, undecidable) = decided.unwrap().expect("rules for `t`");
-        assert_eq!(undecidable, None);
+        let decision = Decision::of(&rules, row(&rules, "t", lessee, lease).expect("wanted"));
+        let decision = decision.expect("rules for `t`");
+        assert_eq!(decision.undecidable(), None);
+        let acceptance = decision.into_acceptance("history:c");
         assert_eq!(
             (acceptance.id.as_str(), acceptance.source.as_str()),
             ("6", "history:c")
@@ -340,32 +361,62 @@ fn a_row_without_its_lease_is_decided_as_far_as_it_goes() {
         });
         assert_eq!(shown.collect::<Vec<_>>(), expected, "{lessee} {lease}");
     }
-    assert_eq!(
-        decide_event(&rules, "history:c", &record("u", "tenant", &lease)),
-        Ok(None)
-    );
-    assert!(decide_event(&rules, "history:c", b"{}").is_err());
-    assert!(decide_event(&rules, "bus", &record("t", "tenant", &lease)).is_err());
+    assert!(row(&rules, "u", "tenant", &lease).is_none());
 }
 
 #[test]
-fn a_row_that_cannot_be_decoded_holds_its_node() {
+fn an_event_that_is_completed_is_decided_like_one_that_was_whole() {
     let rules = rules(HISTORY_RULES);
-    let mut body = record("t", "tenant", &json!({"resource_uuid": "v"}));
-    body.pop();
-    let entries = decide(&rules, "history:c", "", &Labels::default(), &body);
-    match &entries[..] {
-        [Entry::Quarantine(kept)] => assert_eq!(kept.key, Some(Key::node("n"))),
-        other => panic!("{other:?}"),
+    let lease =
+        json!({"uuid": "l", "status": "active", "resource": "node 1", "purpose": "testing"});
+    let other = json!({"uuid": "l", "status": "active", "resource": null, "purpose": "prod"});
+    for lessee in ["tenant", "other"] {
+        for lease in [&lease, &other] {
+            let arrival = |lease| row(&rules, "t", lessee, lease).expect("wanted");
+            let whole = arrival(lease);
+            let mut completed = Decision::of(&rules, arrival(&json!(null))).expect("rules for `t`");
+            completed.complete(whole.event.clone());
+            assert!(completed.to_complete().is_none());
+            let whole = Decision::of(&rules, whole).expect("rules for `t`");
+            let mut completed = completed.into_acceptance("history:c");
+            let mut whole = whole.into_acceptance("history:c");
+            for acceptance in [&mut completed, &mut whole] {
+                acceptance.runs.sort_by_key(|run| run.rule.clone());
+            }
+            assert_eq!(completed, whole, "{lessee} {lease}");
+        }
     }
 }
 
 #[test]
-fn a_lease_is_wanted_only_if_it_may_make_a_difference() {
-    let row = |event_type, lessee| {
-        let record = crate::history::Record::decode(&record(event_type, lessee, &json!(null)));
-        record.unwrap().row
+fn what_was_never_bytes_is_quarantined_as_the_event_that_it_is() {
+    let rules = rules(
+        r#"
+[DEFAULT]
+script = s
+
+[hard]
+events = t
+filter_params = {"owner_id": "(?:(a*)*)*\\1b(?=c)"}
+"#,
+    );
+    let owner = "a".repeat(60);
+    let mut arrival = row(&rules, "t", "other", &json!(null)).expect("wanted");
+    arrival.event.payload["esi_leap_object.data"]["owner_id"] = owner.into();
+    let decision = Decision::of(&rules, arrival).expect("rules for `t`");
+    let entries = decision.into_entries("history:c");
+    let [Entry::Event(event), Entry::Quarantine(kept)] = &entries[..] else {
+        panic!("{entries:?}");
     };
+    assert_eq!(kept.body, event.body.as_bytes());
+    let again = history::decode(&kept.body, &Interest::in_all());
+    let again = again.unwrap().expect("wanted");
+    assert_eq!(again.event.to_json(), event.body);
+    assert!(again.lacks.is_some());
+}
+
+#[test]
+fn a_lease_is_wanted_only_if_it_may_make_a_difference() {
     let strict = HISTORY_RULES.split_once("[lease]").unwrap().0;
     for (text, event_type, lessee, wanted) in [
         (HISTORY_RULES, "t", "nobody", true),
@@ -373,7 +424,10 @@ fn a_lease_is_wanted_only_if_it_may_make_a_difference() {
         (strict, "t", "tenant", true),
         (strict, "t", "nobody", false),
     ] {
-        let wants = wants_lease(&rules(text), &row(event_type, lessee));
+        let rules = rules(text);
+        let arrival = row(&rules, event_type, lessee, &json!(null));
+        let decision = arrival.and_then(|arrival| Decision::of(&rules, arrival));
+        let wants = decision.is_some_and(|decision| decision.to_complete().is_some());
         assert_eq!(wants, wanted, "{event_type} {lessee}");
     }
 }

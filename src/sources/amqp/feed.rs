@@ -11,11 +11,12 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, ShortString};
 use tokio::time::Instant;
 
+use super::arrived::Receipt;
 use super::link::{Consuming, Refusal, Tally, count, leave};
+use super::notification::Labels;
 use super::settings::Amqp;
-use super::{Delivery, Link, Receipt};
+use super::{Delivery, Link};
 use crate::core::outage::Outage;
-use crate::notification::Labels;
 
 /// A queue that is waited for is asked for again after so long; the time doubles up to the second figure.
 const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -201,7 +202,7 @@ impl Feed {
         &mut self,
         context: &mut Context<'_>,
         share: usize,
-        taken: &mut Vec<Delivery<Receipt>>,
+        taken: &mut Vec<Delivery>,
     ) -> bool {
         match &mut self.state {
             State::Waiting => false,
@@ -304,12 +305,7 @@ impl Feed {
     }
 
     /// Adds what has arrived. The end of the consumer is the end of being open.
-    fn take(
-        &mut self,
-        context: &mut Context<'_>,
-        share: usize,
-        taken: &mut Vec<Delivery<Receipt>>,
-    ) {
+    fn take(&mut self, context: &mut Context<'_>, share: usize, taken: &mut Vec<Delivery>) {
         let State::Open {
             channel, consuming, ..
         } = &mut self.state
@@ -320,7 +316,7 @@ impl Feed {
             match Pin::new(&mut consuming.consumer).poll_next(context) {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(delivery))) => taken.push(Delivery {
-                    origin: self.queue.clone(),
+                    queue: self.queue.clone(),
                     labels: labels(&delivery.properties),
                     receipt: Receipt {
                         channel: *channel,

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 
-use crate::history::{Lease, Row};
+use crate::sources::history::record::{Lease, Row};
 
 /// Asks ESI Leap, each question once: when to ask again is the source's affair.
 ///

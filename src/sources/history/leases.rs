@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OnceCell, Semaphore, watch};
 
+use super::record::{Lease, Record, Row};
 use super::{Client, ClientError};
 use crate::core::event::Event;
 use crate::core::retry::RetryPolicy;
-use crate::history::{Lease, Record, Row};
-use crate::sources::{self, NoLease};
+use crate::sources::{Enrich, Incomplete, Pending};
 
 /// How many questions are under way at once: with the `openstack` program each costs about a second
 /// of a processor.
@@ -19,7 +19,7 @@ type Answer = Result<Lease, ClientError>;
 
 /// What the pass under way has found out about the cloud.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Reach {
+enum CloudStatus {
     /// Nothing yet.
     #[default]
     Unknown,
@@ -34,29 +34,76 @@ pub(super) enum Reach {
 pub struct Leases<C> {
     client: Arc<C>,
     retry: RetryPolicy,
-    reach: watch::Receiver<Reach>,
+    cloud: watch::Sender<CloudStatus>,
     places: Semaphore,
     asked: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
 }
 
-impl<C: Client> Leases<C> {
-    pub(super) fn new(client: Arc<C>, retry: RetryPolicy, reach: watch::Receiver<Reach>) -> Self {
+impl<C> Leases<C> {
+    pub(super) fn new(client: Arc<C>, retry: RetryPolicy) -> Self {
         Self {
             client,
             retry,
-            reach,
+            cloud: watch::Sender::default(),
             places: Semaphore::new(AT_ONCE),
             asked: Mutex::default(),
         }
     }
 
-    /// A new pass: what was found out before may be so no longer.
+    /// A new pass begins: what was found out before may be so no longer.
     pub(super) fn forget(&self) {
         self.asked().clear();
+        self.cloud.send_replace(CloudStatus::Unknown);
     }
 
+    /// The cloud has answered in this pass.
+    pub(super) fn cloud_reached(&self) {
+        self.cloud.send_replace(CloudStatus::Reached);
+    }
+
+    /// The cloud, or the way there, has failed in this pass: until the next one nothing more is asked.
+    pub(super) fn cloud_failed(&self, why: String) {
+        self.cloud.send_replace(CloudStatus::Failed(why));
+    }
+
+    /// There is no further pass: nobody waits for it.
+    pub(super) fn close(&self) {
+        self.cloud.send_if_modified(|cloud| {
+            let is_unknown = *cloud == CloudStatus::Unknown;
+            if is_unknown {
+                *cloud = CloudStatus::Failed("the event history is not read any more".to_owned());
+            }
+            is_unknown
+        });
+    }
+
+    /// How the cloud has failed in this pass, if it has.
+    pub(super) fn failure(&self) -> Option<String> {
+        match &*self.cloud.borrow() {
+            CloudStatus::Failed(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    fn asked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<OnceCell<Answer>>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it is known of the pass under way whether the cloud can be reached. While it cannot,
+    /// no lease is to blame.
+    async fn reachable(&self) -> Result<(), Incomplete> {
+        let mut cloud = self.cloud.subscribe();
+        let known = cloud.wait_for(|cloud| *cloud != CloudStatus::Unknown).await;
+        match known.as_deref() {
+            Ok(CloudStatus::Failed(why)) => Err(Incomplete::Unreachable(why.clone())),
+            Ok(CloudStatus::Reached | CloudStatus::Unknown) | Err(_) => Ok(()),
+        }
+    }
+}
+
+impl<C: Client> Leases<C> {
     /// One lease. An answer of this pass serves again; unless `again` is set, so does a refusal.
-    pub(super) async fn show(&self, uuid: &str, again: bool) -> Answer {
+    async fn show(&self, uuid: &str, again: bool) -> Answer {
         let question = {
             let mut asked = self.asked();
             let question = asked.entry(uuid.to_owned()).or_default();
@@ -65,53 +112,47 @@ impl<C: Client> Leases<C> {
             }
             Arc::clone(question)
         };
-        let ask = || async {
-            // Never closed.
-            let _place = self.places.acquire().await;
-            self.client.lease(uuid).await
-        };
-        question.get_or_init(ask).await.clone()
+        question.get_or_init(|| self.ask(uuid)).await.clone()
     }
 
-    fn asked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<OnceCell<Answer>>>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Asks for a lease. Once the cloud has failed in this pass, only questions that are under way are
+    /// waited for: each further one could hang as long as a question may.
+    async fn ask(&self, uuid: &str) -> Answer {
+        // Never closed.
+        let _place = self.places.acquire().await;
+        if let Some(why) = self.failure() {
+            return Err(ClientError::Failed(why));
+        }
+        let answer = self.client.lease(uuid).await;
+        if let Err(ClientError::Failed(why)) = &answer {
+            self.cloud_failed(why.clone());
+        }
+        answer
     }
 }
 
-impl<C: Client> sources::Leases for Arc<Leases<C>> {
-    async fn complete(&self, event: Event, first: bool) -> Result<Event, NoLease> {
-        let Some(row) = Row::of(&event).filter(|row| row.lease().is_some()) else {
-            return Ok(event);
-        };
-        self.reachable().await?;
-        let uuid = &row.object_uuid;
-        let shown = self.show(uuid, !first).await.map_err(|error| {
-            NoLease::NotShown(format!("the lease {uuid} cannot be shown: {error}"))
-        })?;
-        let record = Record {
-            row,
-            lease: Some(shown),
-        };
-        Ok(record.into_event())
+impl<C: Client> Enrich for Leases<C> {
+    fn complete(&self, event: Event, again: bool) -> Pending<'_, Result<Event, Incomplete>> {
+        Box::pin(async move {
+            let Some(row) = Row::of(&event).filter(|row| row.lease().is_some()) else {
+                return Ok(event);
+            };
+            self.reachable().await?;
+            let uuid = &row.object_uuid;
+            match self.show(uuid, again).await {
+                Ok(shown) => {
+                    let lease = Some(shown);
+                    Ok(Record { row, lease }.into_event())
+                }
+                Err(ClientError::NotShown(why)) => Err(Incomplete::Refused(format!(
+                    "the lease {uuid} cannot be shown: {why}"
+                ))),
+                Err(ClientError::Failed(why)) => Err(Incomplete::Unreachable(why)),
+            }
+        })
     }
 
     fn retry_policy(&self) -> RetryPolicy {
         self.retry
-    }
-}
-
-impl<C> Leases<C> {
-    /// Waits until it is known of the pass under way whether the cloud can be reached. While it cannot,
-    /// no lease is to blame.
-    async fn reachable(&self) -> Result<(), NoLease> {
-        let mut reach = self.reach.clone();
-        let known = reach.wait_for(|reach| *reach != Reach::Unknown).await;
-        match known.as_deref() {
-            Ok(Reach::Reached) => Ok(()),
-            Ok(Reach::Failed(why)) => Err(NoLease::NotAsked(why.clone())),
-            Ok(Reach::Unknown) | Err(_) => Err(NoLease::NotAsked(
-                "the event history is not read any more".to_owned(),
-            )),
-        }
     }
 }

@@ -27,7 +27,7 @@ pub use clouds::Variables;
 pub use problem::CloudProblem;
 
 use super::client::{Client, ClientError};
-use crate::history::{Lease, Row};
+use crate::sources::history::record::{Lease, Row};
 use cloud::Login;
 use http::{Answer, Deadline, shown};
 use keystone::Token;

@@ -25,8 +25,8 @@ use tokio::time::{Instant, timeout};
 use super::{Client, ClientError};
 use crate::config::shown_command;
 use crate::core::printable::printable;
-use crate::history::{Lease, Row};
 use crate::os::process::{Group, OUTPUT_GRACE};
+use crate::sources::history::record::{Lease, Row};
 use answer::{Answer, told};
 use secrets::Secrets;
 

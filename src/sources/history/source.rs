@@ -4,41 +4,33 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::leases::Reach;
 use super::options::History;
 use super::window::{Judgement, Start, Window};
-use super::{Beginning, Client, ClientError, Condition, HistoryError, Leases, source_name};
+use super::{Beginning, Client, Condition, HistoryError, Leases, source_name};
 use crate::core::outage::Outage;
 use crate::core::retry::RetryPolicy;
 use crate::crash::{self, Point};
-use crate::history::{Record, Row};
 use crate::journal::{Progress, ProgressStep};
-use crate::notification::Labels;
-use crate::sources::{Delivery, Received, Source};
+use crate::sources::history::record::{Record, Row};
+use crate::sources::{
+    Batch, Decoded, Interest, LARGEST_BATCH, Pending, Received, Source, SourceError,
+};
 
-/// The most rows that share one commit.
-const ROWS_IN_BATCH: usize = 1_000;
-
-/// The most leases that are shown before a commit, so that a long history is not asked for in vain
-/// when the process ends in the middle.
+/// Events of a batch are about this many leases at most. All of those may be shown before its commit, and a
+/// long history is not to be asked for in vain when the process ends in the middle.
 const LEASES_IN_BATCH: usize = 16;
 
 /// No failure delays the next pass for longer than this, unless passes are further apart anyway.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(15 * 60);
 
-/// Which rows need their lease shown.
-pub type Wants = Box<dyn Fn(&Row) -> bool + Send + Sync>;
-
 /// The event history as a source.
 pub struct HistorySource<C> {
     client: Arc<C>,
     leases: Arc<Leases<C>>,
-    reach: watch::Sender<Reach>,
-    wants: Wants,
+    interest: Interest,
     cloud: String,
     overlap: i64,
     /// How long after the beginning of a pass the next one begins; `None` for a single one.
@@ -48,7 +40,7 @@ pub struct HistorySource<C> {
     beginning: Option<Beginning>,
     /// What is on disk, and what will be when the batch under way is.
     window: Window,
-    accepted: Option<Window>,
+    handed_over: Option<Window>,
     /// The identity of events; other than the cloud's, once it has had another history.
     name: String,
     phase: Phase,
@@ -58,12 +50,8 @@ pub struct HistorySource<C> {
 enum Phase {
     /// The next pass begins at this time.
     Waiting(Instant),
-    /// New rows of this pass, in order; and why leases could not be asked for.
-    Reading {
-        began: Instant,
-        rows: VecDeque<Row>,
-        failure: Option<String>,
-    },
+    /// New rows of this pass, in order.
+    Reading { began: Instant, rows: VecDeque<Row> },
     /// The only pass is over.
     Over(Result<(), HistoryError>),
 }
@@ -73,24 +61,22 @@ impl<C: Client> HistorySource<C> {
     pub fn new(
         client: C,
         settings: &History,
-        wants: Wants,
+        interest: Interest,
         cloud: &str,
         beginning: Beginning,
         every: Option<Duration>,
     ) -> Self {
         let client = Arc::new(client);
-        let (reach, reached) = watch::channel(Reach::default());
         Self {
-            leases: Arc::new(Leases::new(client.clone(), settings.lease_retry, reached)),
-            reach,
+            leases: Arc::new(Leases::new(client.clone(), settings.lease_retry)),
             client,
-            wants,
+            interest,
             overlap: settings.overlap,
             every,
             condition: watch::Sender::default(),
             beginning: Some(beginning),
             window: Window::default(),
-            accepted: None,
+            handed_over: None,
             name: source_name(cloud),
             cloud: cloud.to_owned(),
             phase: Phase::Waiting(Instant::now()),
@@ -108,6 +94,28 @@ impl<C: Client> HistorySource<C> {
     #[must_use]
     pub fn leases(&self) -> Arc<Leases<C>> {
         self.leases.clone()
+    }
+
+    /// Begins a pass by asking for its rows. Answers what there is to note if they cannot be had.
+    async fn begin_pass(&mut self) -> Result<Option<Batch>, HistoryError> {
+        self.leases.forget();
+        self.tell(format!("reading the event history of {}", self.cloud));
+        let began = Instant::now();
+        match self.read().await {
+            Ok(rows) => {
+                crash::point(Point::ListAnswered);
+                self.leases.cloud_reached();
+                self.phase = Phase::Reading { began, rows };
+                Ok(None)
+            }
+            Err(error) => {
+                self.leases.cloud_failed(error.to_string());
+                if let HistoryError::Begun { .. } = error {
+                    return Err(error);
+                }
+                Ok(Some(self.fail(began, error)))
+            }
+        }
     }
 
     /// Asks for the rows of a pass, in order of id.
@@ -208,47 +216,6 @@ impl<C: Client> HistorySource<C> {
         answer.map_err(|error| HistoryError::Client(error.to_string()))
     }
 
-    /// The next rows that share a commit, with the leases that are wanted for them.
-    async fn batch(&self, rows: &VecDeque<Row>) -> (Vec<Record>, Option<String>) {
-        let mut wanted = HashSet::new();
-        let mut of_batch = Vec::new();
-        for row in rows.iter().take(ROWS_IN_BATCH) {
-            let lease = row.lease().filter(|_| (self.wants)(row));
-            wanted.extend(lease);
-            if wanted.len() > LEASES_IN_BATCH {
-                break;
-            }
-            of_batch.push((row, lease));
-        }
-        let record = async |(row, uuid): (&Row, Option<&str>)| {
-            let mut lease = None;
-            let mut failure = None;
-            if let Some(uuid) = uuid {
-                match self.leases.show(uuid, false).await {
-                    Ok(shown) => {
-                        crash::point(Point::LeaseShown);
-                        lease = Some(shown);
-                    }
-                    Err(error) => {
-                        tracing::warn!(event = row.id, lease = uuid, "no lease is shown: {error}");
-                        if let ClientError::Failed(why) = error {
-                            failure = Some(why);
-                        }
-                    }
-                }
-            }
-            let row = row.clone();
-            (Record { row, lease }, failure)
-        };
-        let records = join_all(of_batch.into_iter().map(record)).await;
-        let mut failure = None;
-        let records = records.into_iter().map(|(record, failed)| {
-            failure = failure.take().or(failed);
-            record
-        });
-        (records.collect(), failure)
-    }
-
     fn progress(&self, step: ProgressStep) -> Progress {
         Progress {
             source: source_name(&self.cloud),
@@ -256,44 +223,60 @@ impl<C: Client> HistorySource<C> {
         }
     }
 
-    /// The deliveries of a batch, with the cursor that they lead to.
-    fn hand_on(&mut self, records: &[Record], failed: Option<String>) -> Received<()> {
-        let Phase::Reading {
-            began,
-            rows,
-            failure,
-        } = &mut self.phase
-        else {
-            unreachable!("a batch is handed on while a pass is read");
+    /// The next rows that share a commit, with the cursor that they lead to.
+    fn hand_over(&mut self) -> Batch {
+        let Phase::Reading { rows, .. } = &mut self.phase else {
+            unreachable!("a batch is handed over while a pass is read");
         };
-        let of_batch: Vec<Row> = rows.drain(..records.len()).collect();
-        *failure = failure.take().or(failed);
-        let (began, complete) = (*began, rows.is_empty() && failure.is_none());
+        let mut leases = HashSet::new();
+        let mut decoded = Vec::new();
+        let mut number = 0;
+        for row in rows.iter().take(LARGEST_BATCH) {
+            if self.interest.wants(&row.event_type, &row.id) {
+                leases.extend(row.lease());
+                if leases.len() > LEASES_IN_BATCH {
+                    break;
+                }
+                let (row, lease) = (row.clone(), None);
+                decoded.push(Decoded::Event(Record { row, lease }.into_arrival()));
+            }
+            number += 1;
+        }
+        let of_batch: Vec<Row> = rows.drain(..number).collect();
         let mut window = self.window.clone();
         window.advance(&of_batch, self.overlap);
-        let cursor = window.cursor();
-        self.accepted = Some(window);
-        let step = if complete {
-            self.tell(format!(
-                "read {} up to event {}",
-                self.cloud, cursor.position
-            ));
-            self.over(began, Ok(()));
-            ProgressStep::Passed(cursor)
-        } else {
-            ProgressStep::Read(cursor)
-        };
-        let deliveries = records.iter().map(|record| Delivery {
-            origin: String::new(),
-            labels: Labels::default(),
-            body: serde_json::to_vec(record).expect("rows and leases always serialize"),
-            receipt: (),
-        });
-        Received::Read(deliveries.collect(), self.progress(step))
+        let progress = self.progress(ProgressStep::Read(window.cursor()));
+        self.handed_over = Some(window);
+        Batch {
+            decoded,
+            progress: Some(progress),
+        }
+    }
+
+    /// What there is to note when all rows of a pass are on disk: that it is complete, unless leases could
+    /// not be asked for.
+    fn end(&mut self, began: Instant) -> Batch {
+        if let Some(why) = self.leases.failure() {
+            return self.fail(began, HistoryError::Client(why));
+        }
+        let cursor = self.window.cursor();
+        self.tell(format!(
+            "read {} up to event {}",
+            self.cloud, cursor.position
+        ));
+        self.over(began, Ok(()));
+        self.note(ProgressStep::Passed(cursor))
+    }
+
+    fn note(&self, step: ProgressStep) -> Batch {
+        Batch {
+            decoded: Vec::new(),
+            progress: Some(self.progress(step)),
+        }
     }
 
     /// What there is to note when the history cannot be read.
-    fn fail(&mut self, began: Instant, error: HistoryError) -> Received<()> {
+    fn fail(&mut self, began: Instant, error: HistoryError) -> Batch {
         let why = error.to_string();
         self.tell(format!("failed to read {}: {why}", self.cloud));
         self.over(began, Err(error));
@@ -302,7 +285,7 @@ impl<C: Client> HistorySource<C> {
             self.outage
                 .log_failure(&why, wait, std::time::Instant::now());
         }
-        Received::Read(Vec::new(), self.progress(ProgressStep::Failed(why)))
+        self.note(ProgressStep::Failed(why))
     }
 
     /// What follows a pass that began then and came to this.
@@ -338,63 +321,42 @@ impl<C: Client> HistorySource<C> {
 }
 
 impl<C: Client> Source for HistorySource<C> {
-    type Receipt = ();
-    type Error = HistoryError;
-
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn receive(&mut self, _: usize) -> Result<Received<()>, HistoryError> {
-        loop {
-            match &self.phase {
-                Phase::Waiting(until) => {
-                    tokio::time::sleep_until(*until).await;
-                    self.leases.forget();
-                    self.tell(format!("reading the event history of {}", self.cloud));
-                    let began = Instant::now();
-                    self.reach.send_replace(Reach::Unknown);
-                    match self.read().await {
-                        Ok(rows) => {
-                            crash::point(Point::ListAnswered);
-                            self.reach.send_replace(Reach::Reached);
-                            self.phase = Phase::Reading {
-                                began,
-                                rows,
-                                failure: None,
-                            };
-                        }
-                        Err(error) => {
-                            self.reach.send_replace(Reach::Failed(error.to_string()));
-                            if let HistoryError::Begun { .. } = error {
-                                return Err(error);
-                            }
-                            return Ok(self.fail(began, error));
+    fn receive(&mut self) -> Pending<'_, Result<Received, SourceError>> {
+        Box::pin(async {
+            loop {
+                let batch = match &self.phase {
+                    Phase::Waiting(until) => {
+                        tokio::time::sleep_until(*until).await;
+                        match self.begin_pass().await? {
+                            None => continue,
+                            Some(failed) => failed,
                         }
                     }
-                }
-                Phase::Reading {
-                    began,
-                    rows,
-                    failure: Some(why),
-                } if rows.is_empty() => {
-                    let (began, why) = (*began, why.clone());
-                    return Ok(self.fail(began, HistoryError::Client(why)));
-                }
-                Phase::Reading { rows, .. } => {
-                    let (records, failed) = self.batch(rows).await;
-                    return Ok(self.hand_on(&records, failed));
-                }
-                Phase::Over(came_to) => return came_to.clone().map(|()| Received::Drained),
+                    Phase::Reading { began, rows } if rows.is_empty() => self.end(*began),
+                    Phase::Reading { .. } => self.hand_over(),
+                    Phase::Over(came_to) => {
+                        let came_to = came_to.clone();
+                        return Ok(came_to.map(|()| Received::Drained)?);
+                    }
+                };
+                return Ok(Received::Batch(batch));
             }
-        }
+        })
     }
 
-    async fn settle(&mut self, _: Vec<()>) {
-        if let Some(window) = self.accepted.take() {
+    fn settle(&mut self) -> Pending<'_, ()> {
+        if let Some(window) = self.handed_over.take() {
             self.window = window;
         }
+        Box::pin(std::future::ready(()))
     }
 
-    async fn close(&mut self) {}
+    fn close(&mut self) -> Pending<'_, ()> {
+        self.leases.close();
+        Box::pin(std::future::ready(()))
+    }
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::Row;
 use crate::journal::Cursor;
+use crate::sources::history::record::Row;
 
 /// How far a history has been read, and what the rows before that were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

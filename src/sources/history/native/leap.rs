@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::words::unlike;
 use crate::core::python_json;
-use crate::history::{Lease, Row};
+use crate::sources::history::record::{Lease, Row};
 
 /// What the `openstack` program shows of a lease.
 const LEASE_FIELDS: [&str; 20] = [

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::secrets::Secrets;
 use crate::core::printable::printable;
 use crate::core::python_json::{self, Unreadable};
-use crate::history::{Lease, Row};
 use crate::sources::history::ClientError;
+use crate::sources::history::record::{Lease, Row};
 
 const ROWS: &str = "a JSON array of rows with \"ID\", \"Event Type\", \"Event Time\", \"Object \
                     Type\", \"Object UUID\"";

@@ -35,12 +35,6 @@ pub fn node_in_notification(body: &[u8]) -> Option<String> {
     found.into_node()
 }
 
-/// The node that an undecodable row of the event history is about, with or without its lease.
-#[must_use]
-pub fn node_in_row(body: &[u8]) -> Option<String> {
-    Found::read(&readable(body), Place::Record).into_node()
-}
-
 /// The beginning of a body as JSON text, as far as that is possible.
 fn readable(body: &[u8]) -> String {
     let head = &body[..body.len().min(LARGEST_BODY)];
@@ -80,8 +74,6 @@ enum Place {
     Notification,
     Payload,
     Data,
-    Record,
-    Row,
     NodeUuid,
     ResourceUuid,
 }
@@ -128,11 +120,7 @@ impl Found {
                 Some(Place::Data)
             }
             (Place::Payload | Place::Data, "node_uuid") => Some(Place::NodeUuid),
-            (Place::Payload | Place::Data, "resource_uuid")
-            | (Place::Record | Place::Row, "Resource UUID" | "resource_uuid") => {
-                Some(Place::ResourceUuid)
-            }
-            (Place::Record, "row") => Some(Place::Row),
+            (Place::Payload | Place::Data, "resource_uuid") => Some(Place::ResourceUuid),
             _ => None,
         }
     }
@@ -288,7 +276,7 @@ mod tests {
 
     #[test]
     fn it_is_told_of_a_real_notification_wherever_that_is_cut_off_behind_it() {
-        let body = include_bytes!("../../tests/data/property-nan.body");
+        let body = include_bytes!("../../../../tests/data/property-nan.body");
         let key = b"\\\"resource_uuid\\\": \\\"";
         let place = memchr::memmem::find(body, key).unwrap() + key.len() + NODE.len() + 2;
         for cut in 0..=body.len() {
@@ -327,27 +315,6 @@ mod tests {
             assert_eq!(node_in_notification(bare.as_bytes()).as_deref(), node);
             let enveloped = enveloped(&bare);
             assert_eq!(node_in_notification(enveloped.as_bytes()).as_deref(), node);
-        }
-    }
-
-    #[test]
-    fn a_row_names_its_node_and_its_lease_does_not() {
-        let cases = [
-            (r#"{"ID": 1, "Resource UUID": "n"}"#, Some("n")),
-            (r#"{"id": "x", "resource_uuid": "n", "#, Some("n")),
-            (
-                r#"{"row": {"resource_uuid": "n"}, "lease": {"resource_uuid": "v""#,
-                Some("n"),
-            ),
-            (
-                r#"{"lease": {"resource_uuid": "v", "row": {"resource_uuid": "v"}}}"#,
-                None,
-            ),
-            (r#"{"row": {"Lessee ID": {"resource_uuid": "v"}}}"#, None),
-            (r#"[{"resource_uuid": "n"}]"#, None),
-        ];
-        for (body, node) in cases {
-            assert_eq!(node_in_row(body.as_bytes()).as_deref(), node, "{body}");
         }
     }
 }

@@ -139,7 +139,7 @@ fn what_only_python_takes_for_json_costs_that_value_in_both_forms() {
 
 #[test]
 fn a_real_notification_with_nan_in_the_properties_is_an_event() {
-    let event = decode(include_bytes!("../../tests/data/property-nan.body")).unwrap();
+    let event = decode(include_bytes!("../../../../tests/data/property-nan.body")).unwrap();
     assert!(event.event_type.starts_with("esi_leap.lease."));
     assert!(!event.node().is_empty());
 }

@@ -9,16 +9,12 @@
 //! What cannot be read is [`Undecodable`] with a reason that is safe to show: it quotes a few words of
 //! the message, but no context (`near`).
 
-mod blank;
 mod compression;
-mod near;
 mod node;
 mod wire;
 
-pub use blank::without_context;
 pub use compression::Labels;
-pub(crate) use near::near;
-pub use node::{node_in_notification, node_in_row};
+pub use node::node_in_notification;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -27,6 +23,7 @@ use serde_json::value::RawValue;
 
 use crate::core::event::Event;
 use crate::core::python_json;
+use crate::core::redact::near;
 use wire::{Text, Wire, refusal};
 
 /// The largest body that is looked into. ESI Leap's are about 2 kB.

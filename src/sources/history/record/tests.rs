@@ -33,7 +33,7 @@ fn a_lease_is_filled_in_under_the_names_of_the_notification() {
     };
     assert!(record.is_whole());
     let event = record.into_event();
-    assert!(!lacks_lease(&event));
+    assert!(lacks(&event).is_none());
     assert_eq!(event.id, "6");
     assert_eq!(event.time, "2026-11-21T08:50:12.243638");
     let cases = [
@@ -65,7 +65,7 @@ fn without_its_lease_an_event_has_what_the_row_says() {
     };
     assert!(!record.is_whole());
     let event = record.into_event();
-    assert!(lacks_lease(&event));
+    assert!(lacks(&event).is_some());
     for name in ROW_FIELDS {
         assert!(!find(&event, name).is_empty(), "{name}");
     }

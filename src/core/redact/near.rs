@@ -1,6 +1,6 @@
 //! What stands at the place where a text could not be read, fit to be shown. Pure.
 
-use super::blank::without_context;
+use super::without_context;
 use crate::core::printable::printable;
 
 /// So many bytes are shown before and after the place, and the rest of a character.
@@ -8,7 +8,8 @@ const AROUND: usize = 30;
 
 /// A few words in brackets of what stands around this place of a text, as it is kept in quarantine: no
 /// value of a `_context_*` field. Nothing, if the place cannot be found again in the text without them.
-pub(crate) fn near(text: &[u8], place: usize) -> String {
+#[must_use]
+pub fn near(text: &[u8], place: usize) -> String {
     let shown = without_context(text);
     let before = without_context(&text[..place.min(text.len())]);
     if !shown.starts_with(&before) || shown.is_empty() {

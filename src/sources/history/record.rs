@@ -2,14 +2,15 @@
 //!
 //! A row says which lease on which node, and little else; what the notification on the bus would
 //! have said of it is filled in from the lease, under the notification's names, so that one rule
-//! serves both feeds. Pure: who asked ESI Leap, and how, is [`sources`](crate::sources)' affair.
+//! serves both feeds. Pure: who asked ESI Leap, and how, is the affair of a [`Client`](super::Client).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::core::event::{Event, PayloadPath};
 use crate::core::python_json;
-use crate::notification::{Undecodable, near};
+use crate::core::redact::near;
+use crate::sources::{Arrival, Interest, Lacks};
 
 /// A lease as `openstack esi lease show UUID --format json` prints it, and as the API has it.
 pub type Lease = Map<String, Value>;
@@ -90,7 +91,15 @@ pub struct Row {
     pub owner_id: Option<String>,
 }
 
-/// A delivery of this feed: a row and, if it could be shown, the lease.
+/// Why bytes are no row of the event history.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a row of the event history, but {found}")]
+pub struct NoRow {
+    /// What was found instead.
+    pub found: String,
+}
+
+/// A row and, if it could be shown, the lease.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// The row.
@@ -130,12 +139,9 @@ impl Record {
     /// Reads a record, or a row alone.
     ///
     /// # Errors
-    /// [`Undecodable`] if the bytes are neither.
-    pub fn decode(body: &[u8]) -> Result<Self, Undecodable> {
-        let malformed = |found| Undecodable::Malformed {
-            expected: "a row of the event history",
-            found,
-        };
+    /// [`NoRow`] if the bytes are neither.
+    pub fn decode(body: &[u8]) -> Result<Self, NoRow> {
+        let malformed = |found| NoRow { found };
         // Said here, because serde would take a list for the fields in their order: of two rows, the
         // second one for the lease of the first.
         if body.trim_ascii_start().starts_with(b"[") {
@@ -155,6 +161,12 @@ impl Record {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.lease.is_some() || self.row.lease().is_none()
+    }
+
+    /// The event as it arrives: it may lack its lease.
+    #[must_use]
+    pub fn into_arrival(self) -> Arrival {
+        arrival(self.into_event())
     }
 
     /// The event. Its payload has the form of a notification's.
@@ -208,11 +220,33 @@ fn as_notified(time: &str) -> String {
     }
 }
 
-/// Whether an event came from this feed without the lease that it is about.
+/// What an event lacks that came from this feed without the lease that it is about.
 #[must_use]
-pub fn lacks_lease(event: &Event) -> bool {
+pub fn lacks(event: &Event) -> Option<Lacks> {
     // Every lease has a status, and no row has one.
-    Row::of(event).is_some_and(|row| row.lease().is_some()) && event.data().get("status").is_none()
+    let lacks_lease = event.data().get("status").is_none()
+        && Row::of(event).is_some_and(|row| row.lease().is_some());
+    lacks_lease.then_some(needs_lease)
+}
+
+fn arrival(event: Event) -> Arrival {
+    Arrival {
+        lacks: lacks(&event),
+        ..Arrival::whole(event)
+    }
+}
+
+/// Decodes what is kept of a delivery of this feed: a record, a row, or the event that it was.
+///
+/// # Errors
+/// Why it holds no event, in words.
+pub fn decode(body: &[u8], interest: &Interest) -> Result<Option<Arrival>, String> {
+    let event = match Record::decode(body) {
+        Ok(record) => record.into_event(),
+        Err(no_row) => python_json::read(body).map_err(|_| no_row.to_string())?,
+    };
+    let wanted = interest.wants(&event.event_type, &event.id);
+    Ok(wanted.then(|| arrival(event)))
 }
 
 /// Whether a row alone may not say what is at this path.

@@ -10,8 +10,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Undecodable;
-use super::near::near;
 use crate::core::python_json::offset;
+use crate::core::redact::near;
 
 /// The fields of both forms; every other one, `_context_*` above all, is passed over unread.
 #[derive(Clone, Debug, Default)]

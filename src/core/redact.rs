@@ -1,14 +1,18 @@
-//! Blanks the values of `_context_*` in a body that is to be kept in quarantine.
+//! Blanks the values of `_context_*` in a body that is to be kept in quarantine. Pure.
 //!
 //! Older oslo.messaging puts the user's token there. The body may be anything but well-formed, and
 //! is otherwise to be kept byte for byte, so this reads text and not JSON: it finds the keys, at
 //! any depth of JSON within JSON text, and replaces what follows them.
+
+mod near;
 
 use std::ops::Range;
 
 use memchr::memmem;
 
 use crate::core::event::SECRET_PREFIX;
+
+pub use near::near;
 
 /// Stands in the place of what a text said.
 const BLANK: &[u8] = b"[blanked]";

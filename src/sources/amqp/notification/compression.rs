@@ -202,7 +202,7 @@ mod tests {
             let read = labelled(compression).decompress(&body).unwrap();
             assert_eq!(*read, text[..], "{compression}");
         }
-        let real = include_bytes!("../../tests/data/kombu-gzip.body");
+        let real = include_bytes!("../../../../tests/data/kombu-gzip.body");
         let read = labelled("application/x-gzip").decompress(real).unwrap();
         assert!(read.starts_with(b"{") && read.ends_with(b"}"));
     }

@@ -1,0 +1,76 @@
+//! A message → what it is decoded to. Pure.
+
+use std::borrow::Cow;
+
+use flate2::Crc;
+
+use super::notification::{Envelope, Labels, Undecodable, node_in_notification};
+use crate::core::event::{Event, Key};
+use crate::sources::{Arrival, Decoded, Interest, NOT_KEPT, for_quarantine};
+
+/// What a message of this queue is decoded to; nothing, if nobody wants its type of event. One that cannot
+/// be decoded holds the later runs of its node, if that can be told.
+#[must_use]
+pub fn decoded(
+    interest: &Interest,
+    source: &str,
+    queue: &str,
+    labels: &Labels,
+    body: Vec<u8>,
+) -> Option<Decoded> {
+    // What is kept is the decompressed body: secrets in a compressed one could not be blanked, and
+    // who reads it later has no header.
+    let body = match labels.decompress(&body) {
+        Ok(Cow::Borrowed(_)) => body,
+        Ok(Cow::Owned(text)) => text,
+        Err(undecodable) => {
+            let reason = format!("{undecodable}{labels}");
+            let node = node_in_notification(&labels.decompressed_head(&body));
+            let mut kept =
+                for_quarantine(source, queue, reason, &stand_in(&body), node.map(Key::node));
+            kept.size = body.len() as u64;
+            return Some(Decoded::Undecodable(kept));
+        }
+    };
+    match event(&body, interest) {
+        Ok(event) => event.map(|event| {
+            Decoded::Event(Arrival {
+                origin: queue.to_owned(),
+                body: Some(body),
+                ..Arrival::whole(event)
+            })
+        }),
+        Err(undecodable) => {
+            let reason = format!("{undecodable}{labels}");
+            let key = node_in_notification(&body).map(Key::node);
+            let kept = for_quarantine(source, queue, reason, &body, key);
+            Some(Decoded::Undecodable(kept))
+        }
+    }
+}
+
+/// Decodes the body of a message that is no longer compressed.
+///
+/// # Errors
+/// Why it holds no event, in words.
+pub fn decode(body: &[u8], interest: &Interest) -> Result<Option<Arrival>, String> {
+    let event = event(body, interest).map_err(|undecodable| undecodable.to_string())?;
+    Ok(event.map(Arrival::whole))
+}
+
+fn event(body: &[u8], interest: &Interest) -> Result<Option<Event>, Undecodable> {
+    let envelope = Envelope::open(body)?;
+    let notification = envelope.notification()?;
+    if !interest.wants(&notification.event_type, &notification.message_id) {
+        return Ok(None);
+    }
+    notification.into_event().map(Some)
+}
+
+/// What is kept in the place of a compressed body that cannot be read. It tells bodies of the same
+/// length apart, so that each has its own entry.
+fn stand_in(body: &[u8]) -> Vec<u8> {
+    let mut sum = Crc::new();
+    sum.update(body);
+    format!("{NOT_KEPT}, checksum {:08x}]", sum.sum()).into_bytes()
+}
