@@ -21,6 +21,7 @@ pub mod telemetry;
 // The journey, and the parts it is made of.
 pub mod actions;
 pub mod engine;
+pub mod http;
 pub mod journal;
 pub mod os;
 pub mod sources;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and what belongs there. Imports point down this list.
-const ROOMS: [(&str, &str); 10] = [
+const ROOMS: [(&str, &str); 11] = [
     (
         "cli",
         "flags become one call, and its answer is printed: no decision",
@@ -24,7 +24,14 @@ const ROOMS: [(&str, &str); 10] = [
         "one folder a source: its options, its decoding, its loop",
     ),
     ("actions", "one folder an action"),
-    ("os", "processes, groups, names of hosts"),
+    (
+        "http",
+        "requests over HTTP, for sources that ask and actions that tell",
+    ),
+    (
+        "os",
+        "processes, groups, names of hosts, files with secrets",
+    ),
     ("journal", "the durable store and its promises"),
     ("config", "how options are declared and read"),
     ("core", "pure decisions on plain values"),

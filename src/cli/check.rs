@@ -24,7 +24,7 @@ use crate::config::{Config, Password, Problem, Problems, Reading, ScriptPlace, s
 use crate::core::ini::merged::DEFAULT;
 use crate::core::rules::{EventPattern, Rule};
 use crate::journal::sqlite::network_warning;
-use crate::sources::amqp::password_file;
+use crate::os::credentials::credential_file;
 use crate::sources::amqp::{Amqp, Endpoint};
 use crate::sources::history::options::{History, HistoryClient};
 use crate::sources::history::record::{bus_field, history_field};
@@ -235,7 +235,7 @@ pub(super) fn survey_history(config: &Config<History>, survey: &mut Survey) {
 /// The file of a host's password, and the option that names it.
 fn password_of(endpoint: &Endpoint) -> Option<(&'static str, PathBuf)> {
     match &endpoint.password {
-        Password::File { name, folder } => Some(("password_file", password_file(name, folder))),
+        Password::File { name, folder } => Some(("password_file", credential_file(name, folder))),
         Password::Text(_) => None,
     }
 }

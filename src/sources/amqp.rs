@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 pub use condition::Condition;
 pub use decode::{decode, decoded};
-pub use dial::{password_file, prepare};
+pub use dial::prepare;
 pub use link::{Link, Unreachable};
 pub use settings::{Amqp, DeclareQueues, Endpoint, LoginMethod, Tls};
 pub use source::BUS;

@@ -11,7 +11,7 @@ mod tls;
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -29,6 +29,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::settings::{Amqp, Endpoint, LoginMethod, Tls};
 use crate::config::Password;
+use crate::os::credentials::{credential_file, first_line};
 use crate::os::lookup::addresses;
 
 pub(super) use budget::Budget;
@@ -237,24 +238,12 @@ fn uri(settings: &Amqp, endpoint: &Endpoint) -> Result<AMQPUri, String> {
     })
 }
 
-/// The file that `password_file` names: among the service's credentials, which systemd lays there,
-/// if there is one of that name; else from `folder`, the configuration file's.
-#[must_use]
-pub fn password_file(name: &Path, folder: &Path) -> PathBuf {
-    let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
-        .map(|credentials| Path::new(&credentials).join(name))
-        .filter(|path| path.exists());
-    credential.unwrap_or_else(|| folder.join(name))
-}
-
 fn password(password: &Password) -> Result<String, String> {
     match password {
         Password::Text(text) => Ok(text.expose_secret().to_owned()),
         Password::File { name, folder } => {
-            let path = password_file(name, folder);
-            let text = String::from_utf8(read(&path, "password_file")?)
-                .map_err(|_| format!("{} (`password_file`) is not UTF-8", path.display()))?;
-            Ok(text.lines().next().unwrap_or_default().to_owned())
+            let line = first_line(&credential_file(name, folder), "password_file")?;
+            Ok(line.expose_secret().to_owned())
         }
     }
 }

@@ -1,22 +1,21 @@
 //! Our own client: Keystone and ESI Leap by HTTP, with the settings that the `openstack` program has.
 //!
 //! It costs a request where the program costs a second of CPU. The rooms: [`cloud`] and [`clouds`]
-//! find the settings, [`keystone`] and [`leap`] know what to ask and how answers look, [`http`] asks.
+//! find the settings, [`keystone`] and [`leap`] know what to ask and how answers look; [`http`](crate::http)
+//! asks.
 
 mod cloud;
 mod clouds;
-mod http;
 mod keystone;
 mod leap;
 mod problem;
-mod words;
 mod yaml;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Method, Request, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
@@ -27,9 +26,9 @@ pub use clouds::Variables;
 pub use problem::CloudProblem;
 
 use super::client::{Client, ClientError};
+use crate::http::{self, Answer, Broken, Deadline, NoAnswer, shown, words};
 use crate::sources::history::record::{Lease, Row};
 use cloud::Login;
-use http::{Answer, Deadline, shown};
 use keystone::Token;
 
 /// The largest answer about events that is read, in bytes: about a million rows.
@@ -71,7 +70,7 @@ impl NativeClient {
     /// # Errors
     /// [`CloudProblem`] if a certificate or a key cannot be used.
     pub fn new(cloud: Cloud, limit: Duration) -> Result<Self, CloudProblem> {
-        if !cloud.tls.verify {
+        if !cloud.trust.verify {
             tracing::warn!(
                 cloud = cloud.name(),
                 "certificates are not verified (`verify: false` or `insecure`): whoever is on the \
@@ -79,7 +78,7 @@ impl NativeClient {
             );
         }
         Ok(Self {
-            http: http::client(&cloud.tls)?,
+            http: cloud.trust.client()?,
             cloud,
             limit,
             held: Mutex::new(None),
@@ -104,8 +103,7 @@ impl NativeClient {
                 .map_err(|_| self.failed(&url, "expected a token that fits into a header", None))?;
             value.set_sensitive(true);
             headers.insert("x-auth-token", value);
-            let answer = http::exchange(&self.http, request, limit, deadline)
-                .await
+            let answer = (self.exchange(request, limit, deadline).await)
                 .map_err(|why| self.failed(&url, &why, Some(&token.secret)))?;
             if answer.status != StatusCode::UNAUTHORIZED || !kept {
                 return Ok(Reply { url, token, answer });
@@ -125,7 +123,7 @@ impl NativeClient {
         let mut held = deadline
             .meet(self.held.lock())
             .await
-            .map_err(|why| self.failed(&url, &why, None))?;
+            .map_err(|why| self.failed(&url, &why.to_string(), None))?;
         if let Some(Held { token, until }) = &*held
             && Instant::now() < *until
             && !refused.is_some_and(|refused| Arc::ptr_eq(refused, token))
@@ -138,10 +136,10 @@ impl NativeClient {
         request.headers_mut().insert(CONTENT_TYPE, JSON);
         request.headers_mut().insert(ACCEPT, JSON);
         *request.body_mut() = Some(keystone::request(&self.cloud).into());
-        let answer = http::exchange(&self.http, request, ANSWER_LIMIT, deadline)
-            .await
+        let answer = (self.exchange(request, ANSWER_LIMIT, deadline).await)
             .map_err(|why| self.failed(&url, &why, None))?;
-        let secret = answer.token.as_ref();
+        let secret = header(&answer, "x-subject-token").map(SecretString::from);
+        let secret = secret.as_ref();
         if answer.status == StatusCode::UNAUTHORIZED {
             let said = words::words(&answer.body, &self.secrets(secret));
             let remedy = match self.cloud.login {
@@ -168,6 +166,32 @@ impl NativeClient {
         Ok((token, false))
     }
 
+    /// Sends a request and reads the answer whole.
+    async fn exchange(
+        &self,
+        request: Request,
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<Answer, String> {
+        let names = self.cloud.trust.names;
+        let answer = http::exchange(&self.http, names, request, limit, deadline).await;
+        let answer = answer.map_err(|error| match error {
+            NoAnswer::Failed(why) => format!("no answer: {why}"),
+            late @ NoAnswer::Late(_) => late.to_string(),
+        })?;
+        match &answer.broken {
+            None => Ok(answer),
+            Some(Broken::Long) => Err(format!(
+                "expected an answer of at most {limit} bytes, but found more"
+            )),
+            Some(Broken::Late) => Err(NoAnswer::Late(self.limit).to_string()),
+            Some(Broken::Cut(why)) => Err(format!(
+                "the answer ends early, after {} bytes: {why}",
+                answer.body.len()
+            )),
+        }
+    }
+
     /// What no message may show.
     fn secrets<'a>(&'a self, token: Option<&'a SecretString>) -> Vec<&'a SecretString> {
         let login = match &self.cloud.login {
@@ -186,7 +210,7 @@ impl NativeClient {
     /// An answer that is none.
     fn refused(&self, url: &Url, answer: &Answer, token: Option<&SecretString>) -> ClientError {
         let said = words::words(&answer.body, &self.secrets(token));
-        let why = match &answer.elsewhere {
+        let why = match header(answer, LOCATION.as_str()) {
             Some(elsewhere) if answer.status.is_redirection() => format!(
                 "answers {} and leads to {}, which is not followed with a token or password; correct \
                  `auth_url`, or set `lease_endpoint_override`",
@@ -197,6 +221,10 @@ impl NativeClient {
         };
         self.failed(url, &why, token)
     }
+}
+
+fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+    answer.headers.get(name)?.to_str().ok()
 }
 
 /// An answer of ESI Leap, and how it was asked.

@@ -17,6 +17,7 @@ use secrecy::SecretString;
 
 use super::clouds::{self, Variables};
 use super::problem::{CloudProblem, Origin};
+use crate::http::Trust;
 use settings::Settings;
 
 /// A cloud's Keystone, the way to log in there, and the choice of ESI Leap's endpoint.
@@ -35,7 +36,7 @@ pub struct Cloud {
     pub(super) interface: String,
     /// ESI Leap, whatever the catalogue says.
     pub(super) endpoint: Option<Url>,
-    pub(super) tls: Tls,
+    pub(super) trust: Trust,
 }
 
 /// What Keystone is shown.
@@ -72,15 +73,6 @@ pub(super) enum Ident {
 pub(super) enum Domain {
     Id(String),
     Name(String),
-}
-
-/// Whom to trust, and what to show to those who ask for a certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tls {
-    pub(super) verify: bool,
-    pub(super) ca_file: Option<PathBuf>,
-    /// The certificate, and its key if that is in a file of its own.
-    pub(super) identity: Option<(PathBuf, Option<PathBuf>)>,
 }
 
 impl Cloud {

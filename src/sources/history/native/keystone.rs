@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cloud::{Cloud, Credential, Domain, Ident, Login};
-use super::words::unlike;
+use crate::http::words::unlike;
 
 /// How long before its end a token is no longer used, as keystoneauth has it; of a short-lived one,
 /// its second half.

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::words::unlike;
 use crate::core::python_json;
+use crate::http::words::unlike;
 use crate::sources::history::record::{Lease, Row};
 
 /// What the `openstack` program shows of a lease.

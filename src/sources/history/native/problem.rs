@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::core::printable::printable;
+use crate::http::TrustProblem;
 
 /// Why there is no cloud to ask.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +21,12 @@ impl CloudProblem {
             message: printable(message.as_ref().as_bytes()),
             hint: hint.to_owned(),
         }
+    }
+}
+
+impl From<TrustProblem> for CloudProblem {
+    fn from(TrustProblem { message, hint }: TrustProblem) -> Self {
+        Self::new(message, &hint)
     }
 }
 

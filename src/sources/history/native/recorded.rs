@@ -8,7 +8,7 @@ use std::path::Path;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::{Cloud, Variables, http, keystone, leap};
+use super::{Cloud, Variables, keystone, leap};
 
 const CLOUD: &str = "http://cloud";
 
@@ -152,8 +152,11 @@ fn ours(case: &Value, usual: &Value) -> Result<Value, String> {
     };
     let cloud = Cloud::find(case["cloud"].as_str(), &variables, &read);
     let cloud = cloud.map_err(|problem| problem.to_string())?;
-    if cloud.tls.ca_file.is_some() || cloud.tls.identity.is_some() {
-        http::client(&cloud.tls).map_err(|problem| problem.to_string())?;
+    if cloud.trust.ca_file.is_some() || cloud.trust.identity.is_some() {
+        cloud
+            .trust
+            .client()
+            .map_err(|problem| problem.to_string())?;
     }
     let catalog = case
         .get("catalog")

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use super::{Cloud, Credential, Domain, Ident, Login, Tls, effective};
+use super::{Cloud, Credential, Domain, Ident, Login, effective};
+use crate::http::{Trust, TrustNames};
 use crate::sources::history::native::clouds::Chosen;
 use crate::sources::history::native::problem::CloudProblem;
 use crate::sources::history::native::yaml::Setting;
@@ -63,7 +64,7 @@ impl Settings {
             },
             interface: self.interface()?,
             endpoint: endpoint.transpose()?,
-            tls: self.tls()?,
+            trust: self.trust()?,
             origin: self.chosen.origin,
         })
     }
@@ -258,11 +259,17 @@ impl Settings {
         }
     }
 
-    fn tls(&self) -> Result<Tls, CloudProblem> {
+    fn trust(&self) -> Result<Trust, CloudProblem> {
         let verify = self.flag("verify")?.unwrap_or(true);
         let insecure = self.flag("insecure")?.unwrap_or(false);
         let key = self.path("key")?;
-        Ok(Tls {
+        Ok(Trust {
+            names: TrustNames {
+                peer: "the cloud",
+                ca_file: "cacert",
+                certificate: Some("cert"),
+                key: Some("key"),
+            },
             verify: verify && !insecure,
             ca_file: self.path("cacert")?,
             identity: self.path("cert")?.map(|certificate| (certificate, key)),

@@ -234,14 +234,8 @@ fn what_is_missing_or_beyond_is_told_by_its_name() {
 #[test]
 fn tls_and_the_endpoint_are_as_in_clouds_yaml() {
     let plain = with(&[]).unwrap();
-    assert_eq!(
-        plain.tls,
-        Tls {
-            verify: true,
-            ca_file: None,
-            identity: None
-        }
-    );
+    assert!(plain.trust.verify);
+    assert_eq!((plain.trust.ca_file, plain.trust.identity), (None, None));
     assert_eq!((plain.interface.as_str(), plain.region), ("public", None));
     assert_eq!(
         (plain.service_type.as_str(), plain.service_name),
@@ -253,7 +247,7 @@ fn tls_and_the_endpoint_are_as_in_clouds_yaml() {
         (&[("INSECURE", "")], true),
     ];
     for (more, verify) in cases {
-        assert_eq!(with(more).unwrap().tls.verify, verify, "{more:?}");
+        assert_eq!(with(more).unwrap().trust.verify, verify, "{more:?}");
     }
     let cloud = with(&[
         ("CACERT", "~/ca.pem"),
@@ -267,9 +261,9 @@ fn tls_and_the_endpoint_are_as_in_clouds_yaml() {
         ("LEASE_SERVICE_NAME", "esi-leap"),
     ])
     .unwrap();
-    assert_eq!(cloud.tls.ca_file.unwrap(), Path::new("/h/ca.pem"));
+    assert_eq!(cloud.trust.ca_file.unwrap(), Path::new("/h/ca.pem"));
     assert_eq!(
-        cloud.tls.identity,
+        cloud.trust.identity,
         Some(("/c.pem".into(), Some("k.pem".into())))
     );
     assert_eq!(

@@ -10,7 +10,8 @@ use crate::core::printable::printable;
 const SHOWN: usize = 300;
 
 /// A server's own message: the one in its JSON, else its text.
-pub(super) fn words(body: &[u8], secrets: &[&SecretString]) -> String {
+#[must_use]
+pub fn words(body: &[u8], secrets: &[&SecretString]) -> String {
     let json = serde_json::from_slice::<Value>(body).ok();
     // In this order: ESI Leap (WSME), Keystone and its middleware, and what others call it.
     let places = [
@@ -35,7 +36,8 @@ pub(super) fn words(body: &[u8], secrets: &[&SecretString]) -> String {
 }
 
 /// Why an answer is not the JSON that was expected.
-pub(super) fn unlike(
+#[must_use]
+pub fn unlike(
     expected: &str,
     error: &serde_json::Error,
     body: &[u8],
@@ -60,7 +62,8 @@ pub(super) fn unlike(
 }
 
 /// The text without these secrets, in case a server says back what it was told; in JSON too.
-pub(super) fn blanked(text: &str, secrets: &[&SecretString]) -> String {
+#[must_use]
+pub fn blanked(text: &str, secrets: &[&SecretString]) -> String {
     let mut text = text.to_owned();
     for secret in secrets {
         let secret = secret.expose_secret();

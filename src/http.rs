@@ -1,0 +1,147 @@
+//! HTTP requests: one request, one answer before a deadline, nothing followed and nothing repeated.
+//!
+//! For sources that ask and actions that tell. The process has installed its TLS provider; the proxy is
+//! that of its environment.
+
+mod trust;
+pub mod words;
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Request, StatusCode, Url};
+use tokio::time::{Instant, timeout_at};
+
+pub use trust::{Trust, TrustNames, TrustProblem};
+
+use crate::core::printable::printable;
+
+/// The beginning of an answer, or all of it.
+#[derive(Debug)]
+pub struct Answer {
+    /// What the server makes of the request.
+    pub status: StatusCode,
+    /// What it says besides.
+    pub headers: HeaderMap,
+    /// As much of the body as there was before it broke off, if it did, and within the limit.
+    pub body: Vec<u8>,
+    /// Why the body is not whole.
+    pub broken: Option<Broken>,
+}
+
+/// Why a body is not whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// It has more bytes than are wanted.
+    Long,
+    /// The deadline came.
+    Late,
+    /// The connection failed, for this reason.
+    Cut(String),
+}
+
+/// Why there is no answer, in words that do not name the address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// The deadline came first.
+    #[error("no whole answer within {0:?}")]
+    Late(Duration),
+    /// The request could not be sent, or the connection failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// When an exchange has to be over.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    at: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    /// So long from now.
+    #[must_use]
+    pub fn after(limit: Duration) -> Self {
+        let at = Instant::now() + limit;
+        Self { at, limit }
+    }
+
+    /// Waits for this, but not longer.
+    ///
+    /// # Errors
+    /// [`NoAnswer::Late`].
+    pub async fn meet<T>(self, waiting: impl Future<Output = T>) -> Result<T, NoAnswer> {
+        let met = timeout_at(self.at, waiting).await;
+        met.map_err(|_| NoAnswer::Late(self.limit))
+    }
+}
+
+/// Sends a request, and reads at most `limit` bytes of the answer's body. The client is one of
+/// [`Trust::client`].
+///
+/// # Errors
+/// [`NoAnswer`] if no status came.
+pub async fn exchange(
+    client: &Client,
+    names: TrustNames,
+    request: Request,
+    limit: usize,
+    deadline: Deadline,
+) -> Result<Answer, NoAnswer> {
+    let asking = deadline.meet(client.execute(request)).await?;
+    let mut response = asking.map_err(|error| NoAnswer::Failed(failed(error, names)))?;
+    let mut body = Vec::new();
+    let broken = loop {
+        match deadline.meet(response.chunk()).await {
+            Ok(Ok(Some(part))) => {
+                let room = limit - body.len();
+                body.extend_from_slice(&part[..part.len().min(room)]);
+                if part.len() > room {
+                    break Some(Broken::Long);
+                }
+            }
+            Ok(Ok(None)) => break None,
+            Ok(Err(error)) => break Some(Broken::Cut(failed(error, names))),
+            Err(_) => break Some(Broken::Late),
+        }
+    };
+    Ok(Answer {
+        status: response.status(),
+        headers: response.headers().clone(),
+        body,
+        broken,
+    })
+}
+
+/// An address as it may be shown: without user and password.
+#[must_use]
+pub fn shown(url: &Url) -> String {
+    let origin = url.origin().ascii_serialization();
+    let query = url
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
+    printable(format!("{origin}{}{query}", url.path()).as_bytes())
+}
+
+fn failed(error: reqwest::Error, names: TrustNames) -> String {
+    let error = error.without_url();
+    let remedy = names
+        .remedy(&error)
+        .map_or_else(String::new, |remedy| format!("; {remedy}"));
+    format!("{}{remedy}", chain(&error))
+}
+
+/// An error and its causes, each once.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    printable(text.as_bytes())
+}
