@@ -16,7 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::actions::script::ScriptAction;
+use crate::actions::script::{ScriptAction, ScriptRecovery};
 use crate::config::Config;
 use crate::engine::dispatch::{Dispatch, DispatchError, Tally, Until};
 use crate::engine::intake::{Intake, IntakeError};
@@ -55,9 +55,9 @@ pub enum DaemonError {
     /// The system refuses what a service needs.
     #[error("failed to catch signals: {0}")]
     Signals(#[source] std::io::Error),
-    /// What an earlier service left behind cannot be found.
-    #[error("failed to look for processes that an earlier service left: {0}")]
-    Leftovers(#[source] std::io::Error),
+    /// What an earlier service left behind cannot be found, in words.
+    #[error("{0}")]
+    Leftovers(String),
     /// A task panicked: a defect of this program.
     #[error("a part of the service failed: {0}")]
     Defect(#[from] JoinError),
@@ -198,7 +198,8 @@ async fn serve<F: Send + Sync + 'static, C: Condition>(
         let (stop, drained, journal) = (stop.clone(), drained.clone(), journal.clone());
         let work = work.clone();
         async move {
-            let unended = recover(&journal, &stop.intake).await?;
+            let scripts = Box::new(ScriptRecovery::new(journal.name()));
+            let unended = recover(&journal, vec![scripts], &stop.intake).await?;
             tell_held(&journal).await;
             let tally = tokio::select! {
                 done = dispatch.run(&stop, &drained) => done?,

@@ -6,8 +6,13 @@
 mod clock;
 pub mod dispatch;
 mod enrich;
+mod handle;
 pub mod intake;
 pub mod recover;
 pub mod rulebook;
 pub mod stop;
 pub mod upkeep;
+mod vigil;
+
+#[cfg(test)]
+mod tests;

@@ -170,17 +170,6 @@ pub struct Claimed {
     pub next_due: Option<Timestamp>,
 }
 
-/// Which process performs an attempt, so that recovery never ends a stranger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProcessIdentity {
-    /// The process, and its process group.
-    pub pid: i32,
-    /// When it started, in clock ticks since boot: field 22 of `/proc/PID/stat`.
-    pub start_ticks: u64,
-    /// `/proc/sys/kernel/random/boot_id`, because ticks begin anew at each boot.
-    pub boot_id: String,
-}
-
 /// The end of an attempt, and what it means for its run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptEnd {
@@ -229,8 +218,8 @@ pub struct OpenAttempt {
     pub rule: String,
     /// When it was claimed.
     pub started_at: Timestamp,
-    /// Its process, unless the crash came before it was recorded.
-    pub process: Option<ProcessIdentity>,
+    /// By what its action finds what it left behind, unless the crash came before that was recorded.
+    pub handle: Option<String>,
 }
 
 type Answer<T> = Result<T, JournalError>;

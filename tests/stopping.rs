@@ -128,7 +128,7 @@ fn after_stop_timeout_scripts_are_ended_recorded_and_run_again() {
     let output = scene.drain();
     // Nothing was left for recovery: it was all on record.
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!told.contains("ended while scripts ran"), "{told}");
+    assert!(!told.contains("ended while runs were under way"), "{told}");
     assert_eq!(scene.states(), ["succeeded", "succeeded", "succeeded"]);
     let log = scene.log();
     let place = |line: &str| {

@@ -14,9 +14,11 @@
 
 mod call;
 mod locate;
+mod recovery;
 
 pub use call::room_beside;
 pub use locate::{Unfit, interpreter_line, locate};
+pub use recovery::ScriptRecovery;
 
 use std::future::pending;
 use std::io;
@@ -26,6 +28,7 @@ use std::pin::pin;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
 use tokio::sync::oneshot;
@@ -33,12 +36,24 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::output::Output;
-use super::{Action, Order, Performed};
+use super::{Action, Order, Performed, Remains};
 use crate::core::run::Outcome;
 use crate::crash::{self, Point};
-use crate::journal::{Blame, ProcessIdentity};
-use crate::os::process::{Group, OUTPUT_GRACE, identify};
+use crate::journal::Blame;
+use crate::os::process::{Group, OUTPUT_GRACE, identify, told};
 use call::{Call, MORE_ROOM};
+
+/// What `action` says for a script, and how its handles begin.
+const KIND: &str = "script";
+
+/// Names, in a script's environment, the journal of the service that started it.
+const JOURNAL_VARIABLE: &str = "ESI_JOURNAL";
+
+/// Names the run in a script's environment.
+const RUN_VARIABLE: &str = "ESI_RUN_ID";
+
+/// Names the attempt in a script's environment.
+const ATTEMPT_VARIABLE: &str = "ESI_ATTEMPT";
 
 /// Performs attempts by running the rule's script.
 #[derive(Clone, Debug)]
@@ -49,8 +64,7 @@ pub struct ScriptAction {
 
 impl ScriptAction {
     /// Scripts are looked for, and run, in `folder`, which is the configuration file's; their
-    /// processes are marked with `journal_name`, so that
-    /// [`Leftovers`](crate::os::process::Leftovers) knows them.
+    /// processes are marked with `journal_name`, so that [`ScriptRecovery`] knows them.
     #[must_use]
     pub fn new(folder: PathBuf, journal_name: String) -> Self {
         Self {
@@ -63,15 +77,17 @@ impl ScriptAction {
         &self,
         order: &Order,
         output: &mut Output<'_>,
-        started: oneshot::Sender<ProcessIdentity>,
+        started: oneshot::Sender<String>,
         stop: &CancellationToken,
     ) -> Result<(Outcome, Option<Group>), NotStarted> {
         let call = Call::new(&self.folder, &self.journal_name, order)?;
         let mut group = call.start(&self.folder).await?;
         crash::point(Point::ProcessStarted);
-        match identify(group.id()) {
+        let handle = identify(group.id())
+            .and_then(|identity| serde_json::to_string(&identity).map_err(io::Error::from));
+        match handle {
             // Nobody waits for it if dispatch has given this attempt up.
-            Ok(identity) => drop(started.send(identity)),
+            Ok(handle) => drop(started.send(handle)),
             Err(error) => {
                 tracing::warn!(
                     run = order.run,
@@ -103,10 +119,25 @@ impl ScriptAction {
 }
 
 impl Action for ScriptAction {
-    async fn perform(
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn perform(
         &self,
         order: Order,
-        started: oneshot::Sender<ProcessIdentity>,
+        started: oneshot::Sender<String>,
+        stop: CancellationToken,
+    ) -> BoxFuture<'_, Performed> {
+        Box::pin(self.attempt(order, started, stop))
+    }
+}
+
+impl ScriptAction {
+    async fn attempt(
+        &self,
+        order: Order,
+        started: oneshot::Sender<String>,
         stop: CancellationToken,
     ) -> Performed {
         let begin = Instant::now();
@@ -133,8 +164,17 @@ impl Action for ScriptAction {
             duration: begin.elapsed(),
             output,
             output_dropped,
-            remains,
+            remains: remains.map(|group| Box::new(group) as Box<dyn Remains>),
         }
+    }
+}
+
+impl Remains for Group {
+    fn left(&mut self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async {
+            let remaining = self.remains().await;
+            (!remaining.is_empty()).then(|| told(&remaining))
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Action, Order, Performed};
 use crate::core::event::{Event, PayloadPath};
 use crate::core::retry::RetryPolicy;
 use crate::core::rules::{EventPattern, Rule, Script};
-use crate::journal::ProcessIdentity;
+use crate::os::process::ProcessIdentity;
 pub(super) use crate::os::tests::{LONG, alone, until};
 
 /// Attempt 2 of run 7, which calls `words` with the values at `params` in `data`.
@@ -68,7 +68,9 @@ pub(super) async fn perform(
     stop: &CancellationToken,
 ) -> (Performed, Option<ProcessIdentity>) {
     let action = ScriptAction::new(folder.into(), folder.display().to_string());
-    let (started, identity) = oneshot::channel();
+    let (started, handle) = oneshot::channel();
     let performed = action.perform(order, started, stop.clone()).await;
-    (performed, identity.await.ok())
+    let handle = handle.await.ok();
+    let identity = handle.map(|text| serde_json::from_str(&text).unwrap());
+    (performed, identity)
 }

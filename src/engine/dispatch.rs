@@ -16,6 +16,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::handle;
 use super::rulebook::Rulebook;
 use crate::actions::{Action, Order, Performed};
 use crate::core::outage::Outage;
@@ -273,18 +274,18 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
         Ok(step)
     }
 
-    /// Performs an attempt and meanwhile records which process does it.
+    /// Performs an attempt and meanwhile records by what its remains would be found.
     async fn perform(&self, order: Order, stop: CancellationToken) -> Performed {
         let (run, attempt) = (order.run, order.attempt);
-        let (started, process) = oneshot::channel();
+        let (started, told) = oneshot::channel::<String>();
         let noting = async {
-            let Ok(process) = process.await else { return };
-            if let Err(error) = self.journal.started(run, attempt, process).await {
-                // Recovery finds the process by its environment all the same.
+            let Ok(text) = told.await else { return };
+            let handle = handle::handle(self.action.kind(), &text);
+            if let Err(error) = self.journal.started(run, attempt, handle).await {
                 tracing::warn!(
                     run,
                     attempt,
-                    "failed to record which process performs it: {error}"
+                    "failed to record what a crash would leave of it: {error}"
                 );
             }
             crash::point(Point::ProcessRecorded);

@@ -1,27 +1,27 @@
 //! After a crash: what was running is ended, put on record as interrupted, and due again.
 //!
-//! Before dispatch claims anything: a script of the service that died must not run beside its
-//! repeat. Of what cannot be ended the attempt stays open, and is closed as soon as it has gone.
+//! Before dispatch claims anything: what the service that died had under way must not go on beside its
+//! repeat. What is left of an attempt is known to the [`Recovery`] of its kind of action. Of what cannot be
+//! ended the attempt stays open, and is closed as soon as it has gone.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::pending;
-use std::io;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::handle::{of_kind, recovery_of};
+use super::vigil::{Vigil, pause_after};
+use crate::actions::{Living, Recovery};
 use crate::core::outage::Outage;
 use crate::core::run::{Outcome, Step};
 use crate::crash::{self, Point};
 use crate::journal::{
     AttemptEnd, Blame, Journal, JournalError, OpenAttempt, RunId, retry_while_unavailable,
 };
-use crate::os::process::{Ending, Leftover, Leftovers, Remaining, Vigil, pause_after};
-
-/// How long a script that is left may take to end when it is asked to, until it is forced.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Why nothing can be said of what was left.
 #[derive(Debug, thiserror::Error)]
@@ -29,65 +29,54 @@ pub enum RecoverError {
     /// The journal cannot be used, now or later.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The processes cannot be looked through.
-    #[error("failed to look for processes that an earlier service left: {0}")]
-    Leftovers(#[source] io::Error),
+    /// What an earlier service left cannot be found, in words.
+    #[error("{0}")]
+    Leftovers(String),
 }
 
-/// Recovers what an earlier service left behind. Answers of what something cannot be ended.
-/// Gives up on a journal that is not available only when `stop` is cancelled.
+/// Recovers what an earlier service left behind, each kind of action by one of `recoveries`. Answers of what
+/// something cannot be ended. Gives up on a journal that is not available only when `stop` is cancelled.
 ///
 /// # Errors
 /// [`RecoverError`]; nothing may be claimed then.
 pub async fn recover<J: Journal>(
     journal: &J,
+    recoveries: Vec<Box<dyn Recovery>>,
     stop: &CancellationToken,
 ) -> Result<Unended, RecoverError> {
     let now = Timestamp::now();
     retry_while_unavailable(stop, || journal.clock_stepped(now)).await?;
     let open = retry_while_unavailable(stop, || journal.open_attempts()).await?;
-    if open.is_empty() {
-        return Ok(Unended::default());
-    }
-    tracing::warn!(
-        attempts = open.len(),
-        "the service before this one ended while scripts ran; they will run again"
-    );
-    let leftovers = Leftovers::of(journal.name(), open);
-    let mut leftovers = leftovers.map_err(RecoverError::Leftovers)?;
-    let found = leftovers
-        .end(GRACE)
-        .await
-        .map_err(RecoverError::Leftovers)?;
-    crash::point(Point::LeftoversEnded);
-    for leftover in &found {
-        let (run, pid, name) = (leftover.run, leftover.pid, leftover.name.as_deref());
-        match leftover.ending {
-            Ending::Asked => tracing::warn!(run, pid, name, "ended a process that was left of it"),
-            Ending::Forced => {
-                tracing::warn!(run, pid, name, "killed a process that was left of it");
-            }
-            Ending::Alive => {}
-        }
-    }
-    let alive: Vec<Leftover> = found
-        .into_iter()
-        .filter(|leftover| leftover.ending == Ending::Alive)
-        .collect();
     let mut unended = Unended {
-        leftovers,
+        recoveries,
+        open,
         vigils: BTreeMap::new(),
     };
-    unended.note(journal, &alive, stop).await?;
+    if unended.open.is_empty() {
+        return Ok(unended);
+    }
+    tracing::warn!(
+        attempts = unended.open.len(),
+        "the service before this one ended while runs were under way; they will run again"
+    );
+    let living = unended.end().await?;
+    crash::point(Point::LeftoversEnded);
+    unended.note(journal, &living, stop).await?;
     Ok(unended)
 }
 
 /// Attempts of an earlier service of which something cannot be ended. An attempt that stays open holds
 /// its key: nothing runs beside what lives on.
-#[derive(Debug, Default)]
 pub struct Unended {
-    leftovers: Leftovers,
+    recoveries: Vec<Box<dyn Recovery>>,
+    open: Vec<OpenAttempt>,
     vigils: BTreeMap<RunId, Vigil>,
+}
+
+impl fmt::Debug for Unended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.open).finish()
+    }
 }
 
 impl Unended {
@@ -101,17 +90,17 @@ impl Unended {
     ) -> RecoverError {
         let begun = Instant::now();
         let mut outage = Outage::default();
-        while !self.leftovers.open().is_empty() {
+        while !self.open.is_empty() {
             tokio::time::sleep(pause_after(begun.elapsed())).await;
-            match self.leftovers.remaining().await {
-                Ok(alive) => {
-                    if let Err(error) = self.note(journal, &alive, stop).await {
+            match self.end().await {
+                Ok(living) => {
+                    if let Err(error) = self.note(journal, &living, stop).await {
                         return error;
                     }
                     work.notify_one();
                 }
                 Err(error) => {
-                    let error = RecoverError::Leftovers(error).to_string();
+                    let error = error.to_string();
                     if let Some(notice) = outage.failed(&error, Instant::now()) {
                         tracing::error!("{error}{notice}");
                     }
@@ -121,41 +110,59 @@ impl Unended {
         pending().await
     }
 
+    /// Has each kind of action end what is left of its attempts. Answers what lives on.
+    async fn end(&mut self) -> Result<Vec<Living>, RecoverError> {
+        let kinds: Vec<&str> = self.recoveries.iter().map(|one| one.kind()).collect();
+        let mut living = Vec::new();
+        for recovery in &mut self.recoveries {
+            let open = of_kind(&self.open, recovery.kind(), &kinds);
+            if !open.is_empty() {
+                let left = recovery.end(open).await;
+                living.extend(left.map_err(RecoverError::Leftovers)?);
+            }
+        }
+        Ok(living)
+    }
+
     /// Tells of what is alive, and closes the attempts of which nothing is.
     async fn note<J: Journal>(
         &mut self,
         journal: &J,
-        alive: &[Leftover],
+        living: &[Living],
         stop: &CancellationToken,
     ) -> Result<(), RecoverError> {
-        for attempt in self.leftovers.open().to_vec() {
+        for attempt in self.open.clone() {
             let run = attempt.run;
-            let remaining: Vec<Remaining> = alive
-                .iter()
-                .filter(|leftover| leftover.run == run)
-                .map(Remaining::from)
-                .collect();
             let vigil = self.vigils.entry(run);
             let vigil = vigil.or_insert_with(|| Vigil::of(run, attempt.attempt));
-            if !remaining.is_empty() {
-                vigil.tell(journal, &remaining).await;
+            let mut is_over = true;
+            for of_run in living.iter().filter(|living| living.run == run) {
+                is_over = false;
+                vigil.tell(journal, &of_run.left).await;
+            }
+            if !is_over {
                 continue;
             }
             vigil.tell_end();
-            let end = interrupted(&attempt, Timestamp::now());
+            let why = recovery_of(&attempt, &self.recoveries)
+                .map_or(UNDER_WAY, |recovery| recovery.interrupted());
+            let end = interrupted(&attempt, why, Timestamp::now());
             retry_while_unavailable(stop, || journal.record(end.clone())).await?;
-            self.leftovers.close(run);
+            self.open.retain(|open| open.run != run);
             crash::point(Point::InterruptionRecorded);
         }
         Ok(())
     }
 }
 
-fn interrupted(attempt: &OpenAttempt, now: Timestamp) -> AttemptEnd {
+/// What is said of an attempt whose kind of action is not known.
+const UNDER_WAY: &str = "the service ended while it was under way";
+
+fn interrupted(attempt: &OpenAttempt, why: &str, now: Timestamp) -> AttemptEnd {
     AttemptEnd {
         run: attempt.run,
         attempt: attempt.attempt,
-        outcome: Outcome::Interrupted("the service ended while the script ran".into()),
+        outcome: Outcome::Interrupted(why.to_owned()),
         ended_at: now,
         duration: Duration::try_from(now.duration_since(attempt.started_at)).unwrap_or_default(),
         output: Vec::new(),
@@ -165,3 +172,6 @@ fn interrupted(attempt: &OpenAttempt, now: Timestamp) -> AttemptEnd {
         retry_in: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,8 +42,8 @@ use self::presence::Presence;
 use self::writer::{Kind, Session, Writer};
 use super::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claimed, Dropped, Entry,
-    Keep, OpenAttempt, ProcessIdentity, Pruned, QuarantineId, Quarantined, Reply, RunDetail,
-    RunFilter, RunId, RunSummary, SourceRecord, Work,
+    Keep, OpenAttempt, Pruned, QuarantineId, Quarantined, Reply, RunDetail, RunFilter, RunId,
+    RunSummary, SourceRecord, Work,
 };
 use crate::core::retention::Retention;
 
@@ -139,9 +139,9 @@ impl Work for SqliteJournal {
         })
     }
 
-    fn started(&self, run: RunId, attempt: u32, process: ProcessIdentity) -> Reply<'_, ()> {
-        self.ask("record a process", Kind::Write, move |db| {
-            steps::started(db, run, attempt, &process)
+    fn started(&self, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()> {
+        self.ask("record a handle", Kind::Write, move |db| {
+            steps::started(db, run, attempt, &handle)
         })
     }
 

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Acceptance, Accepted, Answer, AttemptEnd, Census, Claimed, Dropped, Entry, OpenAttempt,
-    ProcessIdentity, Pruned, QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary,
-    SourceRecord,
+    Acceptance, Accepted, Answer, AttemptEnd, Census, Claimed, Dropped, Entry, OpenAttempt, Pruned,
+    QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
 };
 use crate::core::retention::Retention;
 
@@ -28,8 +27,8 @@ pub trait Work: Send + Sync + 'static {
     /// Wakes what has become due by `now` and claims up to `limit` runs.
     fn claim(&self, limit: usize, now: Timestamp) -> Reply<'_, Claimed>;
 
-    /// Records which process performs an attempt.
-    fn started(&self, run: RunId, attempt: u32, process: ProcessIdentity) -> Reply<'_, ()>;
+    /// Records by what recovery finds what an attempt leaves behind. To the journal it is any text.
+    fn started(&self, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()>;
 
     /// Notes what is to be known of an attempt while it is under way.
     fn remark(&self, run: RunId, attempt: u32, remark: String) -> Reply<'_, ()>;
@@ -107,8 +106,8 @@ impl<J: Work + ?Sized> Work for Arc<J> {
         (**self).claim(limit, now)
     }
 
-    fn started(&self, run: RunId, attempt: u32, process: ProcessIdentity) -> Reply<'_, ()> {
-        (**self).started(run, attempt, process)
+    fn started(&self, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()> {
+        (**self).started(run, attempt, handle)
     }
 
     fn remark(&self, run: RunId, attempt: u32, remark: String) -> Reply<'_, ()> {

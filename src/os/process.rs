@@ -4,36 +4,38 @@
 //! With the time of start and the boot it is unique, so that recovery never ends a stranger.
 
 mod group;
-mod leftovers;
 mod look;
 mod orphans;
 mod remaining;
+mod signal;
 
 pub use group::Group;
-pub use leftovers::{Ending, Leftover, Leftovers};
+pub(crate) use look::look;
 pub(crate) use orphans::reap_orphans;
-pub(crate) use remaining::{Remaining, Vigil, pause_after};
+pub(crate) use remaining::{Remaining, told};
+pub(crate) use signal::{is_hidden, may_be_ended, signal};
 
 use std::fs;
 use std::io;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
-use crate::journal::ProcessIdentity;
+/// Which process it is, so that recovery never ends a stranger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// The process, and its process group.
+    pub pid: i32,
+    /// When it started, in clock ticks since boot: field 22 of `/proc/PID/stat`.
+    pub start_ticks: u64,
+    /// `/proc/sys/kernel/random/boot_id`, because ticks begin anew at each boot.
+    pub boot_id: String,
+}
 
 /// How long output is still read after the script has ended, for those who hold its pipes: long
 /// enough for a `tee` to write its last lines, short enough not to wait for a daemon.
 pub const OUTPUT_GRACE: Duration = Duration::from_millis(250);
-
-/// Names, in a script's environment, the journal of the service that started it.
-pub(crate) const JOURNAL_VARIABLE: &str = "ESI_JOURNAL";
-
-/// Names the run in a script's environment.
-pub(crate) const RUN_VARIABLE: &str = "ESI_RUN_ID";
-
-/// Names the attempt in a script's environment.
-pub(crate) const ATTEMPT_VARIABLE: &str = "ESI_ATTEMPT";
 
 /// How long the end of processes is waited for after SIGKILL. Only the kernel can delay it.
 pub const FORCE_LIMIT: Duration = Duration::from_secs(5);
@@ -55,7 +57,11 @@ pub fn identify(pid: i32) -> io::Result<ProcessIdentity> {
     })
 }
 
-fn boot_id() -> io::Result<String> {
+/// The boot that this machine is in.
+///
+/// # Errors
+/// If `/proc` cannot be read.
+pub(crate) fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
         .trim_end()
         .to_owned())
@@ -69,22 +75,22 @@ pub(crate) fn group_lives(group: i32) -> bool {
 
 /// What `/proc/PID/stat` says, as far as it is needed here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Status {
-    pid: i32,
+pub(crate) struct Status {
+    pub(crate) pid: i32,
     parent: i32,
     /// The name of its program, cut by the kernel to 15 bytes.
-    name: String,
+    pub(crate) name: String,
     /// Neither a zombie nor dead.
-    alive: bool,
-    group: i32,
+    pub(crate) alive: bool,
+    pub(crate) group: i32,
     /// In clock ticks since boot.
-    start_ticks: u64,
+    pub(crate) start_ticks: u64,
 }
 
 impl Status {
     /// A process of tests.
     #[cfg(test)]
-    fn made_up(pid: i32, group: i32, alive: bool) -> Self {
+    pub(crate) fn made_up(pid: i32, group: i32, alive: bool) -> Self {
         Self {
             pid,
             parent: 1,
@@ -95,7 +101,11 @@ impl Status {
         }
     }
 
-    fn of(pid: i32) -> io::Result<Self> {
+    /// Of this process.
+    ///
+    /// # Errors
+    /// If there is none, or `/proc` cannot be read.
+    pub(crate) fn of(pid: i32) -> io::Result<Self> {
         let line = fs::read(format!("/proc/{pid}/stat"))?;
         let line = String::from_utf8_lossy(&line);
         Self::parse(pid, &line).ok_or_else(|| {
@@ -108,7 +118,7 @@ impl Status {
     }
 
     /// Stands for those in a group that are hidden from this user.
-    fn hidden(group: i32) -> Self {
+    pub(crate) fn hidden(group: i32) -> Self {
         Self {
             pid: group,
             parent: 0,

@@ -9,13 +9,15 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use tokio::process::Command;
 
-use super::{NotStarted, interpreter_line, locate};
+use super::{
+    ATTEMPT_VARIABLE, JOURNAL_VARIABLE, NotStarted, RUN_VARIABLE, interpreter_line, locate,
+};
 use crate::actions::Order;
 use crate::config::is_secret_variable;
 use crate::core::printable::printable;
 use crate::core::rules::{BESIDE, LONGEST, Loss, fit};
 use crate::journal::Blame;
-use crate::os::process::{ATTEMPT_VARIABLE, Group, JOURNAL_VARIABLE, RUN_VARIABLE, is_shortage};
+use crate::os::process::{Group, is_shortage};
 
 /// The remedy where the machine has no room for a process.
 pub(super) const MORE_ROOM: &str = "raise the limits of the service (in its systemd unit `TasksMax=` \

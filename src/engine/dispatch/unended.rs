@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Dispatch, next_step, tell};
-use crate::actions::{Action, Performed};
+use crate::actions::{Action, Performed, Remains};
 use crate::core::retry::RetryPolicy;
 use crate::core::run::Step;
 use crate::engine::stop::Stop;
+use crate::engine::vigil::{Vigil, pause_after};
 use crate::journal::{ClaimedRun, Journal, JournalError};
-use crate::os::process::{Group, Vigil, pause_after};
 
 /// Such an attempt.
 pub(super) struct Unended {
     pub(super) run: ClaimedRun,
     pub(super) performed: Performed,
     pub(super) policy: RetryPolicy,
-    pub(super) remains: Group,
+    pub(super) remains: Box<dyn Remains>,
 }
 
 impl<J: Journal, A: Action> Dispatch<J, A> {
@@ -35,12 +35,8 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
         } = left;
         let begun = Instant::now();
         let mut vigil = Vigil::of(run.id, run.attempt);
-        loop {
-            let living = remains.remains().await;
-            if living.is_empty() {
-                break;
-            }
-            vigil.tell(&self.journal, &living).await;
+        while let Some(left) = remains.left().await {
+            vigil.tell(&self.journal, &left).await;
             tokio::time::sleep(pause_after(begun.elapsed())).await;
         }
         vigil.tell_end();

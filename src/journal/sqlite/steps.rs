@@ -11,7 +11,7 @@ use super::turns::{give_turn, reopen_event};
 use crate::core::event::Key;
 use crate::core::run::{State, Step};
 use crate::crash::{self, Point};
-use crate::journal::{AttemptEnd, Blame, Claimed, ClaimedRun, OpenAttempt, ProcessIdentity, RunId};
+use crate::journal::{AttemptEnd, Blame, Claimed, ClaimedRun, OpenAttempt, RunId};
 
 /// The fewest retries that one claim wakes, if so many are due.
 const WAKE: usize = 64;
@@ -34,8 +34,7 @@ pub(super) const NEXT_DUE: &str =
      ORDER BY due_at LIMIT 1";
 
 /// The attempts that have not ended.
-pub(super) const OPEN: &str =
-    "SELECT a.run, a.number, r.rule, a.started_at, a.pid, a.start_ticks, a.boot_id
+pub(super) const OPEN: &str = "SELECT a.run, a.number, r.rule, a.started_at, a.handle
      FROM attempts a JOIN runs r ON r.id = a.run WHERE a.ended_at IS NULL ORDER BY a.run";
 
 /// Retries that would come later than their own delay from now; of either turn, so that the index
@@ -112,30 +111,18 @@ fn claimed_run(row: &Row<'_>) -> rusqlite::Result<ClaimedRun> {
     })
 }
 
-/// Notes which process performs an attempt.
+/// Notes by what recovery finds what an attempt leaves behind.
 pub(super) fn started(
     connection: &Connection,
     run: RunId,
     attempt: u32,
-    process: &ProcessIdentity,
+    handle: &str,
 ) -> Result<(), Fault> {
-    let ProcessIdentity {
-        pid,
-        start_ticks,
-        boot_id,
-    } = process;
     let changed = connection
         .prepare_cached(
-            "UPDATE attempts SET pid = ?3, start_ticks = ?4, boot_id = ?5
-             WHERE run = ?1 AND number = ?2 AND ended_at IS NULL",
+            "UPDATE attempts SET handle = ?3 WHERE run = ?1 AND number = ?2 AND ended_at IS NULL",
         )?
-        .execute(params![
-            run,
-            attempt,
-            pid,
-            start_ticks.cast_signed(),
-            boot_id
-        ])?;
+        .execute(params![run, attempt, handle])?;
     if changed == 0 {
         Err(Fault::absent("open attempt of run", run))
     } else {
@@ -272,20 +259,12 @@ pub(super) fn retry(connection: &Connection, mut runs: Vec<RunId>) -> Result<(),
 /// The attempts that have not ended.
 pub(super) fn open_attempts(connection: &Connection) -> Result<Vec<OpenAttempt>, Fault> {
     let attempt = |row: &Row<'_>| {
-        let process = match (row.get(4)?, row.get::<_, Option<i64>>(5)?, row.get(6)?) {
-            (Some(pid), Some(ticks), Some(boot_id)) => Some(ProcessIdentity {
-                pid,
-                start_ticks: ticks.cast_unsigned(),
-                boot_id,
-            }),
-            _ => None,
-        };
         Ok(OpenAttempt {
             run: row.get(0)?,
             attempt: row.get(1)?,
             rule: row.get(2)?,
             started_at: time(row, 3)?,
-            process,
+            handle: row.get(4)?,
         })
     };
     let attempts = connection

@@ -68,9 +68,8 @@ CREATE TABLE attempts (
     run            INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
     number         INTEGER NOT NULL,
     started_at     INTEGER NOT NULL,
-    pid            INTEGER,
-    start_ticks    INTEGER,
-    boot_id        TEXT,
+    -- By what the action finds what the attempt left behind: `KIND TEXT`.
+    handle         TEXT,
     ended_at       INTEGER,
     duration       INTEGER,
     outcome        TEXT CHECK (outcome IN ('exited', 'signalled', 'timed out', 'not started', 'interrupted')),

@@ -18,9 +18,9 @@ use super::{Status, is_shortage};
 /// What was seen at one moment.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    pub(super) processes: Vec<Status>,
+    pub(crate) processes: Vec<Status>,
     /// No process of another user is hidden from this one (`hidepid`).
-    pub(super) complete: bool,
+    pub(crate) complete: bool,
 }
 
 impl Seen {
@@ -68,7 +68,7 @@ fn waiting() -> MutexGuard<'static, Option<Vec<oneshot::Sender<Answer>>>> {
 ///
 /// # Errors
 /// If `/proc` cannot be read.
-pub(super) async fn look() -> io::Result<Arc<Seen>> {
+pub(crate) async fn look() -> io::Result<Arc<Seen>> {
     let (asking, answered) = oneshot::channel();
     let nobody_looks = {
         let mut waiting = waiting();

@@ -9,10 +9,11 @@ use tempfile::tempdir;
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::Order;
+use crate::actions::script::ScriptRecovery;
 use crate::actions::tests::{LONG, limited, order, perform, shell, until};
 use crate::core::run::Outcome;
 use crate::journal::OpenAttempt;
-use crate::os::process::{Leftovers, group_lives};
+use crate::os::process::group_lives;
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -23,12 +24,11 @@ async fn assert_gone(folder: &Path) {
         attempt: 2,
         rule: "deploy".into(),
         started_at: Timestamp::UNIX_EPOCH,
-        process: None,
+        handle: None,
     };
     let journal_name = folder.display().to_string();
-    let mut leftovers = Leftovers::of(&journal_name, vec![open]).unwrap();
-    let left = leftovers.end(Duration::ZERO).await.unwrap();
-    assert_eq!(left, []);
+    let ended = ScriptRecovery::new(&journal_name).look(vec![open]).await;
+    assert_eq!(ended.unwrap(), []);
 }
 
 /// Performs the order, and stops the service as soon as the script has made a file `ready`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{accept, at, claim, claim_one, end, journal, state, summary};
 use crate::core::run::{Outcome, State, Step};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Browse, JournalError, ProcessIdentity, Work};
+use crate::journal::{Browse, JournalError, Work};
 
 #[tokio::test]
 async fn each_step_leaves_the_run_as_it_should() {
@@ -148,18 +148,14 @@ async fn attempts_are_kept_with_all_that_is_known_of_them() {
 }
 
 #[tokio::test]
-async fn open_attempts_survive_with_their_process() {
+async fn open_attempts_survive_with_their_handle() {
     let (folder, journal) = journal();
     accept(&journal, "a", &[("r", "n1")], 0).await;
     accept(&journal, "b", &[("s", "n2")], 0).await;
     assert_eq!(claim(&journal, 2, 3).await, [1, 2]);
-    let process = ProcessIdentity {
-        pid: 4711,
-        start_ticks: u64::MAX - 1,
-        boot_id: "boot".to_owned(),
-    };
-    journal.started(1, 1, process.clone()).await.unwrap();
-    let absent = journal.started(1, 2, process.clone()).await.unwrap_err();
+    let handle = "script {\"pid\":4711}".to_owned();
+    journal.started(1, 1, handle.clone()).await.unwrap();
+    let absent = journal.started(1, 2, handle.clone()).await.unwrap_err();
     assert!(
         matches!(absent, JournalError::Absent { id: 1, .. }),
         "{absent}"
@@ -170,9 +166,9 @@ async fn open_attempts_survive_with_their_process() {
     let open = journal.open_attempts().await.unwrap();
     let found: Vec<_> = open
         .iter()
-        .map(|open| (open.run, open.attempt, open.rule.as_str(), &open.process))
+        .map(|open| (open.run, open.attempt, open.rule.as_str(), &open.handle))
         .collect();
-    assert_eq!(found, [(1, 1, "r", &Some(process)), (2, 1, "s", &None)]);
+    assert_eq!(found, [(1, 1, "r", &Some(handle)), (2, 1, "s", &None)]);
     assert_eq!(open[0].started_at, at(3));
     assert!(
         claim(&journal, 9, 4).await.is_empty(),

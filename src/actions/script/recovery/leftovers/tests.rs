@@ -1,15 +1,13 @@
 //! Real processes, as a crash would leave them.
 
 use std::fs;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use jiff::Timestamp;
 use tempfile::tempdir;
 
 use super::*;
-use crate::journal::ProcessIdentity;
 use crate::os::process::{group_lives, identify};
 use crate::os::tests::{LONG, until};
 
@@ -32,17 +30,15 @@ fn id(child: &Child) -> i32 {
     i32::try_from(child.id()).unwrap()
 }
 
-fn open(run: RunId, process: Option<ProcessIdentity>) -> OpenAttempt {
-    OpenAttempt {
+fn open(run: RunId, leader: Option<ProcessIdentity>) -> Attempt {
+    Attempt {
         run,
-        attempt: 1,
-        rule: "deploy".into(),
-        started_at: Timestamp::UNIX_EPOCH,
-        process,
+        number: 1,
+        leader,
     }
 }
 
-async fn end_all(journal_name: &str, open: Vec<OpenAttempt>, grace: Duration) -> Vec<Leftover> {
+async fn end_all(journal_name: &str, open: Vec<Attempt>, grace: Duration) -> Vec<Leftover> {
     let mut leftovers = Leftovers::of(journal_name, open).unwrap();
     leftovers.end(grace).await.unwrap()
 }
@@ -166,36 +162,5 @@ async fn nobody_else_is_touched() {
         assert!(alive(id(&stranger)));
         stranger.kill().unwrap();
         stranger.wait().unwrap();
-    }
-}
-
-#[test]
-fn a_process_id_that_was_given_to_another_one_meanwhile_is_not_signalled() {
-    let folder = tempdir().unwrap();
-    let mut stranger = start("exec sleep 1000", folder.path(), &[]);
-    let mut seen = Status::of(id(&stranger)).unwrap();
-    seen.start_ticks -= 1;
-    signal(&seen, Signal::KILL);
-    seen.start_ticks += 1;
-    signal(&seen, Signal::TERM);
-    assert_eq!(stranger.wait().unwrap().signal(), Some(15));
-}
-
-#[test]
-fn neither_init_nor_this_process_nor_its_group_may_be_ended() {
-    let process = Status::made_up;
-    let myself = process(50, 40, true);
-    let cases = [
-        (process(60, 60, true), true),
-        (process(60, 50, true), true),
-        (process(60, 60, false), false),
-        (process(50, 40, true), false),
-        (process(50, 60, true), false),
-        (process(60, 40, true), false),
-        (process(1, 1, true), false),
-        (process(0, 0, true), false),
-    ];
-    for (process, allowed) in cases {
-        assert_eq!(may_be_ended(&process, &myself), allowed, "{process:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! After a crash: ends what an earlier service left running, before its runs are due again.
+//! Processes that scripts of an earlier service have left.
 //!
 //! Two signs tell what is ours, and either is enough. The recorded leader, if its process id still
 //! has the recorded time of start in the recorded boot, and with it its group. And the mark that
@@ -20,35 +20,52 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use rustix::process::{
-    Pid, PidfdFlags, Signal, geteuid, getpid, kill_process, pidfd_open, pidfd_send_signal,
-    test_kill_process_group,
-};
+use rustix::process::{Signal, geteuid, getpid};
 use tokio::time::{Instant, sleep};
 
-use super::look::look;
-use super::{
-    ATTEMPT_VARIABLE, FORCE_LIMIT, JOURNAL_VARIABLE, RUN_VARIABLE, Status, boot_id, pauses,
+use crate::actions::script::{ATTEMPT_VARIABLE, JOURNAL_VARIABLE, RUN_VARIABLE};
+use crate::journal::RunId;
+use crate::os::process::{
+    FORCE_LIMIT, ProcessIdentity, Remaining, Status, boot_id, is_hidden, look, may_be_ended,
+    pauses, signal,
 };
-use crate::journal::{OpenAttempt, RunId};
+
+/// An attempt of a script that was interrupted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    /// The run.
+    pub(super) run: RunId,
+    /// Which of its attempts.
+    pub(super) number: u32,
+    /// The script's own process, if that is on record.
+    pub(super) leader: Option<ProcessIdentity>,
+}
 
 /// A process that an interrupted attempt had left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leftover {
+pub(in crate::actions::script) struct Leftover {
     /// The run it belonged to.
-    pub run: RunId,
+    pub(super) run: RunId,
     /// Its process id; that of its group, if it is hidden from this user.
-    pub pid: i32,
+    pub(super) pid: i32,
     /// The name of its program, cut by the kernel to 15 bytes; `None` if it is hidden.
-    pub name: Option<String>,
+    pub(super) name: Option<String>,
     /// How it ended.
-    pub ending: Ending,
+    pub(super) ending: Ending,
+}
+
+impl From<&Leftover> for Remaining {
+    fn from(leftover: &Leftover) -> Self {
+        Self {
+            pid: leftover.pid,
+            name: leftover.name.clone(),
+        }
+    }
 }
 
 /// How a leftover ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(in crate::actions::script) enum Ending {
     /// It was asked to (SIGTERM), and did.
     Asked,
     /// It had to be forced (SIGKILL).
@@ -60,10 +77,10 @@ pub enum Ending {
 
 /// What the interrupted attempts have left running.
 #[derive(Debug, Default)]
-pub struct Leftovers {
+pub(super) struct Leftovers {
     journal_name: String,
     boot_id: String,
-    open: Vec<OpenAttempt>,
+    open: Vec<Attempt>,
     /// Those of leaders with the mark.
     groups: BTreeMap<i32, RunId>,
     /// By process id and time of start.
@@ -83,7 +100,7 @@ impl Leftovers {
     ///
     /// # Errors
     /// If `/proc` cannot be read.
-    pub fn of(journal_name: &str, open: Vec<OpenAttempt>) -> io::Result<Self> {
+    pub(super) fn of(journal_name: &str, open: Vec<Attempt>) -> io::Result<Self> {
         Ok(Self {
             journal_name: journal_name.to_owned(),
             boot_id: boot_id()?,
@@ -98,7 +115,7 @@ impl Leftovers {
     ///
     /// # Errors
     /// If `/proc` cannot be read; leftovers may be running then.
-    pub async fn end(&mut self, grace: Duration) -> io::Result<Vec<Leftover>> {
+    pub(super) async fn end(&mut self, grace: Duration) -> io::Result<Vec<Leftover>> {
         let forced_from = Instant::now() + grace;
         let given_up_from = forced_from + FORCE_LIMIT;
         let mut pauses = pauses();
@@ -136,7 +153,7 @@ impl Leftovers {
     ///
     /// # Errors
     /// If `/proc` cannot be read.
-    pub async fn remaining(&mut self) -> io::Result<Vec<Leftover>> {
+    pub(super) async fn remaining(&mut self) -> io::Result<Vec<Leftover>> {
         let living = self.living().await?;
         let remaining = living.iter().map(|one| {
             if one.is_ours {
@@ -149,16 +166,10 @@ impl Leftovers {
         Ok(remaining.collect())
     }
 
-    /// The attempts that are not closed.
-    #[must_use]
-    pub fn open(&self) -> &[OpenAttempt] {
-        &self.open
-    }
-
-    /// Nothing of this run's attempt is looked for any more.
-    pub fn close(&mut self, run: RunId) {
-        self.open.retain(|attempt| attempt.run != run);
-        self.groups.retain(|_, of| *of != run);
+    /// Nothing of the attempts of other runs than these is looked for any more.
+    pub(super) fn keep(&mut self, runs: &[RunId]) {
+        self.open.retain(|attempt| runs.contains(&attempt.run));
+        self.groups.retain(|_, run| runs.contains(run));
     }
 
     fn found(&mut self, process: &Status, run: RunId) -> (&mut Leftover, bool) {
@@ -199,7 +210,7 @@ impl Leftovers {
             .iter()
             .filter_map(|attempt| Some((self.group_of(attempt, processes)?, attempt.run)));
         groups.extend(recorded);
-        let orphaned: BTreeMap<i32, &OpenAttempt> = self
+        let orphaned: BTreeMap<i32, &Attempt> = self
             .open
             .iter()
             .filter_map(|attempt| Some((self.orphaned_group(attempt, processes)?, attempt)))
@@ -211,7 +222,7 @@ impl Leftovers {
                 let ours = groups.get(&process.group).or(marks.get(&process.pid));
                 let run = ours.copied().or_else(|| {
                     let attempt = orphaned.get(&process.group)?;
-                    let leader = attempt.process.as_ref()?;
+                    let leader = attempt.leader.as_ref()?;
                     (process.start_ticks >= leader.start_ticks).then_some(attempt.run)
                 })?;
                 Some(Living {
@@ -240,8 +251,8 @@ impl Leftovers {
     /// The recorded leader's group, if the leader has gone: who is in it may be ours, which nothing
     /// proves. A child that has become another user shows no mark, and outlives a shell that was waiting
     /// for it.
-    fn orphaned_group(&self, attempt: &OpenAttempt, processes: &[Status]) -> Option<i32> {
-        let leader = attempt.process.as_ref()?;
+    fn orphaned_group(&self, attempt: &Attempt, processes: &[Status]) -> Option<i32> {
+        let leader = attempt.leader.as_ref()?;
         // The number is given to nobody else while anyone is in the group.
         let is_free = !processes.iter().any(|process| process.pid == leader.pid);
         (leader.pid > 1 && leader.boot_id == self.boot_id && is_free).then_some(leader.pid)
@@ -255,8 +266,8 @@ impl Leftovers {
 
     /// The group of the recorded leader, if it is still ours: the leader itself proves it, and so
     /// does anyone in it who was found before.
-    fn group_of(&self, attempt: &OpenAttempt, processes: &[Status]) -> Option<i32> {
-        let leader = attempt.process.as_ref()?;
+    fn group_of(&self, attempt: &Attempt, processes: &[Status]) -> Option<i32> {
+        let leader = attempt.leader.as_ref()?;
         let is_ours = |process: &Status| {
             process.group == leader.pid
                 && (process.pid, process.start_ticks) == (leader.pid, leader.start_ticks)
@@ -287,44 +298,8 @@ impl Leftovers {
         let attempt: u32 = value(ATTEMPT_VARIABLE)?.parse().ok()?;
         self.open
             .iter()
-            .any(|open| (open.run, open.attempt) == (run, attempt))
+            .any(|open| (open.run, open.number) == (run, attempt))
             .then_some(run)
-    }
-}
-
-/// Whether somebody is in the group, of another user and hidden.
-fn is_hidden(group: i32) -> bool {
-    Pid::from_raw(group).is_some_and(|group| test_kill_process_group(group) == Err(Errno::PERM))
-}
-
-/// Whatever the signs say: never the init process, never this process or its own group.
-fn may_be_ended(process: &Status, myself: &Status) -> bool {
-    process.alive && process.pid > 1 && process.pid != myself.pid && process.group != myself.group
-}
-
-/// Signals this process and no other. What cannot be signalled is found alive in the next round.
-fn signal(process: &Status, signal: Signal) {
-    let Some(pid) = Pid::from_raw(process.pid) else {
-        return;
-    };
-    let handle = pidfd_open(pid, PidfdFlags::empty());
-    let still = Status::of(process.pid).is_ok_and(|now| now.start_ticks == process.start_ticks);
-    if !still {
-        return;
-    }
-    let sent = match handle {
-        Ok(handle) => pidfd_send_signal(handle, signal),
-        // A kernel, or a sandbox, without such handles.
-        Err(Errno::NOSYS | Errno::PERM) => kill_process(pid, signal),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = sent
-        && !matches!(error, Errno::SRCH | Errno::PERM)
-    {
-        tracing::warn!(
-            pid = process.pid,
-            "failed to signal a leftover process: {error}"
-        );
     }
 }
 
