@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::event::Event;
+use crate::core::retry::Again;
 use crate::core::rules::Rule;
 use crate::core::run::Outcome;
 use crate::journal::{Blame, OpenAttempt, RunId};
@@ -41,6 +42,8 @@ pub struct Performed {
     /// Whose failure it was, if it was one: the run's, or nobody's, if the machine had no room for
     /// another process.
     pub blame: Blame,
+    /// What the action says of another attempt, if it failed.
+    pub again: Again,
     /// How long it took, by a clock that never steps.
     pub duration: Duration,
     /// The last of what was written to standard output and standard error, in order of arrival.
@@ -49,6 +52,22 @@ pub struct Performed {
     pub output_dropped: u64,
     /// What of it lives on and cannot be ended. Until that has gone, the attempt is not over.
     pub remains: Option<Box<dyn Remains>>,
+}
+
+impl Performed {
+    /// An attempt of which there is no more to say than how it ended, and how long it took.
+    #[must_use]
+    pub fn new(outcome: Outcome, duration: Duration) -> Self {
+        Self {
+            outcome,
+            blame: Blame::Run,
+            again: Again::AsTheRuleSays,
+            duration,
+            output: Vec::new(),
+            output_dropped: 0,
+            remains: None,
+        }
+    }
 }
 
 /// Performs attempts.

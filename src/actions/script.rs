@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::Output;
 use super::{Action, Order, Performed, Remains};
-use crate::core::run::Outcome;
+use crate::core::run::{Detail, Outcome};
 use crate::crash::{self, Point};
 use crate::journal::Blame;
 use crate::os::process::{Group, OUTPUT_GRACE, identify, told};
@@ -152,19 +152,18 @@ impl ScriptAction {
             Err(NotStarted { why, blame }) => (Outcome::NotStarted(why), blame, None),
         };
         let (output, output_dropped) = output.finish();
-        if outcome != Outcome::Exited(0) && could_not_fork(&output) {
+        if !outcome.is_success() && could_not_fork(&output) {
             tracing::warn!(
                 run = order.run,
                 "the script had no room for another process: {MORE_ROOM}"
             );
         }
         Performed {
-            outcome,
             blame,
-            duration: begin.elapsed(),
             output,
             output_dropped,
             remains: remains.map(|group| Box::new(group) as Box<dyn Remains>),
+            ..Performed::new(outcome, begin.elapsed())
         }
     }
 }
@@ -252,8 +251,8 @@ fn could_not_fork(output: &[u8]) -> bool {
 fn outcome_of(status: io::Result<ExitStatus>) -> Outcome {
     match status {
         Ok(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => Outcome::Exited(code),
-            (None, signal) => Outcome::Signalled(signal.unwrap_or_default()),
+            (Some(code), _) => Outcome::exited(code),
+            (None, signal) => Outcome::Failed(Detail::Signalled(signal.unwrap_or_default())),
         },
         // Not `Interrupted`, which would repeat it at once and for ever.
         Err(error) => Outcome::NotStarted(format!(

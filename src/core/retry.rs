@@ -9,6 +9,9 @@ use crate::core::run::{Outcome, Step};
 /// No delay grows beyond this, however often a script has failed.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
 
+/// No delay grows beyond this because the other side asks for a longer one.
+pub const LONGEST_WISH: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// No delay for want of room on the machine grows beyond this.
 const LONGEST_OF_SHORTAGE: Duration = Duration::from_secs(60);
 
@@ -52,6 +55,33 @@ pub fn delay_of_shortage(attempt: u32, chance: f64) -> Duration {
     delay.map_or(LONGEST_OF_SHORTAGE, |delay| delay.min(LONGEST_OF_SHORTAGE))
 }
 
+/// What an action says of another attempt, after one that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Again {
+    /// As often, and as far apart, as the rule says.
+    #[default]
+    AsTheRuleSays,
+    /// The same, but not before so long has passed: what the other side asked for. No longer than
+    /// [`LONGEST_WISH`] all the same.
+    NotBefore(Duration),
+    /// It cannot help: the other side would refuse it again.
+    Useless,
+}
+
+impl Again {
+    /// What follows for a run, where `then` would follow without what the action says.
+    #[must_use]
+    pub fn applied(self, then: (Step, Option<Duration>)) -> (Step, Option<Duration>) {
+        match (self, then) {
+            (Self::NotBefore(wish), (Step::Fail, Some(delay))) => {
+                (Step::Fail, Some(delay.max(wish.min(LONGEST_WISH))))
+            }
+            (Self::Useless, (Step::Fail, _)) => (Step::Discard, None),
+            (_, then) => then,
+        }
+    }
+}
+
 /// What the end of an attempt means for its run: the step, and for a failed one that is attempted
 /// again, after which delay. `failures` counts the failed attempts before this one.
 #[must_use]
@@ -74,6 +104,7 @@ pub fn step_after(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::run::Detail;
 
     #[test]
     fn who_waits_for_room_is_asked_for_again_every_minute_at_least() {
@@ -125,11 +156,12 @@ mod tests {
         };
         let again = (Step::Fail, Some(Duration::from_secs(10)));
         let cases = [
-            (Outcome::Exited(0), 0, (Step::Succeed, None)),
-            (Outcome::Exited(0), 9, (Step::Succeed, None)),
-            (Outcome::Exited(3), 0, again),
-            (Outcome::Exited(3), 1, (Step::Discard, None)),
-            (Outcome::Signalled(9), 0, again),
+            (Outcome::exited(0), 0, (Step::Succeed, None)),
+            (Outcome::exited(0), 9, (Step::Succeed, None)),
+            (Outcome::exited(3), 0, again),
+            (Outcome::exited(3), 1, (Step::Discard, None)),
+            (Outcome::Failed(Detail::Signalled(9)), 0, again),
+            (Outcome::Failed(Detail::Told("no".into())), 0, again),
             (Outcome::TimedOut(Duration::ZERO), 0, again),
             (Outcome::NotStarted("gone".into()), 1, (Step::Discard, None)),
             (
@@ -144,6 +176,31 @@ mod tests {
                 step,
                 "{outcome}"
             );
+        }
+    }
+
+    #[test]
+    fn an_action_may_put_another_attempt_off_or_say_that_it_cannot_help() {
+        let after = Duration::from_secs;
+        let fail = |seconds| (Step::Fail, Some(after(seconds)));
+        let (discard, succeed) = ((Step::Discard, None), (Step::Succeed, None));
+        let cases = [
+            (Again::AsTheRuleSays, fail(10), fail(10)),
+            (Again::NotBefore(after(60)), fail(10), fail(60)),
+            (Again::NotBefore(after(60)), fail(600), fail(600)),
+            (Again::NotBefore(Duration::MAX), fail(10), fail(86_400)),
+            (Again::NotBefore(after(60)), discard, discard),
+            (Again::NotBefore(after(60)), succeed, succeed),
+            (Again::Useless, fail(10), discard),
+            (Again::Useless, succeed, succeed),
+            (
+                Again::Useless,
+                (Step::Interrupt, None),
+                (Step::Interrupt, None),
+            ),
+        ];
+        for (again, then, expected) in cases {
+            assert_eq!(again.applied(then), expected, "{again:?} {then:?}");
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum State {
     Due,
     /// An attempt is under way, or was when the process died.
     Running,
-    /// An attempt ended with exit status 0. Final.
+    /// An attempt did its work: a script ended with exit status 0, for one. Final.
     Succeeded,
     /// An attempt failed; the next one has its time. The run keeps its place before later ones.
     Retryable,
@@ -160,31 +160,60 @@ impl fmt::Display for State {
 /// How one attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The script exited with this status; 0 is success.
-    Exited(i32),
-    /// The script was ended by this signal.
-    Signalled(i32),
-    /// The script was ended because it ran longer than the rule's `timeout`.
+    /// The action did its work.
+    Succeeded(Detail),
+    /// The action was performed and failed.
+    Failed(Detail),
+    /// The attempt was ended because it took longer than this, its limit.
     TimedOut(Duration),
-    /// The script never started: not found, not executable, an argument that no process can take.
+    /// Nothing was performed, and why: a script that is not executable, a lease that cannot be shown.
     NotStarted(String),
-    /// The service stopped or died while the script ran.
+    /// The service stopped or died meanwhile.
     Interrupted(String),
 }
 
+/// How an action ended that was performed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// A process exited with this status.
+    Exited(i32),
+    /// A process was ended by this signal.
+    Signalled(i32),
+    /// In the action's own words: the answer of a server, for one.
+    Told(String),
+}
+
 impl Outcome {
+    /// Of a process that exited with this status; 0 is success.
+    #[must_use]
+    pub fn exited(status: i32) -> Self {
+        match status {
+            0 => Self::Succeeded(Detail::Exited(0)),
+            _ => Self::Failed(Detail::Exited(status)),
+        }
+    }
+
     /// Whether the attempt did its work.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        *self == Self::Exited(0)
+        matches!(self, Self::Succeeded(_))
+    }
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "exit status {status}"),
+            Self::Signalled(signal) => write!(f, "ended by signal {signal}"),
+            Self::Told(text) => f.write_str(text),
+        }
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exited(status) => write!(f, "exit status {status}"),
-            Self::Signalled(signal) => write!(f, "ended by signal {signal}"),
+            Self::Succeeded(detail) | Self::Failed(detail) => detail.fmt(f),
             Self::TimedOut(limit) => write!(f, "ended after its time limit of {limit:?}"),
             Self::NotStarted(why) => write!(f, "not started: {why}"),
             Self::Interrupted(why) => write!(f, "interrupted: {why}"),

@@ -299,10 +299,11 @@ type Then = (Step, Option<Duration>);
 
 fn next_step(run: &ClaimedRun, performed: &Performed, policy: RetryPolicy) -> Then {
     let chance = fastrand::f64();
-    match performed.blame {
+    let then = match performed.blame {
         Blame::Nobody => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
         _ => step_after(&performed.outcome, run.failures, policy, chance),
-    }
+    };
+    performed.again.applied(then)
 }
 
 /// The answer of a journal, if it is available just now. It is asked again in the next round: the

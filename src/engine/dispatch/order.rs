@@ -39,12 +39,8 @@ impl NoOrder {
     /// As an attempt that took no time, and what follows for its run.
     pub(super) fn into_performed(self) -> (Performed, Then) {
         let performed = Performed {
-            outcome: self.outcome,
             blame: self.blame,
-            duration: Duration::ZERO,
-            output: Vec::new(),
-            output_dropped: 0,
-            remains: None,
+            ..Performed::new(self.outcome, Duration::ZERO)
         };
         (performed, (self.step, self.retry_in))
     }

@@ -14,7 +14,8 @@ use crate::journal::{
 /// quarantine that has a place before it.
 const SUMMARY: &str =
     "SELECT r.id, r.state, r.rule, r.key, e.event_type, e.event_id, r.attempts, r.accepted_at,
-            r.due_at, r.finished_at, a.outcome, a.outcome_value, a.outcome_reason, e.body, e.source,
+            r.due_at, r.finished_at, a.outcome, a.outcome_detail, a.outcome_value, a.outcome_reason,
+            e.body, e.source,
             CASE WHEN r.finished_at IS NULL THEN
                 (SELECT id FROM quarantine
                  WHERE key_space = r.key_space AND key = r.key AND place < COALESCE(r.place, r.id) ORDER BY place LIMIT 1)
@@ -36,9 +37,9 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         finished_at: optional_time(row, 9)?,
         reason: match outcome(row, 10)? {
             Some(outcome) => Some(outcome.to_string()),
-            None => row.get(12)?,
+            None => row.get(13)?,
         },
-        held_by: row.get(15)?,
+        held_by: row.get(16)?,
     })
 }
 
@@ -99,8 +100,8 @@ pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault
         .query_row([id], |row| {
             Ok(RunDetail {
                 summary: summary(row)?,
-                event: row.get(13)?,
-                source: row.get(14)?,
+                event: row.get(14)?,
+                source: row.get(15)?,
                 attempts: Vec::new(),
             })
         })
@@ -113,15 +114,16 @@ pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault
             started_at: time(row, 1)?,
             ended_at: optional_time(row, 2)?,
             duration: row.get::<_, Option<i64>>(3)?.map(duration),
-            remark: if outcome.is_none() { row.get(6)? } else { None },
+            remark: if outcome.is_none() { row.get(7)? } else { None },
             outcome,
-            output: row.get::<_, Option<Vec<u8>>>(7)?.unwrap_or_default(),
-            output_dropped: row.get::<_, i64>(8)?.cast_unsigned(),
+            output: row.get::<_, Option<Vec<u8>>>(8)?.unwrap_or_default(),
+            output_dropped: row.get::<_, i64>(9)?.cast_unsigned(),
         })
     };
     detail.attempts = connection
         .prepare_cached(
-            "SELECT number, started_at, ended_at, duration, outcome, outcome_value, outcome_reason, output, output_dropped
+            "SELECT number, started_at, ended_at, duration, outcome, outcome_detail, outcome_value,
+                    outcome_reason, output, output_dropped
              FROM attempts WHERE run = ?1 ORDER BY number",
         )?
         .query_map([id], attempt)?

@@ -1,4 +1,4 @@
-//! How values lie in the columns: states as words, times as milliseconds, outcomes in three columns.
+//! How values lie in the columns: states as words, times as milliseconds, outcomes in four columns.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::core::event::Key;
-use crate::core::run::{Outcome, State};
+use crate::core::run::{Detail, Outcome, State};
 
 /// A time as milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,38 +68,78 @@ pub(super) fn duration(millis: i64) -> Duration {
     Duration::from_millis(millis.max(0).cast_unsigned())
 }
 
-/// The columns `outcome`, `outcome_value` and `outcome_reason`.
-pub(super) fn outcome_columns(outcome: &Outcome) -> (&'static str, Option<i64>, Option<&str>) {
-    match outcome {
-        Outcome::Exited(status) => ("exited", Some(i64::from(*status)), None),
-        Outcome::Signalled(signal) => ("signalled", Some(i64::from(*signal)), None),
-        Outcome::TimedOut(limit) => ("timed out", Some(millis(*limit)), None),
-        Outcome::NotStarted(why) => ("not started", None, Some(why)),
-        Outcome::Interrupted(why) => ("interrupted", None, Some(why)),
+/// What stands in the columns `outcome`, `outcome_detail`, `outcome_value` and `outcome_reason`.
+pub(super) struct OutcomeColumns<'a> {
+    pub(super) outcome: &'static str,
+    pub(super) detail: Option<&'static str>,
+    pub(super) value: Option<i64>,
+    pub(super) reason: Option<&'a str>,
+}
+
+impl<'a> OutcomeColumns<'a> {
+    pub(super) fn of(outcome: &'a Outcome) -> Self {
+        let (outcome, detail, value, reason) = match outcome {
+            Outcome::Succeeded(detail) => Self::of_detail("succeeded", detail),
+            Outcome::Failed(detail) => Self::of_detail("failed", detail),
+            Outcome::TimedOut(limit) => ("timed out", None, Some(millis(*limit)), None),
+            Outcome::NotStarted(why) => ("not started", None, None, Some(why.as_str())),
+            Outcome::Interrupted(why) => ("interrupted", None, None, Some(why.as_str())),
+        };
+        Self {
+            outcome,
+            detail,
+            value,
+            reason,
+        }
+    }
+
+    fn of_detail(
+        outcome: &'static str,
+        detail: &'a Detail,
+    ) -> (
+        &'static str,
+        Option<&'static str>,
+        Option<i64>,
+        Option<&'a str>,
+    ) {
+        match detail {
+            Detail::Exited(status) => (outcome, Some("exited"), Some((*status).into()), None),
+            Detail::Signalled(signal) => (outcome, Some("signalled"), Some((*signal).into()), None),
+            Detail::Told(text) => (outcome, Some("told"), None, Some(text)),
+        }
     }
 }
 
-/// The outcome in the three columns from `first` on; `None` for an attempt that is under way.
+/// The outcome in these four columns, from `first` on; `None` for an attempt that is under way.
 pub(super) fn outcome(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Outcome>> {
     let Some(word) = row.get::<_, Option<String>>(first)? else {
         return Ok(None);
     };
+    let (value, reason) = (first + 2, first + 3);
     let outcome = match word.as_str() {
-        "exited" => Outcome::Exited(row.get(first + 1)?),
-        "signalled" => Outcome::Signalled(row.get(first + 1)?),
-        "timed out" => Outcome::TimedOut(duration(row.get(first + 1)?)),
-        "not started" => Outcome::NotStarted(row.get(first + 2)?),
-        "interrupted" => Outcome::Interrupted(row.get(first + 2)?),
-        word => {
-            let error = format!("`{word}` is no outcome of an attempt").into();
-            return Err(rusqlite::Error::FromSqlConversionFailure(
-                first,
-                rusqlite::types::Type::Text,
-                error,
-            ));
-        }
+        "succeeded" => Outcome::Succeeded(detail(row, first + 1)?),
+        "failed" => Outcome::Failed(detail(row, first + 1)?),
+        "timed out" => Outcome::TimedOut(duration(row.get(value)?)),
+        "not started" => Outcome::NotStarted(row.get(reason)?),
+        "interrupted" => Outcome::Interrupted(row.get(reason)?),
+        word => return Err(unknown(first, word)),
     };
     Ok(Some(outcome))
+}
+
+/// How an action ended, in the columns from `outcome_detail` on, which is `first`.
+fn detail(row: &Row<'_>, first: usize) -> rusqlite::Result<Detail> {
+    match row.get_ref(first)?.as_str()? {
+        "exited" => row.get(first + 1).map(Detail::Exited),
+        "signalled" => row.get(first + 1).map(Detail::Signalled),
+        "told" => row.get(first + 2).map(Detail::Told),
+        word => Err(unknown(first, word)),
+    }
+}
+
+fn unknown(column: usize, word: &str) -> rusqlite::Error {
+    let error = format!("`{word}` is no outcome of an attempt").into();
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error)
 }
 
 /// The time in column `index`.

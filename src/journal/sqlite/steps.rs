@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
-use super::rows::{Millis, key, millis, outcome_columns, sql_limit, time};
+use super::rows::{Millis, OutcomeColumns, key, millis, sql_limit, time};
 use super::turns::{give_turn, reopen_event};
 use crate::core::event::Key;
 use crate::core::run::{State, Step};
@@ -168,11 +168,11 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
     let (event, key, from) = standing(connection, run)?;
     let state = after(run, from, end.step)?;
     let ended_at = Millis(end.ended_at);
-    let (outcome, value, reason) = outcome_columns(&end.outcome);
+    let how = OutcomeColumns::of(&end.outcome);
     let closed = connection
         .prepare_cached(
-            "UPDATE attempts SET ended_at = ?3, duration = ?4, outcome = ?5, outcome_value = ?6,
-                 outcome_reason = ?7, output = ?8, output_dropped = ?9
+            "UPDATE attempts SET ended_at = ?3, duration = ?4, outcome = ?5, outcome_detail = ?6,
+                 outcome_value = ?7, outcome_reason = ?8, output = ?9, output_dropped = ?10
              WHERE run = ?1 AND number = ?2 AND ended_at IS NULL",
         )?
         .execute(params![
@@ -180,9 +180,10 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
             end.attempt,
             ended_at,
             millis(end.duration),
-            outcome,
-            value,
-            reason,
+            how.outcome,
+            how.detail,
+            how.value,
+            how.reason,
             end.output,
             end.output_dropped.cast_signed()
         ])?;

@@ -117,9 +117,9 @@ fn end(run: RunId, attempt: u32, step: Step, seconds: i64) -> AttemptEnd {
         run,
         attempt,
         outcome: match step {
-            Step::Succeed => Outcome::Exited(0),
+            Step::Succeed => Outcome::exited(0),
             Step::Interrupt => Outcome::Interrupted("the service stopped".to_owned()),
-            _ => Outcome::Exited(1),
+            _ => Outcome::exited(1),
         },
         ended_at: at(seconds),
         duration: Duration::from_millis(1500),

@@ -72,13 +72,16 @@ CREATE TABLE attempts (
     handle         TEXT,
     ended_at       INTEGER,
     duration       INTEGER,
-    outcome        TEXT CHECK (outcome IN ('exited', 'signalled', 'timed out', 'not started', 'interrupted')),
+    outcome        TEXT CHECK (outcome IN ('succeeded', 'failed', 'timed out', 'not started', 'interrupted')),
+    -- How an action ended that was performed, and its number or, in the reason, its words.
+    outcome_detail TEXT CHECK (outcome_detail IN ('exited', 'signalled', 'told')),
     outcome_value  INTEGER,
     outcome_reason TEXT,
     output_dropped INTEGER NOT NULL DEFAULT 0,
     output         BLOB,
     UNIQUE (run, number),
-    CHECK ((ended_at IS NULL) = (outcome IS NULL))
+    CHECK ((ended_at IS NULL) = (outcome IS NULL)),
+    CHECK ((outcome IN ('succeeded', 'failed')) = (outcome_detail IS NOT NULL))
 ) STRICT;
 
 CREATE UNIQUE INDEX attempts_open ON attempts (run) WHERE ended_at IS NULL;

@@ -67,7 +67,7 @@ async fn values_arrive_as_single_arguments_bytes_for_bytes() {
         &json!({"v": values, "number": 1.50, "none": null, "list": [1, {"a": "b c"}]}),
     );
     let (performed, _) = perform(order, folder.path(), &CancellationToken::new()).await;
-    assert_eq!(performed.outcome, Outcome::Exited(0));
+    assert_eq!(performed.outcome, Outcome::exited(0));
     let mut expected = vec!["fixed $HOME *"];
     expected.extend(values);
     expected.extend(["1.5", "", "", r#"[1,{"a":"b c"}]"#]);
@@ -83,7 +83,7 @@ async fn the_event_is_on_standard_input_and_the_run_in_the_environment() {
     let order = shell("cat > event; env > variables; pwd -P > folder");
     let event = order.event.to_json();
     let (performed, identity) = perform(order, folder.path(), &CancellationToken::new()).await;
-    assert_eq!(performed.outcome, Outcome::Exited(0));
+    assert_eq!(performed.outcome, Outcome::exited(0));
     assert!(identity.unwrap().start_ticks > 0);
     let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
     assert_eq!(read("event"), event);
@@ -154,7 +154,7 @@ async fn only_what_the_operator_wrote_keeps_a_script_from_being_started() {
         with_id("a\0"),
         with_id(&long),
     ] {
-        assert_eq!(outcome(order).await, Outcome::Exited(0));
+        assert_eq!(outcome(order).await, Outcome::exited(0));
     }
     let cases = [
         (
@@ -243,5 +243,5 @@ async fn a_file_that_is_just_being_written_is_waited_for() {
     };
     let ((Performed { outcome, .. }, _), ()) =
         tokio::join!(perform(order, folder.path(), &stop), closing);
-    assert_eq!(outcome, Outcome::Exited(5));
+    assert_eq!(outcome, Outcome::exited(5));
 }

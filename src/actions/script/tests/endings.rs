@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actions::Order;
 use crate::actions::script::ScriptRecovery;
 use crate::actions::tests::{LONG, limited, order, perform, shell, until};
-use crate::core::run::Outcome;
+use crate::core::run::{Detail, Outcome};
 use crate::journal::OpenAttempt;
 use crate::os::process::group_lives;
 
@@ -51,11 +51,11 @@ async fn stopped_when_ready(order: Order) -> (Outcome, String) {
 #[tokio::test]
 async fn the_end_of_the_script_is_the_outcome() {
     let cases = [
-        ("exit 0", Outcome::Exited(0)),
-        ("exit 3", Outcome::Exited(3)),
-        ("kill -TERM $$", Outcome::Signalled(15)),
-        ("kill -KILL $$", Outcome::Signalled(9)),
-        ("exec >&- 2>&- <&-; sleep 0.1; exit 4", Outcome::Exited(4)),
+        ("exit 0", Outcome::exited(0)),
+        ("exit 3", Outcome::exited(3)),
+        ("kill -TERM $$", Outcome::Failed(Detail::Signalled(15))),
+        ("kill -KILL $$", Outcome::Failed(Detail::Signalled(9))),
+        ("exec >&- 2>&- <&-; sleep 0.1; exit 4", Outcome::exited(4)),
     ];
     for (lines, expected) in cases {
         let folder = tempdir().unwrap();
@@ -85,7 +85,7 @@ async fn a_script_that_keeps_to_its_limit_is_not_touched() {
     let folder = tempdir().unwrap();
     let order = limited(shell("echo done"), Some(LONG), SHORT);
     let (performed, _) = perform(order, folder.path(), &CancellationToken::new()).await;
-    assert_eq!(performed.outcome, Outcome::Exited(0));
+    assert_eq!(performed.outcome, Outcome::exited(0));
     assert_eq!(performed.output, b"done\n");
 }
 
@@ -136,7 +136,7 @@ async fn a_child_in_the_background_does_not_hold_up_the_end() {
     let folder = tempdir().unwrap();
     let lines = "sleep 1000 & echo $! > pid; echo done; exit 6";
     let (performed, _) = perform(shell(lines), folder.path(), &CancellationToken::new()).await;
-    assert_eq!(performed.outcome, Outcome::Exited(6));
+    assert_eq!(performed.outcome, Outcome::exited(6));
     assert_eq!(performed.output, b"done\n");
     assert!(performed.duration < LONG);
     // It is left alone.
@@ -177,14 +177,14 @@ async fn an_event_that_is_never_read_neither_blocks_nor_fails() {
     for (lines, status) in cases {
         let order = order(&["sh", "-c", lines], &[], &large);
         let (performed, _) = perform(order, folder.path(), &CancellationToken::new()).await;
-        assert_eq!(performed.outcome, Outcome::Exited(status), "{lines}");
+        assert_eq!(performed.outcome, Outcome::exited(status), "{lines}");
     }
     // Fills its output before it reads.
     let lines = "head -c 1000000 /dev/zero; cat > event";
     let order = order(&["sh", "-c", lines], &[], &large);
     let event = order.event.to_json();
     let (performed, _) = perform(order, folder.path(), &CancellationToken::new()).await;
-    assert_eq!(performed.outcome, Outcome::Exited(0));
+    assert_eq!(performed.outcome, Outcome::exited(0));
     let read = std::fs::read_to_string(folder.path().join("event")).unwrap();
     assert!(read == event);
 }

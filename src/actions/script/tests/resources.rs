@@ -32,7 +32,7 @@ async fn a_flood_is_bounded_and_its_tail_is_kept() {
     let size = 50 * 1024 * 1024;
     let lines = format!("head -c {size} /dev/zero; echo end");
     let (performed, _) = perform(shell(&lines), folder.path(), &CancellationToken::new()).await;
-    assert_eq!(performed.outcome, Outcome::Exited(0));
+    assert_eq!(performed.outcome, Outcome::exited(0));
     assert_eq!(performed.output.len(), TAIL);
     assert_eq!(performed.output_dropped, (size + 4 - TAIL) as u64);
     let (zeros, end) = performed.output.split_at(TAIL - 4);

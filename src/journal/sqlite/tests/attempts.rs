@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{accept, at, claim, claim_one, end, journal, state, summary};
-use crate::core::run::{Outcome, State, Step};
+use crate::core::run::{Detail, Outcome, State, Step};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Browse, JournalError, Work};
 
@@ -102,8 +102,11 @@ async fn attempts_are_kept_with_all_that_is_known_of_them() {
     let (_folder, journal) = journal();
     accept(&journal, "a", &[("r", "k")], 0).await;
     let outcomes = [
-        Outcome::Exited(-1),
-        Outcome::Signalled(9),
+        Outcome::Failed(Detail::Exited(-1)),
+        Outcome::Failed(Detail::Signalled(9)),
+        Outcome::Failed(Detail::Told("the server refused it".to_owned())),
+        Outcome::Succeeded(Detail::Exited(3)),
+        Outcome::Succeeded(Detail::Told("200 OK".to_owned())),
         Outcome::TimedOut(Duration::from_millis(2500)),
         Outcome::NotStarted("no such file".to_owned()),
         Outcome::Interrupted("the service died".to_owned()),
@@ -122,7 +125,7 @@ async fn attempts_are_kept_with_all_that_is_known_of_them() {
         (detail.source.as_str(), detail.event.as_str()),
         ("bus", "{\"id\":\"a\"}")
     );
-    assert_eq!(detail.summary.attempts, 6);
+    assert_eq!(detail.summary.attempts, 9);
     assert_eq!(detail.summary.reason, None, "the last attempt runs");
     for ((record, outcome), number) in detail.attempts.iter().zip(&outcomes).zip(1..) {
         assert_eq!(
@@ -143,7 +146,7 @@ async fn attempts_are_kept_with_all_that_is_known_of_them() {
     let running = detail.attempts.last().unwrap();
     assert_eq!(
         (running.number, running.ended_at, running.outcome.as_ref()),
-        (6, None, None)
+        (9, None, None)
     );
 }
 
