@@ -23,7 +23,7 @@ use crate::engine::intake::{Intake, IntakeError};
 use crate::engine::recover::{RecoverError, recover};
 use crate::engine::rulebook::Rulebook;
 use crate::engine::stop::Stop;
-use crate::engine::upkeep::{prune, tell_held};
+use crate::engine::upkeep::{join, leave, prune, tell_held};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{JournalError, Work};
 use crate::os::process::reap_orphans;
@@ -198,13 +198,15 @@ async fn serve<F: Send + Sync + 'static, C: Condition>(
         let (stop, drained, journal) = (stop.clone(), drained.clone(), journal.clone());
         let work = work.clone();
         async move {
+            let owner = join(&journal, &stop.intake).await?;
             let scripts = Box::new(ScriptRecovery::new(journal.name()));
-            let unended = recover(&journal, vec![scripts], &stop.intake).await?;
+            let unended = recover(&journal, owner, vec![scripts], &stop.intake).await?;
             tell_held(&journal).await;
             let tally = tokio::select! {
-                done = dispatch.run(&stop, &drained) => done?,
+                done = dispatch.run(owner, &stop, &drained) => done?,
                 failed = unended.outlive(&journal, &work, &stop.intake) => return Err(failed.into()),
             };
+            leave(&journal, owner).await;
             Ok(Ended::Dispatch(tally))
         }
     });

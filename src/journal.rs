@@ -6,7 +6,8 @@
 //! # What a journal promises
 //!
 //! - A call that returned `Ok` has survived a crash of the process and of the machine.
-//! - A call that returned `Err` has changed nothing.
+//! - A call that returned `Err` has changed nothing; but one that was `Unavailable` may have taken effect,
+//!   whole. Asking it again, with the same time, is safe: what has been done is not done twice.
 //! - A future that is dropped before it ends may still take effect, whole, never in part.
 //! - Of one event (source and id) and one rule there is at most one run, as long as retention keeps
 //!   the event. Its identity goes with it: a delivery that comes again after that is a new event.
@@ -15,6 +16,8 @@
 //! - A delivery in quarantine that is known to be about a key holds the runs of that key which were
 //!   accepted after it, until it is released or deleted. What it is released to comes before them.
 
+#[cfg(test)]
+pub(crate) mod conformance;
 mod error;
 mod records;
 pub mod sqlite;
@@ -140,9 +143,27 @@ pub enum Accepted {
     Noted,
 }
 
+/// Who performs attempts: one start of a service. An attempt is of the owner that claimed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner(pub i64);
+
+/// What dispatch asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Whose the attempts will be.
+    pub owner: Owner,
+    /// At most this many runs.
+    pub limit: usize,
+    /// The attempts of this owner that it knows of, by run and number. Others that are its own and open
+    /// were claimed with an answer that was lost.
+    pub held: Vec<(RunId, u32)>,
+}
+
 /// A run whose next attempt dispatch is to perform now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedRun {
+    /// Whose this attempt is.
+    pub owner: Owner,
     /// The run.
     pub id: RunId,
     /// The number of this attempt, counted from 1, interrupted ones included.
@@ -164,7 +185,8 @@ pub struct ClaimedRun {
 /// The answer to a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
-    /// At most as many runs as asked for, in order of acceptance; `running` from now on.
+    /// At most as many runs as asked for: those that were claimed before, with an answer that was lost, then
+    /// others, both in order of acceptance; `running` from now on.
     pub runs: Vec<ClaimedRun>,
     /// When the first `retryable` run that nothing else holds back is due.
     pub next_due: Option<Timestamp>,
@@ -173,6 +195,8 @@ pub struct Claimed {
 /// The end of an attempt, and what it means for its run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptEnd {
+    /// Whose the attempt is.
+    pub owner: Owner,
     /// The run.
     pub run: RunId,
     /// Which of its attempts.
@@ -210,6 +234,8 @@ pub enum Blame {
 /// An attempt that was under way when an earlier process died.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenAttempt {
+    /// Who left it.
+    pub owner: Owner,
     /// The run.
     pub run: RunId,
     /// Which of its attempts.

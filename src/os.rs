@@ -6,3 +6,12 @@ pub mod process;
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+/// What this host calls itself.
+#[must_use]
+pub fn host_name() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}

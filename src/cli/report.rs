@@ -130,6 +130,11 @@ impl From<JournalError> for Failure {
             JournalError::Absent { .. } => {
                 Self::new(Exit::Failed, &message, "`list` shows the numbers there are")
             }
+            JournalError::Lost { .. } => Self::new(
+                Exit::Failed,
+                &message,
+                "`esi-event-actions runs show` shows how it ended",
+            ),
             JournalError::Illegal { .. } => Self::new(
                 Exit::Failed,
                 &message,

@@ -4,6 +4,7 @@
 //! a time); dispatch decides how many run at once. The end of an attempt is recorded before its
 //! place is free again, however long the journal takes.
 
+mod held;
 mod order;
 mod unasked;
 mod unended;
@@ -26,9 +27,10 @@ use crate::crash::{self, Point};
 use crate::engine::clock::Clock;
 use crate::engine::stop::Stop;
 use crate::journal::{
-    AttemptEnd, Blame, ClaimedRun, Journal, JournalError, retry_while_unavailable,
+    AttemptEnd, Blame, Claim, ClaimedRun, Journal, JournalError, Owner, retry_while_unavailable,
 };
 use crate::sources::Enrich;
+use held::{Held, Holding};
 use unasked::Unasked;
 use unended::Unended;
 
@@ -110,7 +112,7 @@ enum Attempted {
 type Attempts = JoinSet<Result<Attempted, JournalError>>;
 
 impl<J: Journal, A: Action> Dispatch<J, A> {
-    /// Performs runs until `stop.intake` is cancelled and those that run have ended; or, once
+    /// Performs runs as `owner` until `stop.intake` is cancelled and those that run have ended; or, once
     /// `drained` is cancelled, for as long as [`Dispatch::until`] says. What cannot be ended is not
     /// waited for: its attempt stays open, for recovery to take up.
     ///
@@ -118,6 +120,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
     /// [`DispatchError`] when the journal is beyond waiting, or an attempt panicked.
     pub async fn run(
         self,
+        owner: Owner,
         stop: &Stop,
         drained: &CancellationToken,
     ) -> Result<Tally, DispatchError> {
@@ -130,6 +133,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
         let mut stepped = false;
         let mut outage = Outage::default();
         let unasked = Unasked::default();
+        let held = Held::default();
         loop {
             let mut wait = LOOK_AGAIN;
             if stop.intake.is_cancelled() {
@@ -148,7 +152,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
                 // Before the claim: what was accepted until then is seen by it.
                 let last = drained.is_cancelled();
                 let next = this
-                    .start_due(&mut attempts, &mut outage, &unasked, stop)
+                    .start_due(owner, &mut attempts, &mut outage, &held, &unasked, stop)
                     .await?;
                 let idle = last && attempts.is_empty() && next.is_some();
                 if idle && this.is_over(&mut outage).await? {
@@ -186,8 +190,10 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
     /// could not be asked.
     async fn start_due(
         self: &Arc<Self>,
+        owner: Owner,
         attempts: &mut Attempts,
         outage: &mut Outage,
+        held: &Held,
         unasked: &Unasked,
         stop: &Stop,
     ) -> Result<Option<Duration>, JournalError> {
@@ -196,7 +202,12 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
             return Ok(Some(LOOK_AGAIN));
         }
         let now = Timestamp::now();
-        let claimed = self.journal.claim(places, now).await;
+        let claim = Claim {
+            owner,
+            limit: places,
+            held: held.list(),
+        };
+        let claimed = self.journal.claim(claim, now).await;
         let Some(claimed) = unless_temporary(claimed, outage)? else {
             return Ok(None);
         };
@@ -204,7 +215,11 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
             crash::point(Point::RunClaimed);
         }
         for run in claimed.runs {
-            attempts.spawn(self.clone().attempt(run, unasked.clone(), stop.clone()));
+            let holding = held.hold(&run);
+            let attempt = self
+                .clone()
+                .attempt(run, holding, unasked.clone(), stop.clone());
+            attempts.spawn(attempt);
         }
         let wait = |due: Timestamp| Duration::try_from(now.duration_until(due)).unwrap_or_default();
         Ok(Some(claimed.next_due.map_or(LOOK_AGAIN, wait)))
@@ -214,6 +229,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
     async fn attempt(
         self: Arc<Self>,
         run: ClaimedRun,
+        holding: Holding,
         unasked: Unasked,
         stop: Stop,
     ) -> Result<Attempted, JournalError> {
@@ -232,10 +248,13 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
             }
         };
         let policy = order.rule.retry;
-        let mut performed = self.perform(order, stop.work.clone()).await;
+        let mut performed = self
+            .perform(run.owner, order, stop.work.child_token())
+            .await;
         if let Some(remains) = performed.remains.take() {
             return Ok(Attempted::Unended(Box::new(Unended {
                 run,
+                holding,
                 performed,
                 policy,
                 remains,
@@ -257,6 +276,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
     ) -> Result<Step, JournalError> {
         crash::point(Point::ProcessEnded);
         let end = AttemptEnd {
+            owner: run.owner,
             run: run.id,
             attempt: run.attempt,
             outcome: performed.outcome,
@@ -269,19 +289,31 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
             blame: performed.blame,
         };
         // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
-        retry_while_unavailable(&stop.work, || self.journal.record(end.clone())).await?;
+        match retry_while_unavailable(&stop.work, || self.journal.record(end.clone())).await {
+            Err(lost @ JournalError::Lost { .. }) => {
+                tracing::warn!(
+                    run = run.id,
+                    attempt = run.attempt,
+                    "{lost}: its end is not recorded"
+                );
+            }
+            recorded => recorded?,
+        }
         crash::point(Point::OutcomeWritten);
         Ok(step)
     }
 
     /// Performs an attempt and meanwhile records by what its remains would be found.
-    async fn perform(&self, order: Order, stop: CancellationToken) -> Performed {
+    async fn perform(&self, owner: Owner, order: Order, stop: CancellationToken) -> Performed {
         let (run, attempt) = (order.run, order.attempt);
         let (started, told) = oneshot::channel::<String>();
         let noting = async {
             let Ok(text) = told.await else { return };
             let handle = handle::handle(self.action.kind(), &text);
-            if let Err(error) = self.journal.started(run, attempt, handle).await {
+            if let Err(error) = self.journal.started(owner, run, attempt, handle).await {
+                if matches!(error, JournalError::Lost { .. }) {
+                    stop.cancel();
+                }
                 tracing::warn!(
                     run,
                     attempt,
@@ -290,7 +322,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
             }
             crash::point(Point::ProcessRecorded);
         };
-        tokio::join!(self.action.perform(order, started, stop), noting).0
+        tokio::join!(self.action.perform(order, started, stop.clone()), noting).0
     }
 }
 
@@ -358,3 +390,6 @@ fn tell(run: &ClaimedRun, performed: &Performed, (step, retry_in): Then) {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

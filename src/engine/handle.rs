@@ -46,6 +46,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::journal::Owner;
 
     #[test]
     fn each_kind_is_asked_of_its_own_attempts_and_of_those_whose_kind_nobody_knows() {
@@ -59,6 +60,7 @@ mod tests {
         .into_iter()
         .zip(1..)
         .map(|(handle, run)| OpenAttempt {
+            owner: Owner(1),
             run,
             attempt: 1,
             rule: "r".into(),

@@ -99,8 +99,10 @@ impl<J: Journal> Intake<J> {
         }
         let entries: Arc<[Entry]> = entries.into();
         let (journal, refusals, lasts) = (&self.journal, AtomicU32::new(0), Notify::new());
+        // One time for all tries: an answer may be lost after the commit.
+        let now = Timestamp::now();
         let question = async || {
-            let answer = journal.accept(Arc::clone(&entries), Timestamp::now()).await;
+            let answer = journal.accept(Arc::clone(&entries), now).await;
             if answer.as_ref().is_err_and(JournalError::is_temporary)
                 && refusals.fetch_add(1, Ordering::Relaxed) + 1 == REFUSALS
             {

@@ -20,7 +20,7 @@ use crate::core::outage::Outage;
 use crate::core::run::{Outcome, Step};
 use crate::crash::{self, Point};
 use crate::journal::{
-    AttemptEnd, Blame, Journal, JournalError, OpenAttempt, RunId, retry_while_unavailable,
+    AttemptEnd, Blame, Journal, JournalError, OpenAttempt, Owner, RunId, retry_while_unavailable,
 };
 
 /// Why nothing can be said of what was left.
@@ -34,19 +34,21 @@ pub enum RecoverError {
     Leftovers(String),
 }
 
-/// Recovers what an earlier service left behind, each kind of action by one of `recoveries`. Answers of what
-/// something cannot be ended. Gives up on a journal that is not available only when `stop` is cancelled.
+/// Recovers, as `owner`, what an earlier service left behind, each kind of action by one of `recoveries`.
+/// Answers of what something cannot be ended. Gives up on a journal that is not available only when `stop`
+/// is cancelled.
 ///
 /// # Errors
 /// [`RecoverError`]; nothing may be claimed then.
 pub async fn recover<J: Journal>(
     journal: &J,
+    owner: Owner,
     recoveries: Vec<Box<dyn Recovery>>,
     stop: &CancellationToken,
 ) -> Result<Unended, RecoverError> {
     let now = Timestamp::now();
     retry_while_unavailable(stop, || journal.clock_stepped(now)).await?;
-    let open = retry_while_unavailable(stop, || journal.open_attempts()).await?;
+    let open = retry_while_unavailable(stop, || journal.open_attempts(owner)).await?;
     let mut unended = Unended {
         recoveries,
         open,
@@ -160,6 +162,7 @@ const UNDER_WAY: &str = "the service ended while it was under way";
 
 fn interrupted(attempt: &OpenAttempt, why: &str, now: Timestamp) -> AttemptEnd {
     AttemptEnd {
+        owner: attempt.owner,
         run: attempt.run,
         attempt: attempt.attempt,
         outcome: Outcome::Interrupted(why.to_owned()),

@@ -1,19 +1,41 @@
-//! What is done to a journal beside the journey: finished things are forgotten, and what waits for an
-//! operator is told.
+//! What is done to a journal beside the journey: the service joins it and leaves it, finished things are
+//! forgotten, and what waits for an operator is told.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::core::retention::Retention;
 use crate::crash::{self, Point};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError, Owner, retry_while_unavailable};
+use crate::os::host_name;
 
 /// How often the journal is pruned.
 const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// The pause between two steps of pruning, so that intake and dispatch come in between.
 const PRUNE_PAUSE: Duration = Duration::from_millis(20);
+
+/// Makes this service an owner of attempts, as soon as the journal can be written.
+///
+/// # Errors
+/// If the journal cannot be used, now or later; or not now, once `stop` is cancelled.
+pub async fn join<J: Journal>(
+    journal: &J,
+    stop: &CancellationToken,
+) -> Result<Owner, JournalError> {
+    let (host, now) = (host_name(), Timestamp::now());
+    retry_while_unavailable(stop, || journal.join(host.clone(), now)).await
+}
+
+/// Notes that the service performs nothing any more.
+pub async fn leave<J: Journal>(journal: &J, owner: Owner) {
+    // The next service knows it all the same.
+    if let Err(error) = journal.leave(owner, Timestamp::now()).await {
+        tracing::debug!("{error}");
+    }
+}
 
 /// Says what waits for an operator since an earlier service.
 pub async fn tell_held<J: Journal>(journal: &J) {

@@ -47,10 +47,18 @@ pub enum JournalError {
     /// Nothing has this number.
     #[error("there is no {what} {id} in the journal")]
     Absent {
-        /// `run`, `open attempt of run` or `quarantined delivery`.
+        /// `run` or `quarantined delivery`.
         what: &'static str,
         /// The number asked for.
         id: i64,
+    },
+    /// An attempt has ended already, or is another owner's: nothing that is asked for it is done.
+    #[error("attempt {attempt} of run {run} is not under way any more")]
+    Lost {
+        /// The run.
+        run: RunId,
+        /// Which of its attempts.
+        attempt: u32,
     },
     /// A run was asked for a step that its state does not allow.
     #[error("run {run}: {source}")]

@@ -12,12 +12,14 @@
 
 mod accept;
 mod backup;
+mod claim;
 mod fault;
 mod file_system;
 mod files;
 mod folder;
 mod lock;
 mod note;
+mod owners;
 mod presence;
 mod prune;
 mod quarantine;
@@ -41,9 +43,9 @@ pub use self::file_system::network_warning;
 use self::presence::Presence;
 use self::writer::{Kind, Session, Writer};
 use super::{
-    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claimed, Dropped, Entry,
-    Keep, OpenAttempt, Pruned, QuarantineId, Quarantined, Reply, RunDetail, RunFilter, RunId,
-    RunSummary, SourceRecord, Work,
+    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Dropped,
+    Entry, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, Reply, RunDetail,
+    RunFilter, RunId, RunSummary, SourceRecord, Work,
 };
 use crate::core::retention::Retention;
 
@@ -133,15 +135,27 @@ impl Accept for SqliteJournal {
 }
 
 impl Work for SqliteJournal {
-    fn claim(&self, limit: usize, now: Timestamp) -> Reply<'_, Claimed> {
-        self.ask("claim runs", Kind::Write, move |db| {
-            steps::claim(db, limit, now)
+    fn join(&self, host: String, now: Timestamp) -> Reply<'_, Owner> {
+        self.ask("join as a service", Kind::Write, move |db| {
+            owners::join(db, &host, now)
         })
     }
 
-    fn started(&self, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()> {
+    fn leave(&self, owner: Owner, now: Timestamp) -> Reply<'_, ()> {
+        self.ask("leave as a service", Kind::Write, move |db| {
+            owners::leave(db, owner, now)
+        })
+    }
+
+    fn claim(&self, claim: Claim, now: Timestamp) -> Reply<'_, Claimed> {
+        self.ask("claim runs", Kind::Write, move |db| {
+            claim::claim(db, &claim, now)
+        })
+    }
+
+    fn started(&self, owner: Owner, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()> {
         self.ask("record a handle", Kind::Write, move |db| {
-            steps::started(db, run, attempt, &handle)
+            steps::started(db, owner, run, attempt, &handle)
         })
     }
 
@@ -165,8 +179,10 @@ impl Work for SqliteJournal {
         })
     }
 
-    fn open_attempts(&self) -> Reply<'_, Vec<OpenAttempt>> {
-        self.ask("read open attempts", Kind::Read, steps::open_attempts)
+    fn open_attempts(&self, owner: Owner) -> Reply<'_, Vec<OpenAttempt>> {
+        self.ask("read open attempts", Kind::Read, move |db| {
+            steps::open_attempts(db, owner)
+        })
     }
 
     fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()> {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Acceptance, Accepted, Answer, AttemptEnd, Census, Claimed, Dropped, Entry, OpenAttempt, Pruned,
-    QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
+    Acceptance, Accepted, Answer, AttemptEnd, Census, Claim, Claimed, Dropped, Entry, OpenAttempt,
+    Owner, Pruned, QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary,
+    SourceRecord,
 };
 use crate::core::retention::Retention;
 
@@ -24,11 +25,19 @@ pub trait Accept: Send + Sync + 'static {
 
 /// What dispatch and recovery do with runs.
 pub trait Work: Send + Sync + 'static {
-    /// Wakes what has become due by `now` and claims up to `limit` runs.
-    fn claim(&self, limit: usize, now: Timestamp) -> Reply<'_, Claimed>;
+    /// Makes a service on `host` an owner of attempts. Each start is another owner.
+    fn join(&self, host: String, now: Timestamp) -> Reply<'_, Owner>;
 
-    /// Records by what recovery finds what an attempt leaves behind. To the journal it is any text.
-    fn started(&self, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()>;
+    /// Notes that an owner claims nothing any more. What it left open is for others to end.
+    fn leave(&self, owner: Owner, now: Timestamp) -> Reply<'_, ()>;
+
+    /// Wakes what has become due by `now` and claims runs. The runs that the owner has claimed before
+    /// without hearing of it come first, so asking again answers the same.
+    fn claim(&self, claim: Claim, now: Timestamp) -> Reply<'_, Claimed>;
+
+    /// Records by what recovery finds what an attempt leaves behind; to the journal it is any text. Or
+    /// answers [`Lost`](super::JournalError::Lost), as [`record`](Self::record) does.
+    fn started(&self, owner: Owner, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()>;
 
     /// Notes what is to be known of an attempt while it is under way.
     fn remark(&self, run: RunId, attempt: u32, remark: String) -> Reply<'_, ()>;
@@ -36,11 +45,13 @@ pub trait Work: Send + Sync + 'static {
     /// Writes the event of a run anew, now that its lease is known; the run awaits it no longer.
     fn complete(&self, run: RunId, event: String) -> Reply<'_, ()>;
 
-    /// Records the end of an attempt and moves its run on.
+    /// Records the end of an attempt and moves its run on. An end that is on record already is recorded
+    /// no second time. Answers [`Lost`](super::JournalError::Lost), and changes nothing, if the attempt has
+    /// ended in another way or is not of this owner.
     fn record(&self, end: AttemptEnd) -> Reply<'_, ()>;
 
-    /// The attempts that an earlier process left open.
-    fn open_attempts(&self) -> Reply<'_, Vec<OpenAttempt>>;
+    /// The attempts that other owners left open.
+    fn open_attempts(&self, owner: Owner) -> Reply<'_, Vec<OpenAttempt>>;
 
     /// After a step of the clock: no `retryable` run waits longer than its own delay from `now`.
     fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()>;
@@ -102,12 +113,20 @@ impl<J: Accept + ?Sized> Accept for Arc<J> {
 }
 
 impl<J: Work + ?Sized> Work for Arc<J> {
-    fn claim(&self, limit: usize, now: Timestamp) -> Reply<'_, Claimed> {
-        (**self).claim(limit, now)
+    fn join(&self, host: String, now: Timestamp) -> Reply<'_, Owner> {
+        (**self).join(host, now)
     }
 
-    fn started(&self, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()> {
-        (**self).started(run, attempt, handle)
+    fn leave(&self, owner: Owner, now: Timestamp) -> Reply<'_, ()> {
+        (**self).leave(owner, now)
+    }
+
+    fn claim(&self, claim: Claim, now: Timestamp) -> Reply<'_, Claimed> {
+        (**self).claim(claim, now)
+    }
+
+    fn started(&self, owner: Owner, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()> {
+        (**self).started(owner, run, attempt, handle)
     }
 
     fn remark(&self, run: RunId, attempt: u32, remark: String) -> Reply<'_, ()> {
@@ -122,8 +141,8 @@ impl<J: Work + ?Sized> Work for Arc<J> {
         (**self).record(end)
     }
 
-    fn open_attempts(&self) -> Reply<'_, Vec<OpenAttempt>> {
-        (**self).open_attempts()
+    fn open_attempts(&self, owner: Owner) -> Reply<'_, Vec<OpenAttempt>> {
+        (**self).open_attempts(owner)
     }
 
     fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::held::Holding;
 use super::{Dispatch, next_step, tell};
 use crate::actions::{Action, Performed, Remains};
 use crate::core::retry::RetryPolicy;
@@ -14,6 +15,7 @@ use crate::journal::{ClaimedRun, Journal, JournalError};
 /// Such an attempt.
 pub(super) struct Unended {
     pub(super) run: ClaimedRun,
+    pub(super) holding: Holding,
     pub(super) performed: Performed,
     pub(super) policy: RetryPolicy,
     pub(super) remains: Box<dyn Remains>,
@@ -29,6 +31,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
     ) -> Result<Step, JournalError> {
         let Unended {
             run,
+            holding: _holding,
             mut performed,
             policy,
             mut remains,

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::*;
 use crate::engine::tests::journal_with;
 use crate::journal::sqlite::SqliteJournal;
-use crate::journal::{Browse, Work};
+use crate::journal::{Browse, Claim, Work};
 
 /// What a recovery was asked about: run and handle.
 type Asked = Arc<Mutex<Vec<(RunId, Option<String>)>>>;
@@ -52,10 +52,18 @@ async fn reasons(journal: &SqliteJournal) -> Vec<Option<String>> {
 #[tokio::test]
 async fn each_kind_ends_what_is_its_own_and_what_lives_on_keeps_its_attempt_open() {
     let (_folder, journal) = journal_with(&["a", "b", "c", "d"]).await;
-    journal.claim(9, Timestamp::now()).await.unwrap();
+    let now = Timestamp::now();
+    let before = journal.join("host".to_owned(), now).await.unwrap();
+    let claim = Claim {
+        owner: before,
+        limit: 9,
+        held: Vec::new(),
+    };
+    journal.claim(claim, now).await.unwrap();
     let handles = [(1, "record side A"), (2, "record side B"), (3, "gone x")];
     for (run, handle) in handles {
-        journal.started(run, 1, handle.to_owned()).await.unwrap();
+        let started = journal.started(before, run, 1, handle.to_owned());
+        started.await.unwrap();
     }
     let asked = Asked::default();
     let record = Record {
@@ -63,7 +71,8 @@ async fn each_kind_ends_what_is_its_own_and_what_lives_on_keeps_its_attempt_open
         living: vec![2],
     };
     let stop = CancellationToken::new();
-    let unended = recover(&journal, vec![Box::new(record)], &stop)
+    let owner = journal.join("host".to_owned(), now).await.unwrap();
+    let unended = recover(&journal, owner, vec![Box::new(record)], &stop)
         .await
         .unwrap();
     let own = |run, text: &str| (run, Some(text.to_owned()));
@@ -90,7 +99,7 @@ async fn each_kind_ends_what_is_its_own_and_what_lives_on_keeps_its_attempt_open
         () = work.notified() => {}
     }
     assert_eq!(*asked.lock().unwrap(), [own(2, "side B")]);
-    assert_eq!(journal.open_attempts().await.unwrap(), []);
+    assert_eq!(journal.open_attempts(owner).await.unwrap(), []);
     assert_eq!(
         reasons(&journal).await[1],
         told("interrupted: the needle was lifted")

@@ -45,11 +45,13 @@ fn note(connection: &Connection, progress: &Progress, now: Timestamp) -> Result<
                  SET position = ?2, memory = ?3, passed_at = ?4, failures = 0",
             )?
             .execute(params![source, cursor.position, cursor.memory, now])?,
+        // Asked again with the same time, it is the same failure.
         ProgressStep::Failed(why) => connection
             .prepare_cached(
                 "INSERT INTO sources (source, failed_at, failure, failures) VALUES (?1, ?2, ?3, 1)
                  ON CONFLICT (source) DO UPDATE
-                 SET failed_at = ?2, failure = ?3, failures = failures + 1",
+                 SET failed_at = ?2, failure = ?3,
+                     failures = failures + (failed_at IS NOT ?2 OR failure IS NOT ?3)",
             )?
             .execute(params![source, now, why])?,
     };

@@ -83,6 +83,11 @@ impl Fault {
         Self::Refused(JournalError::Absent { what, id })
     }
 
+    /// The attempt is not the asker's to end.
+    pub(super) fn lost(run: RunId, attempt: u32) -> Self {
+        Self::Refused(JournalError::Lost { run, attempt })
+    }
+
     /// The run's state does not allow the step.
     pub(super) fn illegal(run: RunId, source: IllegalStep) -> Self {
         Self::Refused(JournalError::Illegal { run, source })

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::fault::Fault;
+use super::owners;
 use super::quarantine::drop_deliveries;
 use super::reads::tally;
 use super::rows::{millis, sql_limit};
@@ -59,6 +60,8 @@ pub(super) fn prune(
             Ok(number)
         },
     )?;
+    let oldest = now.as_millisecond().saturating_sub(millis(retention.age));
+    owners::forget(connection, oldest, STEP)?;
     Ok(pruned)
 }
 

@@ -63,10 +63,21 @@ CREATE INDEX runs_unfinished ON runs (key, key_space, COALESCE(place, id)) WHERE
 -- Places are given by counting this up, so the row has to be there before the first run.
 INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', 0);
 
+-- Who performs attempts: one row for each start of a service.
+CREATE TABLE owners (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    host      TEXT NOT NULL,
+    joined_at INTEGER NOT NULL,
+    left_at   INTEGER
+) STRICT;
+
+CREATE INDEX owners_left ON owners (left_at);
+
 CREATE TABLE attempts (
     id             INTEGER PRIMARY KEY,
     run            INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
     number         INTEGER NOT NULL,
+    owner          INTEGER NOT NULL REFERENCES owners,
     started_at     INTEGER NOT NULL,
     -- By what the action finds what the attempt left behind: `KIND TEXT`.
     handle         TEXT,
@@ -85,6 +96,7 @@ CREATE TABLE attempts (
 ) STRICT;
 
 CREATE UNIQUE INDEX attempts_open ON attempts (run) WHERE ended_at IS NULL;
+CREATE INDEX attempts_owner ON attempts (owner);
 
 -- How far sources that keep a cursor have been read, and how that went last.
 CREATE TABLE sources (

@@ -12,7 +12,7 @@ use crate::actions::Order;
 use crate::actions::script::ScriptRecovery;
 use crate::actions::tests::{LONG, limited, order, perform, shell, until};
 use crate::core::run::{Detail, Outcome};
-use crate::journal::OpenAttempt;
+use crate::journal::{OpenAttempt, Owner};
 use crate::os::process::group_lives;
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -20,6 +20,7 @@ const SHORT: Duration = Duration::from_millis(100);
 /// Nothing of run 7 lives, whichever group it may be in.
 async fn assert_gone(folder: &Path) {
     let open = OpenAttempt {
+        owner: Owner(1),
         run: 7,
         attempt: 2,
         rule: "deploy".into(),

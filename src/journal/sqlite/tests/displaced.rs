@@ -5,9 +5,9 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{accept, at, event, journal};
+use super::{accept, at, claim_as, event, journal};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Accept, Browse, Entry, JournalError, Work};
+use crate::journal::{Accept, Browse, Entry, JournalError, Owner, Work};
 
 async fn refused(journal: &SqliteJournal) -> String {
     let entries = vec![Entry::Event(event("refused", &[("r", "k")]))];
@@ -104,7 +104,7 @@ async fn nothing_is_written_where_nobody_finds_it() {
         (case.harm)(&state);
         let told = refused(&journal).await;
         assert!(told.contains(case.said), "{}: {told}", case.what);
-        let claimed = journal.claim(1, at(9)).await;
+        let claimed = claim_as(&journal, Owner(1), 1, 9).await;
         assert!(claimed.unwrap_err().is_temporary(), "{}", case.what);
         (case.undo)(&state);
         accept(&journal, "after", &[("r", "k")], 1).await;

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{accept, journal};
+use super::{accept, claim_as, journal};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{JournalError, Work};
+use crate::journal::{JournalError, Owner, Work};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -245,7 +245,7 @@ async fn damage_found_later_is_named_as_such() {
         Err(JournalError::Unusable { .. }) => return,
         Err(other) => panic!("expected an unusable journal, found {other}"),
     };
-    let error = journal.claim(8, super::at(0)).await.unwrap_err();
+    let error = claim_as(&journal, Owner(1), 8, 0).await.unwrap_err();
     assert!(
         matches!(&error, JournalError::Unusable { message, .. } if message.contains("is damaged")),
         "{error}"

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::journal;
 use crate::journal::sqlite::writer::Kind;
-use crate::journal::sqlite::{prune, quarantine, steps, turns};
+use crate::journal::sqlite::{claim, owners, prune, quarantine, steps, turns};
 
 /// The steps of the plan for `sql`, as far as they read or sort tables.
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
@@ -21,13 +21,13 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
 #[tokio::test]
 async fn nothing_in_the_daily_round_scans_or_sorts() {
     let (_folder, journal) = journal();
-    let cases: [(&str, &[&str]); 10] = [
+    let cases: [(&str, &[&str]); 13] = [
         (
-            steps::TO_CLAIM,
+            claim::TO_CLAIM,
             &["runs_due (turn=?)", "e USING INTEGER PRIMARY KEY"],
         ),
-        (steps::TO_WAKE, &["runs_retryable (turn=? AND due_at<?)"]),
-        (steps::NEXT_DUE, &["runs_retryable (turn=? AND due_at>?)"]),
+        (claim::TO_WAKE, &["runs_retryable (turn=? AND due_at<?)"]),
+        (claim::NEXT_DUE, &["runs_retryable (turn=? AND due_at>?)"]),
         (turns::HAS_TURN, &["runs_turn (key=? AND key_space=?)"]),
         (
             turns::FIRST,
@@ -43,6 +43,15 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
         (steps::BRING_FORWARD, &["runs_retryable (turn=?)"]),
         (prune::EVENTS, &["events_finished (finished_at<?)"]),
         (prune::QUARANTINE, &["quarantine_arrived (arrived_at<?)"]),
+        (claim::CLAIMED, &["attempts_open"]),
+        (
+            claim::CLAIMED_RUN,
+            &["r USING INTEGER PRIMARY KEY", "e USING INTEGER PRIMARY KEY"],
+        ),
+        (
+            owners::GONE,
+            &["owners_left (left_at<?)", "attempts_owner (owner=?)"],
+        ),
         (
             steps::OPEN,
             &["attempts_open", "r USING INTEGER PRIMARY KEY"],

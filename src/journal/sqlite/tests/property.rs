@@ -146,7 +146,7 @@ proptest! {
     fn runs_keep_their_order_and_none_is_lost_or_made_twice(ops in prop::collection::vec(op(), 1..80)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let story = async {
-            let mut world = World::new();
+            let mut world = World::new().await;
             for op in &ops {
                 apply(&mut world, op).await;
                 world.compare().await;

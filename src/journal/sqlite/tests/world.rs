@@ -1,15 +1,18 @@
 //! A journal with a plain list of what should be in it: each act is done to both and compared.
 
+mod ends;
 mod held;
 
 use std::collections::BTreeMap;
 
 use tempfile::TempDir;
 
-use super::{at, end, event, meant};
-use crate::core::run::{State, Step};
+use super::{at, event, meant};
+use crate::core::run::{Outcome, State, Step};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Accept, Acceptance, Accepted, Browse, Entry, Keep, RunFilter, RunId, Work};
+use crate::journal::{
+    Accept, Acceptance, Accepted, Browse, Claim, Entry, Keep, Owner, RunFilter, RunId, Work,
+};
 
 const RULES: [&str; 3] = ["create", "tell", "wipe"];
 
@@ -59,26 +62,32 @@ impl Expected {
 pub(super) struct World {
     folder: TempDir,
     service: Option<SqliteJournal>,
+    owner: Owner,
     beside: SqliteJournal,
     runs: Vec<Expected>,
     held: Vec<held::Delivery>,
     /// The last number that a run or a delivery in quarantine has got.
     last: i64,
+    /// How the last attempt of each run ended, and when; if that was recorded as by the present owner.
+    last_ends: BTreeMap<RunId, (Outcome, i64)>,
     now: i64,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let service = SqliteJournal::open(folder.path(), Access::Service).unwrap();
+        let owner = service.join("host".to_owned(), at(0)).await.unwrap();
         let beside = SqliteJournal::open(folder.path(), Access::Beside).unwrap();
         Self {
             folder,
             service: Some(service),
+            owner,
             beside,
             runs: Vec::new(),
             held: Vec::new(),
             last: 0,
+            last_ends: BTreeMap::new(),
             now: 0,
         }
     }
@@ -153,16 +162,6 @@ impl World {
         }
     }
 
-    /// An attempt that has ended cannot end again.
-    pub(super) async fn record_again(&self, index: usize, step: Step) {
-        let run = &self.runs[index];
-        let answer = self
-            .journal(false)
-            .record(end(run.id, run.attempts, step, self.now))
-            .await;
-        assert!(answer.is_err(), "{run:?}");
-    }
-
     pub(super) async fn accept(&mut self, number: u8, rules: u8, key: u8, beside: bool) {
         let entries = vec![Entry::Event(planned(number, rules, key))];
         let mut answer = self
@@ -214,9 +213,17 @@ impl World {
     }
 
     pub(super) async fn claim(&mut self, limit: usize) {
+        let running = self.running().into_iter();
+        let claim = Claim {
+            owner: self.owner,
+            limit,
+            held: running
+                .map(|run| (self.runs[run].id, self.runs[run].attempts))
+                .collect(),
+        };
         let claimed = self
             .journal(false)
-            .claim(limit, at(self.now))
+            .claim(claim, at(self.now))
             .await
             .unwrap();
         let next = self.next_of_each_key();
@@ -266,40 +273,6 @@ impl World {
             .map(|run| run.due_at)
             .min();
         assert_eq!(claimed.next_due, next_due.map(at));
-    }
-
-    pub(super) async fn record(&mut self, index: usize, step: Step, delay: i64) {
-        let now = self.now;
-        let run = &mut self.runs[index];
-        let mut end = end(run.id, run.attempts, step, now);
-        end.retry_in =
-            (step == Step::Fail).then(|| std::time::Duration::from_secs(delay.unsigned_abs()));
-        run.take(step);
-        run.due_at = now + delay;
-        run.retry_in = delay;
-        run.failures += u32::from(matches!(step, Step::Fail | Step::Discard));
-        self.journal(false).record(end).await.unwrap();
-    }
-
-    /// The process dies, another one opens the journal and recovers.
-    pub(super) async fn crash(&mut self) {
-        self.service = None;
-        self.service = Some(SqliteJournal::open(self.folder.path(), Access::Service).unwrap());
-        let open = self.journal(false).open_attempts().await.unwrap();
-        let running = self.running();
-        let expected: Vec<_> = running
-            .iter()
-            .map(|run| (self.runs[*run].id, self.runs[*run].attempts))
-            .collect();
-        assert_eq!(
-            open.iter()
-                .map(|open| (open.run, open.attempt))
-                .collect::<Vec<_>>(),
-            expected
-        );
-        for index in running {
-            self.record(index, Step::Interrupt, 0).await;
-        }
     }
 
     pub(super) async fn retry(&mut self, index: usize, beside: bool) {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use rusqlite::{Connection, ffi};
 use tokio::join;
 
-use super::{accept, at, claim, event, journal};
+use super::{accept, at, claim, claim_as, event, journal};
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::sqlite::fault::Fault;
 use crate::journal::sqlite::writer::Kind;
-use crate::journal::{Accept, Browse, Entry, JournalError, Work};
+use crate::journal::{Accept, Browse, Entry, JournalError, Owner};
 
 /// Holds the writer up until the answer is sent to or dropped, so that what is asked meanwhile
 /// shares one transaction.
@@ -123,7 +123,7 @@ async fn a_failing_commit_fails_all_that_shared_it() {
     let go = hold(&journal);
     // A broken reference that only the commit notices.
     let orphan = journal.ask("orphan", Kind::Write, |db| {
-        db.execute_batch("PRAGMA defer_foreign_keys = ON; INSERT INTO attempts (run, number, started_at) VALUES (9, 1, 0)")?;
+        db.execute_batch("PRAGMA defer_foreign_keys = ON; INSERT INTO attempts (run, number, owner, started_at) VALUES (9, 1, 1, 0)")?;
         Ok(())
     });
     let (one, orphan, two, ()) = join!(
@@ -206,7 +206,7 @@ async fn a_busy_file_passes() {
     impatient.await.unwrap();
     let other = Connection::open(folder.path().join("journal.sqlite")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert!(unavailable(journal.claim(1, at(0)).await));
+    assert!(unavailable(claim_as(&journal, Owner(1), 1, 0).await));
     assert_eq!(
         journal.census().await.unwrap().unfinished(),
         0,

@@ -1,27 +1,27 @@
 //! Runs that wait for a delivery in quarantine.
 
-use super::{accept, at, claim, claim_one, end, event, journal, summary, undecided, undecided_of};
+use super::story::{accept, at, claim, claim_one, end, event, summary, undecided, undecided_of};
+use super::{Caller, Scene};
 use crate::core::retention::Retention;
 use crate::core::run::Step;
-use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Accept, Accepted, Browse, Dropped, Entry, JournalError, Keep, Work};
+use crate::journal::{Accept, Accepted, Browse, Dropped, Entry, JournalError, Keep};
 
 /// Takes a delivery about this key into quarantine.
-async fn quarantine(journal: &SqliteJournal, key: &str, body: &str, seconds: i64) {
+async fn quarantine(journal: &Caller, key: &str, body: &str, seconds: i64) {
     let entries = vec![Entry::Quarantine(undecided_of(key, body))];
     journal.accept(entries.into(), at(seconds)).await.unwrap();
 }
 
-async fn succeed(journal: &SqliteJournal, seconds: i64) -> i64 {
+async fn succeed(journal: &Caller, seconds: i64) -> i64 {
     let run = claim_one(journal, seconds).await;
     let end = end(run.id, run.attempt, Step::Succeed, seconds);
     journal.record(end).await.unwrap();
     run.id
 }
 
-#[tokio::test]
-async fn later_runs_of_the_key_wait_and_no_others() {
-    let (folder, service) = journal();
+pub(in crate::journal) async fn later_runs_of_the_key_wait_and_no_others(scene: &Scene<'_>) {
+    let ground = scene.ground();
+    let service = ground.service().await;
     accept(&service, "before", &[("r", "n1")], 0).await;
     quarantine(&service, "n1", "junk", 1).await;
     let more = vec![Entry::Quarantine(undecided("about nobody"))];
@@ -39,7 +39,7 @@ async fn later_runs_of_the_key_wait_and_no_others() {
 
     // Another service holds them too, and both ways of looking say what they wait for.
     drop(service);
-    let service = SqliteJournal::open(folder.path(), Access::Service).unwrap();
+    let service = ground.service().await;
     service.clock_stepped(at(0)).await.unwrap();
     assert!(claim(&service, 9, 23).await.is_empty());
     for (run, held_by) in [(1, None), (after[0], Some(1)), (after[1], Some(1))] {
@@ -52,9 +52,10 @@ async fn later_runs_of_the_key_wait_and_no_others() {
     assert_eq!((census.held, census.unfinished()), (2, 3));
 }
 
-#[tokio::test]
-async fn what_is_released_comes_before_what_waited_for_it() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn what_is_released_comes_before_what_waited_for_it(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     quarantine(&journal, "n", "first", 0).await;
     quarantine(&journal, "n", "second", 0).await;
     let held = accept(&journal, "late", &[("r", "n")], 1).await;
@@ -80,10 +81,9 @@ async fn what_is_released_comes_before_what_waited_for_it() {
     }
 }
 
-#[tokio::test]
-async fn a_release_lets_go_whatever_comes_of_it() {
+pub(in crate::journal) async fn a_release_lets_go_whatever_comes_of_it(scene: &Scene<'_>) {
     for runs in [&[][..], &[("r", "elsewhere")]] {
-        let (_folder, journal) = journal();
+        let journal = scene.journal().await;
         accept(&journal, "known", &[], 0).await;
         quarantine(&journal, "n", "junk", 0).await;
         let held = accept(&journal, "late", &[("r", "n")], 1).await;
@@ -97,9 +97,8 @@ async fn a_release_lets_go_whatever_comes_of_it() {
     }
 }
 
-#[tokio::test]
-async fn what_is_dropped_lets_go_and_says_what() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn what_is_dropped_lets_go_and_says_what(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
     quarantine(&journal, "n", "first", 0).await;
     let between = accept(&journal, "between", &[("r", "n")], 1).await;
     quarantine(&journal, "n", "second", 2).await;
@@ -144,9 +143,8 @@ async fn what_is_dropped_lets_go_and_says_what() {
     assert_eq!(claim(&journal, 9, 6).await, [after[0]]);
 }
 
-#[tokio::test]
-async fn what_retention_deletes_lets_go_and_says_what() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn what_retention_deletes_lets_go_and_says_what(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
     quarantine(&journal, "n1", "old", 0).await;
     let junk = vec![Entry::Quarantine(undecided("junk"))];
     journal.accept(junk.into(), at(1)).await.unwrap();
@@ -167,9 +165,8 @@ async fn what_retention_deletes_lets_go_and_says_what() {
     assert_eq!(claim(&journal, 9, 5).await, [held[0]]);
 }
 
-#[tokio::test]
-async fn the_same_delivery_again_keeps_its_place() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn the_same_delivery_again_keeps_its_place(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
     quarantine(&journal, "n", "junk", 0).await;
     let held = accept(&journal, "late", &[("r", "n")], 1).await;
     quarantine(&journal, "n", "junk", 2).await;

@@ -1,14 +1,14 @@
 //! Who may start, and in which order.
 
-use std::sync::Arc;
-
-use super::{accept, at, claim, claim_one, end, event, journal, state, summary};
+use super::Scene;
+use super::story::{accept, at, claim, claim_one, end, state, summary};
 use crate::core::run::{State, Step};
-use crate::journal::{Accept, Browse, Entry, Journal, JournalError, Keep, RunFilter, Work};
+use crate::journal::{Browse, JournalError, Keep, RunFilter};
 
-#[tokio::test]
-async fn one_run_of_a_key_at_a_time_in_order_of_acceptance() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn one_run_of_a_key_at_a_time_in_order_of_acceptance(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     for (id, key) in [
         ("a", "n1"),
         ("b", "n1"),
@@ -28,9 +28,10 @@ async fn one_run_of_a_key_at_a_time_in_order_of_acceptance() {
     assert_eq!(claim(&journal, 9, 2).await, [4]);
 }
 
-#[tokio::test]
-async fn a_retry_holds_the_later_runs_of_its_key_and_no_others() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn a_retry_holds_the_later_runs_of_its_key_and_no_others(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     for (id, key) in [("a", "n1"), ("b", "n1"), ("c", "n2")] {
         accept(&journal, id, &[("r", key)], 0).await;
     }
@@ -49,9 +50,10 @@ async fn a_retry_holds_the_later_runs_of_its_key_and_no_others() {
     assert_eq!(claim(&journal, 9, 16).await, [2]);
 }
 
-#[tokio::test]
-async fn due_retries_and_new_runs_are_claimed_in_order_of_acceptance() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn due_retries_and_new_runs_are_claimed_in_order_of_acceptance(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     for number in 0..200 {
         accept(
             &journal,
@@ -79,9 +81,10 @@ async fn due_retries_and_new_runs_are_claimed_in_order_of_acceptance() {
     );
 }
 
-#[tokio::test]
-async fn the_operators_retry_goes_before_waiting_runs_but_not_beside_a_running_one() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn the_operators_retry_goes_before_waiting_runs_but_not_beside_a_running_one(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     for id in ["a", "b", "c"] {
         accept(&journal, id, &[("r", "k")], 0).await;
     }
@@ -104,9 +107,8 @@ async fn the_operators_retry_goes_before_waiting_runs_but_not_beside_a_running_o
     assert_eq!(claim(&journal, 9, 101).await, [3]);
 }
 
-#[tokio::test]
-async fn a_retry_is_of_all_runs_or_of_none() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn a_retry_is_of_all_runs_or_of_none(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
     accept(&journal, "a", &[("r", "n1")], 0).await;
     accept(&journal, "b", &[("r", "n2")], 0).await;
     claim_one(&journal, 0).await;
@@ -127,9 +129,10 @@ async fn a_retry_is_of_all_runs_or_of_none() {
     assert_eq!((run.state, run.due_at), (State::Due, None));
 }
 
-#[tokio::test]
-async fn after_a_step_of_the_clock_no_retry_waits_longer_than_its_own_delay() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn after_a_step_of_the_clock_no_retry_waits_longer_than_its_own_delay(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     for (id, failed_at) in [("a", 0), ("b", 5000)] {
         accept(&journal, id, &[("r", id)], 0).await;
         let run = claim_one(&journal, 0).await;
@@ -143,9 +146,8 @@ async fn after_a_step_of_the_clock_no_retry_waits_longer_than_its_own_delay() {
     assert_eq!(summary(&journal, 2).await.due_at, Some(at(110)));
 }
 
-#[tokio::test]
-async fn runs_are_listed_newest_first_by_any_filter() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn runs_are_listed_newest_first_by_any_filter(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
     for (id, rule, key) in [
         ("a", "r", "n1"),
         ("b", "s", "n1"),
@@ -222,20 +224,4 @@ async fn runs_are_listed_newest_first_by_any_filter() {
         journal.run(9).await,
         Err(JournalError::Absent { what: "run", id: 9 })
     ));
-}
-
-#[tokio::test]
-async fn a_shared_journal_of_any_kind_serves_those_who_take_a_journal() {
-    async fn claims<J: Journal>(journal: &J) -> (usize, u64) {
-        let claimed = journal.claim(9, at(1)).await.unwrap().runs.len();
-        (claimed, journal.census().await.unwrap().unfinished())
-    }
-    let (_folder, journal) = journal();
-    let shared: Arc<dyn Journal> = Arc::new(journal);
-    let entries = vec![Entry::Event(event("a", &[("r", "n1"), ("s", "n2")]))];
-    shared.accept(entries.into(), at(0)).await.unwrap();
-    assert_eq!(claims(&shared).await, (2, 2));
-    shared.record(end(1, 1, Step::Discard, 1)).await.unwrap();
-    shared.retry(vec![1]).await.unwrap();
-    assert_eq!(claims(&shared).await, (1, 2));
 }

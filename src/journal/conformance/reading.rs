@@ -1,11 +1,11 @@
 //! Sources that keep a cursor, and events whose lease comes later.
 
-use super::{accept, at, claim_one, end, event, journal, state, summary};
+use super::Scene;
+use super::story::{accept, at, claim_one, end, event, state, summary};
 use crate::core::run::{Outcome, State, Step};
-use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{
     Accept, Accepted, AttemptEnd, Blame, Browse, Cursor, Entry, Keep, Progress, ProgressStep,
-    RunId, SourceRecord, Work,
+    RunId, SourceRecord,
 };
 
 fn cursor(position: i64) -> Cursor {
@@ -31,9 +31,11 @@ fn without_lease(run: RunId, attempt: u32, step: Step) -> AttemptEnd {
     }
 }
 
-#[tokio::test]
-async fn a_cursor_is_on_disk_with_the_events_that_it_covers() {
-    let (folder, journal) = journal();
+pub(in crate::journal) async fn a_cursor_is_on_disk_with_the_events_that_it_covers(
+    scene: &Scene<'_>,
+) {
+    let ground = scene.ground();
+    let journal = ground.service().await;
     let read = progress("history:a", ProgressStep::Read(cursor(7)));
     let mut planned = event("7", &[("r", "k")]);
     planned.source = "history:a".to_owned();
@@ -43,7 +45,7 @@ async fn a_cursor_is_on_disk_with_the_events_that_it_covers() {
         .unwrap();
     assert_eq!(answers, [Accepted::Runs(vec![1]), Accepted::Noted]);
     drop(journal);
-    let again = SqliteJournal::open(folder.path(), Access::Beside).unwrap();
+    let again = ground.beside();
     let sources = again.sources().await.unwrap();
     let [record] = sources.as_slice() else {
         panic!("{sources:?}")
@@ -52,9 +54,8 @@ async fn a_cursor_is_on_disk_with_the_events_that_it_covers() {
     assert_eq!(state(&again, 1).await, State::Due);
 }
 
-#[tokio::test]
-async fn passes_and_failures_are_told_apart() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn passes_and_failures_are_told_apart(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
     let steps = [
         ProgressStep::Failed("no cloud".to_owned()),
         ProgressStep::Failed("no cloud".to_owned()),
@@ -89,9 +90,10 @@ async fn passes_and_failures_are_told_apart() {
     assert_eq!(journal.sources().await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn a_missing_lease_counts_against_the_event_and_not_against_its_runs() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn a_missing_lease_counts_against_the_event_and_not_against_its_runs(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     let mut awaiting = event("7", &[("r", "k"), ("s", "k")]);
     for run in &mut awaiting.runs {
         run.awaits_lease = true;
@@ -141,9 +143,10 @@ async fn a_missing_lease_counts_against_the_event_and_not_against_its_runs() {
     assert!(retried.awaits_lease);
 }
 
-#[tokio::test]
-async fn a_completed_event_is_rewritten_and_awaits_nothing() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn a_completed_event_is_rewritten_and_awaits_nothing(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     let mut awaiting = event("7", &[("r", "k"), ("s", "l")]);
     for run in &mut awaiting.runs {
         run.awaits_lease = true;

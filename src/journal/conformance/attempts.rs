@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use super::{accept, at, claim, claim_one, end, journal, state, summary};
+use super::Scene;
+use super::story::{accept, at, claim, claim_one, end, state, summary};
 use crate::core::run::{Detail, Outcome, State, Step};
-use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Browse, JournalError, Work};
+use crate::journal::{AttemptEnd, Browse, JournalError};
 
-#[tokio::test]
-async fn each_step_leaves_the_run_as_it_should() {
+pub(in crate::journal) async fn each_step_leaves_the_run_as_it_should(scene: &Scene<'_>) {
     // The step; the state, failures, due time and finish after it.
     let cases = [
         (Step::Succeed, State::Succeeded, 0, None, Some(at(5))),
@@ -18,7 +17,7 @@ async fn each_step_leaves_the_run_as_it_should() {
         (Step::Cancel, State::Cancelled, 0, None, Some(at(5))),
     ];
     for (step, expected, failures, due_at, finished_at) in cases {
-        let (_folder, journal) = journal();
+        let journal = scene.journal().await;
         accept(&journal, "a", &[("r", "k")], 0).await;
         claim_one(&journal, 0).await;
         journal.record(end(1, 1, step, 5)).await.unwrap();
@@ -51,33 +50,25 @@ async fn each_step_leaves_the_run_as_it_should() {
     }
 }
 
-#[tokio::test]
-async fn an_attempt_ends_once_and_only_if_it_began() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn an_attempt_ends_once_and_only_if_it_began(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
     accept(&journal, "a", &[("r", "k")], 0).await;
-    let refused = |run, attempt, step| {
-        let journal = journal.clone();
-        async move {
-            journal
-                .record(end(run, attempt, step, 1))
-                .await
-                .unwrap_err()
-                .to_string()
-        }
+    let refused = async |run, attempt, step| {
+        let end = end(run, attempt, step, 1);
+        journal.record(end).await.unwrap_err().to_string()
     };
     assert_eq!(
         refused(1, 1, Step::Succeed).await,
-        "run 1: cannot record that its attempt succeeded: it is `due`: it waits for its turn and starts \
-         by itself"
+        "attempt 1 of run 1 is not under way any more"
     );
     assert_eq!(
         refused(9, 1, Step::Succeed).await,
-        "there is no run 9 in the journal"
+        "attempt 1 of run 9 is not under way any more"
     );
     claim_one(&journal, 0).await;
     assert_eq!(
         refused(1, 2, Step::Succeed).await,
-        "there is no open attempt of run 1 in the journal"
+        "attempt 2 of run 1 is not under way any more"
     );
     assert_eq!(
         refused(1, 1, Step::Wake).await,
@@ -87,19 +78,20 @@ async fn an_attempt_ends_once_and_only_if_it_began() {
     claim_one(&journal, 10).await;
     assert_eq!(
         refused(1, 1, Step::Fail).await,
-        "there is no open attempt of run 1 in the journal"
+        "attempt 1 of run 1 is not under way any more"
     );
     assert_eq!(state(&journal, 1).await, State::Running);
     journal.record(end(1, 2, Step::Succeed, 11)).await.unwrap();
     assert_eq!(
         refused(1, 2, Step::Succeed).await,
-        "run 1: cannot record that its attempt succeeded: it has `succeeded`"
+        "attempt 2 of run 1 is not under way any more"
     );
 }
 
-#[tokio::test]
-async fn attempts_are_kept_with_all_that_is_known_of_them() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn attempts_are_kept_with_all_that_is_known_of_them(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     accept(&journal, "a", &[("r", "k")], 0).await;
     let outcomes = [
         Outcome::Failed(Detail::Exited(-1)),
@@ -150,22 +142,46 @@ async fn attempts_are_kept_with_all_that_is_known_of_them() {
     );
 }
 
-#[tokio::test]
-async fn open_attempts_survive_with_their_handle() {
-    let (folder, journal) = journal();
+pub(in crate::journal) async fn a_remark_is_seen_for_as_long_as_the_attempt_is_open(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
+    accept(&journal, "a", &[("r", "k")], 0).await;
+    claim_one(&journal, 0).await;
+    journal.remark(1, 1, "pid 7 lives on".into()).await.unwrap();
+    let run = journal.run(1).await.unwrap();
+    let remark = Some("pid 7 lives on".to_owned());
+    assert_eq!(
+        (&run.summary.reason, &run.attempts[0].remark),
+        (&remark, &remark)
+    );
+    journal.record(end(1, 1, Step::Discard, 1)).await.unwrap();
+    let run = journal.run(1).await.unwrap();
+    assert_eq!(run.summary.reason.as_deref(), Some("exit status 1"));
+    assert_eq!(run.attempts[0].remark, None);
+    let lost = journal.remark(1, 1, "too late".into()).await.unwrap_err();
+    assert!(
+        matches!(lost, JournalError::Lost { run: 1, attempt: 1 }),
+        "{lost}"
+    );
+}
+
+pub(in crate::journal) async fn open_attempts_survive_with_their_handle(scene: &Scene<'_>) {
+    let ground = scene.ground();
+    let journal = ground.service().await;
     accept(&journal, "a", &[("r", "n1")], 0).await;
     accept(&journal, "b", &[("s", "n2")], 0).await;
     assert_eq!(claim(&journal, 2, 3).await, [1, 2]);
     let handle = "script {\"pid\":4711}".to_owned();
     journal.started(1, 1, handle.clone()).await.unwrap();
-    let absent = journal.started(1, 2, handle.clone()).await.unwrap_err();
+    let lost = journal.started(1, 2, handle.clone()).await.unwrap_err();
     assert!(
-        matches!(absent, JournalError::Absent { id: 1, .. }),
-        "{absent}"
+        matches!(lost, JournalError::Lost { run: 1, attempt: 2 }),
+        "{lost}"
     );
     drop(journal);
 
-    let journal = SqliteJournal::open(folder.path(), Access::Service).unwrap();
+    let journal = ground.service().await;
     let open = journal.open_attempts().await.unwrap();
     let found: Vec<_> = open
         .iter()
@@ -179,7 +195,10 @@ async fn open_attempts_survive_with_their_handle() {
     );
     for open in open {
         journal
-            .record(end(open.run, open.attempt, Step::Interrupt, 5))
+            .record_as(AttemptEnd {
+                owner: open.owner,
+                ..end(open.run, open.attempt, Step::Interrupt, 5)
+            })
             .await
             .unwrap();
     }

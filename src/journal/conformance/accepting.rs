@@ -1,11 +1,11 @@
 //! Identity: what comes again makes nothing twice.
 
-use super::{accept, at, claim_one, end, event, journal, state, undecided};
+use super::Scene;
+use super::story::{accept, at, claim_one, end, event, state, undecided};
 use crate::core::run::{State, Step};
-use crate::journal::{Accept, Accepted, Browse, Entry, JournalError, Keep, RunFilter, Work};
+use crate::journal::{Accept, Accepted, Browse, Entry, JournalError, Keep, RunFilter};
 
-#[tokio::test]
-async fn one_event_and_one_rule_make_one_run() {
+pub(in crate::journal) async fn one_event_and_one_rule_make_one_run(scene: &Scene<'_>) {
     // Each case builds on those before: the rules that match, and how many runs are new.
     type Planned<'a> = &'a [(&'a str, &'a str)];
     let cases: [(&str, Planned<'_>, Option<usize>); 7] = [
@@ -17,7 +17,7 @@ async fn one_event_and_one_rule_make_one_run() {
         ("b", &[("create", "n2")], Some(1)),
         ("c", &[("twice", "n3"), ("twice", "n3")], Some(1)),
     ];
-    let (_folder, journal) = journal();
+    let journal = scene.journal().await;
     for (id, runs, new) in cases {
         let answer = journal
             .accept(vec![Entry::Event(event(id, runs))].into(), at(0))
@@ -52,9 +52,8 @@ async fn one_event_and_one_rule_make_one_run() {
     );
 }
 
-#[tokio::test]
-async fn the_same_id_of_another_source_is_another_event() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn the_same_id_of_another_source_is_another_event(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
     accept(&journal, "7", &[("r", "k")], 0).await;
     let mut other = event("7", &[("r", "k")]);
     other.source = "history".to_owned();
@@ -71,9 +70,10 @@ async fn the_same_id_of_another_source_is_another_event() {
     assert_eq!(journal.event("8".to_owned()).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_batch_is_answered_in_order_even_with_duplicates_in_it() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn a_batch_is_answered_in_order_even_with_duplicates_in_it(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     let batch = vec![
         Entry::Event(event("a", &[("r", "k")])),
         Entry::Quarantine(undecided("junk")),
@@ -91,9 +91,10 @@ async fn a_batch_is_answered_in_order_even_with_duplicates_in_it() {
     assert_eq!(journal.accept(batch.into(), at(0)).await.unwrap(), expected);
 }
 
-#[tokio::test]
-async fn only_exactly_the_same_delivery_is_quarantined_once() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn only_exactly_the_same_delivery_is_quarantined_once(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     let first = undecided("junk");
     let mut seen = vec![first.clone()];
     let mut longer = first.clone();
@@ -120,9 +121,8 @@ async fn only_exactly_the_same_delivery_is_quarantined_once() {
     assert_eq!(journal.census().await.unwrap().quarantined, 4);
 }
 
-#[tokio::test]
-async fn release_takes_out_of_quarantine_what_it_accepts() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn release_takes_out_of_quarantine_what_it_accepts(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
     journal
         .accept(vec![Entry::Quarantine(undecided("junk"))].into(), at(0))
         .await
@@ -162,9 +162,10 @@ async fn release_takes_out_of_quarantine_what_it_accepts() {
     assert_eq!(journal.census().await.unwrap().quarantined, 0);
 }
 
-#[tokio::test]
-async fn a_rule_that_matches_later_reopens_a_finished_event() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn a_rule_that_matches_later_reopens_a_finished_event(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
     accept(&journal, "a", &[("r", "k")], 0).await;
     let run = claim_one(&journal, 0).await;
     journal
@@ -176,9 +177,8 @@ async fn a_rule_that_matches_later_reopens_a_finished_event() {
     assert_eq!(claim_one(&journal, 2).await.rule, "new");
 }
 
-#[tokio::test]
-async fn text_is_kept_as_it_is() {
-    let (_folder, journal) = journal();
+pub(in crate::journal) async fn text_is_kept_as_it_is(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
     let mut odd = event("ä'\";--\n\u{0}x", &[("rule \u{1f600}", "$(key)\u{0}`;")]);
     odd.body = "{\"a\":\"\\u0000 ' \u{2028}\"}".to_owned();
     journal

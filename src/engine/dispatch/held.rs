@@ -1,0 +1,47 @@
+//! The attempts that dispatch knows of. What else the journal has as claimed by this owner was claimed with an
+//! answer that was lost, and the next claim hands it out again.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::journal::{ClaimedRun, RunId};
+
+type Attempts = BTreeSet<(RunId, u32)>;
+
+/// The attempts between their claim and the record of their end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held(Arc<Mutex<Attempts>>);
+
+impl Held {
+    /// Holds an attempt for as long as what is answered lives.
+    pub(super) fn hold(&self, run: &ClaimedRun) -> Holding {
+        let attempt = (run.id, run.attempt);
+        self.lock().insert(attempt);
+        Holding {
+            held: self.clone(),
+            attempt,
+        }
+    }
+
+    /// All of them.
+    pub(super) fn list(&self) -> Vec<(RunId, u32)> {
+        self.lock().iter().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Attempts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One attempt that is held.
+#[derive(Debug)]
+pub(super) struct Holding {
+    held: Held,
+    attempt: (RunId, u32),
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.held.lock().remove(&self.attempt);
+    }
+}

@@ -1,0 +1,164 @@
+//! What every journal is held to, whichever database it uses: each promise is a case, or several.
+//!
+//! A case knows the traits alone. It is gone through three times: with each question asked once, with each
+//! asked twice, and with a journal that does what it is asked and then says that it is unavailable, so that
+//! it is asked again. A case sees the first answer each time; [`Caller`] compares the second one with it.
+//! Files, locks and query plans are matters of one implementation, and tested there.
+//!
+//! Cases name runs and deliveries by the numbers that a fresh journal gives: from 1, without gaps.
+
+pub(in crate::journal) mod accepting;
+pub(in crate::journal) mod attempts;
+mod caller;
+pub(in crate::journal) mod holding;
+pub(in crate::journal) mod keeping;
+mod lost_answers;
+pub(in crate::journal) mod order;
+pub(in crate::journal) mod owners;
+pub(in crate::journal) mod reading;
+pub(in crate::journal) mod story;
+
+use std::sync::Arc;
+
+pub(in crate::journal) use self::caller::Caller;
+pub(crate) use self::lost_answers::LostAnswers;
+use super::Journal;
+
+/// Makes fresh journals.
+pub(in crate::journal) trait Fresh: Sync {
+    /// Where a journal will be that nobody has used before.
+    fn place(&self) -> Box<dyn Place>;
+}
+
+/// Where a journal is, and stays for as long as this lives.
+pub(in crate::journal) trait Place: Send + Sync {
+    /// The journal as a service opens it. It is dropped before the next one is opened.
+    fn service(&self) -> Arc<dyn Journal>;
+    /// As a command opens it, beside the service.
+    fn beside(&self) -> Arc<dyn Journal>;
+}
+
+/// How often each question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::journal) enum Asking {
+    /// Once.
+    Once,
+    /// Twice in a row, and answered twice.
+    Twice,
+    /// Until it is answered: each first answer is lost, though what was asked has been done.
+    UntilAnswered,
+}
+
+impl Asking {
+    /// Every way.
+    pub(in crate::journal) const ALL: [Self; 3] = [Self::Once, Self::Twice, Self::UntilAnswered];
+}
+
+/// What a case has to go by.
+pub(in crate::journal) struct Scene<'a> {
+    pub(in crate::journal) fresh: &'a dyn Fresh,
+    pub(in crate::journal) asking: Asking,
+}
+
+/// Where the journals of one case are.
+pub(in crate::journal) struct Ground {
+    place: Box<dyn Place>,
+    asking: Asking,
+}
+
+impl Scene<'_> {
+    /// Where a fresh journal will be.
+    pub(in crate::journal) fn ground(&self) -> Arc<Ground> {
+        Arc::new(Ground {
+            place: self.fresh.place(),
+            asking: self.asking,
+        })
+    }
+
+    /// A fresh journal, as a service uses it.
+    pub(in crate::journal) async fn journal(&self) -> Caller {
+        self.ground().service().await
+    }
+}
+
+impl Ground {
+    /// The journal that is here, as a service uses it. The former service has gone.
+    pub(in crate::journal) async fn service(self: &Arc<Self>) -> Caller {
+        Caller::join(self.place.service(), self.asking, self.clone()).await
+    }
+
+    /// The same, as a command uses it.
+    pub(in crate::journal) fn beside(self: &Arc<Self>) -> Caller {
+        Caller::beside(self.place.beside(), self.asking, self.clone())
+    }
+}
+
+/// Makes a test of each case, for the journals that the expression makes.
+macro_rules! hold_to_the_contract {
+    ($fresh:expr) => {
+        $crate::journal::conformance::hold_to_the_contract! { @cases $fresh;
+            accepting:
+                one_event_and_one_rule_make_one_run,
+                the_same_id_of_another_source_is_another_event,
+                a_batch_is_answered_in_order_even_with_duplicates_in_it,
+                only_exactly_the_same_delivery_is_quarantined_once,
+                release_takes_out_of_quarantine_what_it_accepts,
+                a_rule_that_matches_later_reopens_a_finished_event,
+                text_is_kept_as_it_is;
+            attempts:
+                each_step_leaves_the_run_as_it_should,
+                an_attempt_ends_once_and_only_if_it_began,
+                attempts_are_kept_with_all_that_is_known_of_them,
+                a_remark_is_seen_for_as_long_as_the_attempt_is_open,
+                open_attempts_survive_with_their_handle;
+            holding:
+                later_runs_of_the_key_wait_and_no_others,
+                what_is_released_comes_before_what_waited_for_it,
+                a_release_lets_go_whatever_comes_of_it,
+                what_is_dropped_lets_go_and_says_what,
+                what_retention_deletes_lets_go_and_says_what,
+                the_same_delivery_again_keeps_its_place;
+            keeping:
+                finished_events_go_by_age_and_by_number_and_unfinished_ones_stay,
+                runs_and_attempts_go_with_their_event_and_their_numbers_are_not_used_again,
+                an_event_with_something_to_do_again_stays,
+                the_quarantine_is_pruned_too,
+                what_is_written_beside_the_service_is_claimed_by_it;
+            order:
+                one_run_of_a_key_at_a_time_in_order_of_acceptance,
+                a_retry_holds_the_later_runs_of_its_key_and_no_others,
+                due_retries_and_new_runs_are_claimed_in_order_of_acceptance,
+                the_operators_retry_goes_before_waiting_runs_but_not_beside_a_running_one,
+                a_retry_is_of_all_runs_or_of_none,
+                after_a_step_of_the_clock_no_retry_waits_longer_than_its_own_delay,
+                runs_are_listed_newest_first_by_any_filter;
+            owners:
+                what_was_claimed_with_a_lost_answer_is_handed_out_again,
+                the_end_of_an_attempt_is_recorded_once,
+                an_attempt_that_has_ended_otherwise_is_lost,
+                an_attempt_of_another_owner_is_lost,
+                each_start_is_another_owner_and_finds_what_the_others_left_open;
+            reading:
+                a_cursor_is_on_disk_with_the_events_that_it_covers,
+                passes_and_failures_are_told_apart,
+                a_missing_lease_counts_against_the_event_and_not_against_its_runs,
+                a_completed_event_is_rewritten_and_awaits_nothing;
+        }
+    };
+    (@cases $fresh:expr; $($theme:ident: $($case:ident),+;)+) => {
+        $(mod $theme {
+            use super::*;
+            use $crate::journal::conformance::{Asking, Scene, $theme as cases};
+            $(#[tokio::test]
+            async fn $case() {
+                for asking in Asking::ALL {
+                    eprintln!("asking {asking:?}");
+                    let scene = Scene { fresh: &$fresh, asking };
+                    cases::$case(&scene).await;
+                }
+            })+
+        })+
+    };
+}
+
+pub(in crate::journal) use hold_to_the_contract;

@@ -1,0 +1,168 @@
+//! A journal that does what it is asked and then says that it is unavailable, every other time it is asked
+//! this. So does one
+//! over a network whose connection breaks after the commit.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+
+use crate::core::retention::Retention;
+use crate::journal::{
+    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Dropped,
+    Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined,
+    Reply, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Work,
+};
+
+/// Such a journal, by another one.
+#[derive(Debug)]
+pub(crate) struct LostAnswers<J> {
+    journal: J,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The methods whose next answer arrives, because their last one did not.
+    arrive: BTreeSet<&'static str>,
+    lost: Option<Box<dyn Any + Send>>,
+}
+
+impl<J: Journal> LostAnswers<J> {
+    pub(crate) fn of(journal: J) -> Self {
+        Self {
+            journal,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The journal whose answers arrive.
+    pub(crate) fn inner(&self) -> &J {
+        &self.journal
+    }
+
+    /// The answer that was lost last.
+    pub(crate) fn take_lost<T: 'static>(&self) -> Answer<T> {
+        let lost = self.state.lock().unwrap().lost.take();
+        let lost = lost.and_then(|lost| lost.downcast().ok());
+        *lost.expect("an answer of this type was lost")
+    }
+
+    fn lose<'a, T: Send + 'static>(
+        &'a self,
+        method: &'static str,
+        reply: Reply<'a, T>,
+    ) -> Reply<'a, T> {
+        Box::pin(async move {
+            let answer = reply.await;
+            let mut state = self.state.lock().unwrap();
+            if state.arrive.remove(method) {
+                return answer;
+            }
+            state.arrive.insert(method);
+            state.lost = Some(Box::new(answer));
+            Err(JournalError::Unavailable {
+                what: "hear the answer",
+                path: "of a test".to_owned(),
+                source: "the connection was lost".into(),
+            })
+        })
+    }
+}
+
+impl<J: Journal> Accept for LostAnswers<J> {
+    fn accept(&self, entries: Arc<[Entry]>, now: Timestamp) -> Reply<'_, Vec<Accepted>> {
+        self.lose("accept", self.journal.accept(entries, now))
+    }
+}
+
+impl<J: Journal> Work for LostAnswers<J> {
+    fn join(&self, host: String, now: Timestamp) -> Reply<'_, Owner> {
+        self.lose("join", self.journal.join(host, now))
+    }
+
+    fn leave(&self, owner: Owner, now: Timestamp) -> Reply<'_, ()> {
+        self.lose("leave", self.journal.leave(owner, now))
+    }
+
+    fn claim(&self, claim: Claim, now: Timestamp) -> Reply<'_, Claimed> {
+        self.lose("claim", self.journal.claim(claim, now))
+    }
+
+    fn started(&self, owner: Owner, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()> {
+        self.lose("started", self.journal.started(owner, run, attempt, handle))
+    }
+
+    fn remark(&self, run: RunId, attempt: u32, remark: String) -> Reply<'_, ()> {
+        self.lose("remark", self.journal.remark(run, attempt, remark))
+    }
+
+    fn complete(&self, run: RunId, event: String) -> Reply<'_, ()> {
+        self.lose("complete", self.journal.complete(run, event))
+    }
+
+    fn record(&self, end: AttemptEnd) -> Reply<'_, ()> {
+        self.lose("record", self.journal.record(end))
+    }
+
+    fn open_attempts(&self, owner: Owner) -> Reply<'_, Vec<OpenAttempt>> {
+        self.lose("open_attempts", self.journal.open_attempts(owner))
+    }
+
+    fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()> {
+        self.lose("clock_stepped", self.journal.clock_stepped(now))
+    }
+
+    fn name(&self) -> &str {
+        self.journal.name()
+    }
+}
+
+impl<J: Journal> Browse for LostAnswers<J> {
+    fn census(&self) -> Reply<'_, Census> {
+        self.lose("census", self.journal.census())
+    }
+
+    fn runs(&self, filter: RunFilter) -> Reply<'_, Vec<RunSummary>> {
+        self.lose("runs", self.journal.runs(filter))
+    }
+
+    fn run(&self, id: RunId) -> Reply<'_, RunDetail> {
+        self.lose("run", self.journal.run(id))
+    }
+
+    fn event(&self, id: String) -> Reply<'_, Option<String>> {
+        self.lose("event", self.journal.event(id))
+    }
+
+    fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {
+        self.lose("sources", self.journal.sources())
+    }
+
+    fn quarantined(&self, limit: usize) -> Reply<'_, Vec<Quarantined>> {
+        self.lose("quarantined", self.journal.quarantined(limit))
+    }
+
+    fn quarantined_one(&self, id: QuarantineId) -> Reply<'_, Quarantined> {
+        self.lose("quarantined_one", self.journal.quarantined_one(id))
+    }
+}
+
+impl<J: Journal> Keep for LostAnswers<J> {
+    fn retry(&self, runs: Vec<RunId>) -> Reply<'_, ()> {
+        self.lose("retry", self.journal.retry(runs))
+    }
+
+    fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {
+        self.lose("release", self.journal.release(id, entry, now))
+    }
+
+    fn drop_quarantined(&self, ids: Vec<QuarantineId>) -> Reply<'_, Vec<Dropped>> {
+        self.lose("drop_quarantined", self.journal.drop_quarantined(ids))
+    }
+
+    fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned> {
+        self.lose("prune", self.journal.prune(retention, now))
+    }
+}

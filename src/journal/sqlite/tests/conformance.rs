@@ -1,0 +1,50 @@
+//! The promises of every journal, held by this one.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::{Access, SqliteJournal, at, end, event, journal};
+use crate::core::run::Step;
+use crate::journal::conformance::{Fresh, Place, hold_to_the_contract};
+use crate::journal::{Claim, Entry, Journal, Owner, RunId};
+
+/// A folder a journal.
+struct Folders;
+
+impl Fresh for Folders {
+    fn place(&self) -> Box<dyn Place> {
+        Box::new(tempfile::tempdir().unwrap())
+    }
+}
+
+impl Place for TempDir {
+    fn service(&self) -> Arc<dyn Journal> {
+        Arc::new(SqliteJournal::open(self.path(), Access::Service).unwrap())
+    }
+
+    fn beside(&self) -> Arc<dyn Journal> {
+        Arc::new(SqliteJournal::open(self.path(), Access::Beside).unwrap())
+    }
+}
+
+hold_to_the_contract!(Folders);
+
+#[tokio::test]
+async fn a_shared_journal_of_any_kind_serves_those_who_take_a_journal() {
+    async fn claims<J: Journal>(journal: &J, owner: Owner, held: &[(RunId, u32)]) -> (usize, u64) {
+        let (limit, held) = (9, held.to_vec());
+        let claimed = journal.claim(Claim { owner, limit, held }, at(1)).await;
+        let unfinished = journal.census().await.unwrap().unfinished();
+        (claimed.unwrap().runs.len(), unfinished)
+    }
+    let (_folder, journal) = journal();
+    let shared: Arc<dyn Journal> = Arc::new(journal);
+    let entries = vec![Entry::Event(event("a", &[("r", "n1"), ("s", "n2")]))];
+    shared.accept(entries.into(), at(0)).await.unwrap();
+    let owner = shared.join("host".to_owned(), at(0)).await.unwrap();
+    assert_eq!(claims(&shared, owner, &[]).await, (2, 2));
+    shared.record(end(1, 1, Step::Discard, 1)).await.unwrap();
+    shared.retry(vec![1]).await.unwrap();
+    assert_eq!(claims(&shared, owner, &[(2, 1)]).await, (1, 2));
+}
