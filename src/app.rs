@@ -134,11 +134,19 @@ pub async fn poll<C: Client>(
 ) -> Result<Tally, DaemonError> {
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
     let journal = SqliteJournal::open(state_dir, Access::Poller)?;
-    let beginning = beginning(&journal, &poll).await?;
+    let (beginning, stored) = beginning(&journal, &poll).await?;
     let (rules, editor) = Rulebook::new(config.rules.clone());
     let interest = rules.interest();
     let Poll { cloud, every, .. } = &poll;
-    let source = HistorySource::new(client, &config.feed, interest, cloud, beginning, *every);
+    let source = HistorySource::new(
+        client,
+        &config.feed,
+        interest,
+        cloud,
+        beginning,
+        stored,
+        *every,
+    );
     let feed = Feed {
         rules,
         reload: Reload::new(config, parts::read_for_history, editor),

@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod ini;
+pub mod limits;
 pub mod outage;
 pub mod printable;
 pub mod python_json;

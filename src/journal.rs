@@ -15,6 +15,8 @@
 //!   the order in which they were accepted: a run that waits for its retry holds the later ones.
 //! - A delivery in quarantine that is known to be about a key holds the runs of that key which were
 //!   accepted after it, until it is released or deleted. What it is released to comes before them.
+//! - Keys, ids of events, rules and sources are kept, and looked for, as [`limited`](crate::core::limits::limited)
+//!   makes them: without NUL, and at most 1 kB long.
 
 #[cfg(test)]
 pub(crate) mod conformance;
@@ -106,6 +108,9 @@ pub enum Entry {
 pub struct Progress {
     /// The source.
     pub source: String,
+    /// Where its cursor was when it was read. A batch with a new cursor is accepted if the cursor is there
+    /// still, or at the new place already; else the answer is [`Moved`](JournalError::Moved).
+    pub from: Option<Cursor>,
     /// What came of reading it.
     pub step: ProgressStep,
 }
@@ -121,14 +126,9 @@ pub enum ProgressStep {
     Failed(String),
 }
 
-/// How far a source has been read.
+/// How far a source has been read, in a text that means something to the source alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// The last event id.
-    pub position: i64,
-    /// What else the source has to remember, as JSON text of its own form.
-    pub memory: String,
-}
+pub struct Cursor(pub String);
 
 /// What came of one [`Entry`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,8 +188,9 @@ pub struct Claimed {
     /// At most as many runs as asked for: those that were claimed before, with an answer that was lost, then
     /// others, both in order of acceptance; `running` from now on.
     pub runs: Vec<ClaimedRun>,
-    /// When the first `retryable` run that nothing else holds back is due.
-    pub next_due: Option<Timestamp>,
+    /// How long to wait, by the journal's clock, until the first `retryable` run that nothing else holds
+    /// back is due.
+    pub wait: Option<Duration>,
 }
 
 /// The end of an attempt, and what it means for its run.

@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use super::{DaemonError, Poll};
-use crate::journal::Browse;
 use crate::journal::sqlite::SqliteJournal;
+use crate::journal::{Browse, Cursor};
 use crate::sources::history::window::{Start, Window};
 use crate::sources::history::{Beginning, sample, source_name};
 
-/// Where to begin: where the journal says, unless something else is asked for.
+/// Where to begin: where the journal says, unless something else is asked for; and the cursor there.
 pub(super) async fn beginning(
     journal: &SqliteJournal,
     poll: &Poll,
-) -> Result<Beginning, DaemonError> {
+) -> Result<(Beginning, Option<Cursor>), DaemonError> {
     let name = source_name(&poll.cloud);
     let sources = journal.sources().await?;
     let cursor = sources
@@ -26,24 +26,25 @@ pub(super) async fn beginning(
             poll.cloud
         ),
     })?;
-    match (poll.start, former) {
-        (Some(start), former) => Ok(Beginning::Anew {
+    let beginning = match (poll.start, former) {
+        (Some(start), former) => Beginning::Anew {
             start,
             former,
             force: poll.force,
-        }),
+        },
         (None, Some(window)) => {
             if let Some(file) = &poll.sample_file {
                 retire(file);
             }
-            Ok(Beginning::Cursor(window))
+            Beginning::Cursor(window)
         }
-        (None, None) => Ok(Beginning::Anew {
+        (None, None) => Beginning::Anew {
             start: taken_over(poll)?,
             former: None,
             force: false,
-        }),
-    }
+        },
+    };
+    Ok((beginning, cursor))
 }
 
 /// Where ESI's documented sample has come to.

@@ -130,6 +130,11 @@ impl From<JournalError> for Failure {
             JournalError::Absent { .. } => {
                 Self::new(Exit::Failed, &message, "`list` shows the numbers there are")
             }
+            JournalError::Moved { .. } => Self::new(
+                Exit::Temporary,
+                &message,
+                "nothing is lost: start again, which goes on where the other one is",
+            ),
             JournalError::Lost { .. } => Self::new(
                 Exit::Failed,
                 &message,

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::event::{Event, Key, PayloadPath};
+use crate::core::limits::limited;
 use crate::core::retry::RetryPolicy;
 
 /// One section of the configuration: which events, which filters, which action.
@@ -201,12 +202,12 @@ impl RuleSet {
         &self.rules
     }
 
-    /// The enabled rule of this name.
+    /// The enabled rule of this name, as a journal keeps it.
     #[must_use]
     pub fn in_force(&self, name: &str) -> Option<&Arc<Rule>> {
         self.rules
             .iter()
-            .find(|rule| rule.name == name && rule.enabled)
+            .find(|rule| limited(&rule.name) == name && rule.enabled)
     }
 
     /// Whether an enabled rule is for this type of event. Cheap: events that concern no rule need not be

@@ -201,13 +201,12 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
         if places == 0 {
             return Ok(Some(LOOK_AGAIN));
         }
-        let now = Timestamp::now();
         let claim = Claim {
             owner,
             limit: places,
             held: held.list(),
         };
-        let claimed = self.journal.claim(claim, now).await;
+        let claimed = self.journal.claim(claim, Timestamp::now()).await;
         let Some(claimed) = unless_temporary(claimed, outage)? else {
             return Ok(None);
         };
@@ -221,8 +220,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
                 .attempt(run, holding, unasked.clone(), stop.clone());
             attempts.spawn(attempt);
         }
-        let wait = |due: Timestamp| Duration::try_from(now.duration_until(due)).unwrap_or_default();
-        Ok(Some(claimed.next_due.map_or(LOOK_AGAIN, wait)))
+        Ok(Some(claimed.wait.unwrap_or(LOOK_AGAIN)))
     }
 
     /// Makes one attempt and records its end, if it has one.

@@ -104,7 +104,8 @@ macro_rules! hold_to_the_contract {
                 only_exactly_the_same_delivery_is_quarantined_once,
                 release_takes_out_of_quarantine_what_it_accepts,
                 a_rule_that_matches_later_reopens_a_finished_event,
-                text_is_kept_as_it_is;
+                text_is_kept_as_it_is,
+                what_is_looked_up_is_kept_short_and_still_told_apart;
             attempts:
                 each_step_leaves_the_run_as_it_should,
                 an_attempt_ends_once_and_only_if_it_began,
@@ -141,6 +142,7 @@ macro_rules! hold_to_the_contract {
             reading:
                 a_cursor_is_on_disk_with_the_events_that_it_covers,
                 passes_and_failures_are_told_apart,
+                a_cursor_is_moved_only_from_where_it_was_when_the_source_was_read,
                 a_missing_lease_counts_against_the_event_and_not_against_its_runs,
                 a_completed_event_is_rewritten_and_awaits_nothing;
         }

@@ -60,6 +60,12 @@ pub enum JournalError {
         /// Which of its attempts.
         attempt: u32,
     },
+    /// The cursor of a source is not where it was when the source was read.
+    #[error("{source_name} has been read by another service meanwhile")]
+    Moved {
+        /// The source.
+        source_name: String,
+    },
     /// A run was asked for a step that its state does not allow.
     #[error("run {run}: {source}")]
     Illegal {

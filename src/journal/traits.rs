@@ -23,7 +23,8 @@ pub trait Accept: Send + Sync + 'static {
     fn accept(&self, entries: Arc<[Entry]>, now: Timestamp) -> Reply<'_, Vec<Accepted>>;
 }
 
-/// What dispatch and recovery do with runs.
+/// What dispatch and recovery do with runs. Times that runs wait for are by the journal's clock: `now` is what
+/// that shows, where the journal has none of its own.
 pub trait Work: Send + Sync + 'static {
     /// Makes a service on `host` an owner of attempts. Each start is another owner.
     fn join(&self, host: String, now: Timestamp) -> Reply<'_, Owner>;

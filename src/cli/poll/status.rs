@@ -9,6 +9,7 @@ use crate::cli::output::{Format, cell, moment, print_json, print_line, table};
 use crate::cli::report::{Exit, Failure};
 use crate::journal::{Browse, SourceRecord};
 use crate::sources::history::cloud_of;
+use crate::sources::history::window::Window;
 
 pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {
     let sources = ask(places.journal()?.sources())?;
@@ -28,7 +29,7 @@ pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {
     ]);
     for source in &sources {
         let (failed_at, why) = source.failure.clone().unzip();
-        let id = source.cursor.as_ref().map(|cursor| cursor.position);
+        let id = last_event_id(source);
         let or_never = |time: Option<Timestamp>| time.map_or("never".into(), moment);
         table.add_row([
             cell(cloud_of(&source.source)),
@@ -42,11 +43,17 @@ pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {
     print_line(&table.to_string())
 }
 
+/// What the cursor says, if it can be read.
+fn last_event_id(source: &SourceRecord) -> Option<i64> {
+    let window = source.cursor.as_ref().map(Window::of)?;
+    window.ok().map(|window| window.position())
+}
+
 fn as_json(source: &SourceRecord) -> Value {
     let (failed_at, why) = source.failure.clone().unzip();
     json!({
         "cloud": cloud_of(&source.source),
-        "last_event_id": source.cursor.as_ref().map(|cursor| cursor.position),
+        "last_event_id": last_event_id(source),
         "passed_at": source.passed_at.map(|time| time.to_string()),
         "failed_at": failed_at.map(|time| time.to_string()),
         "failures": source.failures,

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::PayloadPath;
+use crate::core::limits::limited;
 
 /// The name space of nodes. No `order_by` has it.
 const NODE: &str = "node";
@@ -50,6 +51,17 @@ impl Key {
         }
         let space = format!("order_by {path}");
         Self { space, text }
+    }
+}
+
+impl Key {
+    /// The key as a journal keeps it.
+    #[must_use]
+    pub fn limited(&self) -> Self {
+        Self {
+            space: limited(&self.space).into_owned(),
+            text: limited(&self.text).into_owned(),
+        }
     }
 }
 

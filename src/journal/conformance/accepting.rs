@@ -1,9 +1,10 @@
 //! Identity: what comes again makes nothing twice.
 
 use super::Scene;
-use super::story::{accept, at, claim_one, end, event, state, undecided};
+use super::story::{accept, at, claim_one, end, event, state, undecided, undecided_of};
+use crate::core::limits::LONGEST_NAME;
 use crate::core::run::{State, Step};
-use crate::journal::{Accept, Accepted, Browse, Entry, JournalError, Keep, RunFilter};
+use crate::journal::{Accept, Accepted, Browse, Entry, JournalError, Keep, RunFilter, Undecided};
 
 pub(in crate::journal) async fn one_event_and_one_rule_make_one_run(scene: &Scene<'_>) {
     // Each case builds on those before: the rules that match, and how many runs are new.
@@ -179,7 +180,7 @@ pub(in crate::journal) async fn a_rule_that_matches_later_reopens_a_finished_eve
 
 pub(in crate::journal) async fn text_is_kept_as_it_is(scene: &Scene<'_>) {
     let journal = scene.journal().await;
-    let mut odd = event("ä'\";--\n\u{0}x", &[("rule \u{1f600}", "$(key)\u{0}`;")]);
+    let mut odd = event("ä'\";--\n\u{1}x", &[("rule \u{1f600}", "$(key)\u{1}`;")]);
     odd.body = "{\"a\":\"\\u0000 ' \u{2028}\"}".to_owned();
     journal
         .accept(vec![Entry::Event(odd.clone())].into(), at(0))
@@ -191,4 +192,67 @@ pub(in crate::journal) async fn text_is_kept_as_it_is(scene: &Scene<'_>) {
         (&odd.runs[0].rule, &odd.runs[0].key, &odd.body)
     );
     assert_eq!(journal.run(run.id).await.unwrap().summary.event_id, odd.id);
+}
+
+pub(in crate::journal) async fn what_is_looked_up_is_kept_short_and_still_told_apart(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
+    let long = "n".repeat(5000);
+    let mut numbers = Vec::new();
+    for tail in ["", "x", "\0"] {
+        let name = format!("{long}{tail}");
+        let mut event = event(&name, &[(&name, &name)]);
+        event.source = format!("bus{tail}");
+        let entries = vec![Entry::Event(event.clone())];
+        let answers = journal.accept(entries.clone().into(), at(0)).await.unwrap();
+        let [Accepted::Runs(runs)] = answers.as_slice() else {
+            panic!("{answers:?}")
+        };
+        numbers.extend(runs);
+        let again = journal.accept(entries.into(), at(1)).await.unwrap();
+        assert_eq!(again, [Accepted::Known]);
+        // It is found by its whole name.
+        assert_eq!(journal.event(name.clone()).await.unwrap(), Some(event.body));
+        let filter = RunFilter {
+            rule: Some(name.clone()),
+            key: Some(name.clone()),
+            limit: 9,
+            ..RunFilter::default()
+        };
+        assert_eq!(journal.runs(filter).await.unwrap().len(), 1);
+        let delivery = Undecided {
+            source: name.clone(),
+            ..undecided_of(&name, tail)
+        };
+        let entries = vec![Entry::Quarantine(delivery)];
+        journal.accept(entries.into(), at(0)).await.unwrap();
+    }
+    // Keys that differ only behind their heads hold nobody up.
+    let claimed = journal.claim(9, at(1)).await.unwrap().runs;
+    assert_eq!(
+        claimed.iter().map(|run| run.id).collect::<Vec<_>>(),
+        numbers
+    );
+    let kept = journal.quarantined(9).await.unwrap();
+    let quarantined = kept.iter().flat_map(|kept| {
+        let key = kept.delivery.key.as_ref().unwrap();
+        [&kept.delivery.source, &key.text]
+    });
+    let texts = claimed.iter().flat_map(|run| [&run.rule, &run.key.text]);
+    for text in texts.chain(quarantined) {
+        assert!(
+            text.len() <= LONGEST_NAME && !text.contains('\0'),
+            "{text:?}"
+        );
+    }
+    for run in numbers {
+        let run = journal.run(run).await.unwrap();
+        for text in [&run.summary.event_id, &run.source] {
+            assert!(
+                text.len() <= LONGEST_NAME && !text.contains('\0'),
+                "{text:?}"
+            );
+        }
+    }
 }

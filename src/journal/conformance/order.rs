@@ -1,5 +1,7 @@
 //! Who may start, and in which order.
 
+use std::time::Duration;
+
 use super::Scene;
 use super::story::{accept, at, claim, claim_one, end, state, summary};
 use crate::core::run::{State, Step};
@@ -42,10 +44,10 @@ pub(in crate::journal) async fn a_retry_holds_the_later_runs_of_its_key_and_no_o
         claimed.runs.iter().map(|run| run.id).collect::<Vec<_>>(),
         [3]
     );
-    assert_eq!(claimed.next_due, Some(at(15)));
+    assert_eq!(claimed.wait, Some(Duration::from_secs(1)));
     let again = claim_one(&journal, 15).await;
     assert_eq!((again.id, again.attempt, again.failures), (1, 2, 1));
-    assert_eq!(journal.claim(9, at(15)).await.unwrap().next_due, None);
+    assert_eq!(journal.claim(9, at(15)).await.unwrap().wait, None);
     journal.record(end(1, 2, Step::Succeed, 16)).await.unwrap();
     assert_eq!(claim(&journal, 9, 16).await, [2]);
 }
@@ -97,7 +99,7 @@ pub(in crate::journal) async fn the_operators_retry_goes_before_waiting_runs_but
     let again = claim_one(&journal, 4).await;
     assert_eq!((again.id, again.attempt, again.failures), (1, 2, 0));
     assert_eq!(
-        journal.claim(9, at(99)).await.unwrap().next_due,
+        journal.claim(9, at(99)).await.unwrap().wait,
         None,
         "run 1 holds run 2 back"
     );

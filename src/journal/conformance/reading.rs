@@ -4,20 +4,19 @@ use super::Scene;
 use super::story::{accept, at, claim_one, end, event, state, summary};
 use crate::core::run::{Outcome, State, Step};
 use crate::journal::{
-    Accept, Accepted, AttemptEnd, Blame, Browse, Cursor, Entry, Keep, Progress, ProgressStep,
-    RunId, SourceRecord,
+    Accept, Accepted, AttemptEnd, Blame, Browse, Cursor, Entry, JournalError, Keep, Progress,
+    ProgressStep, RunId, SourceRecord,
 };
 
 fn cursor(position: i64) -> Cursor {
-    Cursor {
-        position,
-        memory: format!("[{position}]"),
-    }
+    Cursor(format!("[{position}]"))
 }
 
-fn progress(source: &str, step: ProgressStep) -> Entry {
+/// Of a source that was read when its cursor was at `from`.
+fn progress(source: &str, from: Option<i64>, step: ProgressStep) -> Entry {
     Entry::Progress(Progress {
         source: source.to_owned(),
+        from: from.map(cursor),
         step,
     })
 }
@@ -36,7 +35,7 @@ pub(in crate::journal) async fn a_cursor_is_on_disk_with_the_events_that_it_cove
 ) {
     let ground = scene.ground();
     let journal = ground.service().await;
-    let read = progress("history:a", ProgressStep::Read(cursor(7)));
+    let read = progress("history:a", None, ProgressStep::Read(cursor(7)));
     let mut planned = event("7", &[("r", "k")]);
     planned.source = "history:a".to_owned();
     let answers = journal
@@ -71,10 +70,12 @@ pub(in crate::journal) async fn passes_and_failures_are_told_apart(scene: &Scene
         (Some(5), Some(3), Some((1, "no cloud")), 0),
         (Some(5), Some(3), Some((4, "again")), 1),
     ];
+    let mut from = None;
     for ((step, now), (position, passed_at, failure, failures)) in
         steps.into_iter().zip(0..).zip(expected)
     {
-        let entries = vec![progress("history:a", step)];
+        let entries = vec![progress("history:a", from, step)];
+        from = position;
         journal.accept(entries.into(), at(now)).await.unwrap();
         let record = SourceRecord {
             source: "history:a".to_owned(),
@@ -85,9 +86,44 @@ pub(in crate::journal) async fn passes_and_failures_are_told_apart(scene: &Scene
         };
         assert_eq!(journal.sources().await.unwrap(), [record]);
     }
-    let entries = vec![progress("history:b", ProgressStep::Read(cursor(1)))];
+    let entries = vec![progress("history:b", None, ProgressStep::Read(cursor(1)))];
     journal.accept(entries.into(), at(9)).await.unwrap();
     assert_eq!(journal.sources().await.unwrap().len(), 2);
+}
+
+pub(in crate::journal) async fn a_cursor_is_moved_only_from_where_it_was_when_the_source_was_read(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
+    let read = async |id: &str, from, step| {
+        let event = Entry::Event(event(id, &[("r", id)]));
+        let entries = vec![event, progress("history:a", from, step)];
+        journal.accept(entries.into(), at(0)).await
+    };
+    let to = |position| ProgressStep::Read(cursor(position));
+    read("a", None, to(7)).await.unwrap();
+    read("b", Some(7), ProgressStep::Passed(cursor(9)))
+        .await
+        .unwrap();
+    // Another service has been there: nothing of the batch is accepted.
+    for from in [None, Some(7), Some(8)] {
+        for step in [to(8), ProgressStep::Passed(cursor(10))] {
+            let refused = read("c", from, step).await.unwrap_err();
+            assert!(matches!(refused, JournalError::Moved { .. }), "{refused}");
+        }
+    }
+    assert_eq!(journal.event("c".to_owned()).await.unwrap(), None);
+    assert_eq!(journal.sources().await.unwrap()[0].cursor, Some(cursor(9)));
+    // The same batch again, and a pass that found nothing.
+    read("b", Some(7), ProgressStep::Passed(cursor(9)))
+        .await
+        .unwrap();
+    read("d", Some(9), ProgressStep::Passed(cursor(9)))
+        .await
+        .unwrap();
+    // It may go back, if that is what the source wants.
+    read("e", Some(9), to(2)).await.unwrap();
+    assert_eq!(journal.sources().await.unwrap()[0].cursor, Some(cursor(2)));
 }
 
 pub(in crate::journal) async fn a_missing_lease_counts_against_the_event_and_not_against_its_runs(

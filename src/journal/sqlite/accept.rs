@@ -7,8 +7,11 @@ use super::fault::Fault;
 use super::quarantine::{quarantine, take_out};
 use super::rows::Millis;
 use super::turns::{give_turn, reopen_event};
+use crate::core::limits::limited;
 use crate::crash::{self, Point};
-use crate::journal::{Acceptance, Accepted, Entry, Progress, ProgressStep, QuarantineId, RunId};
+use crate::journal::{
+    Acceptance, Accepted, Cursor, Entry, JournalError, Progress, ProgressStep, QuarantineId, RunId,
+};
 
 /// Writes a batch of deliveries.
 pub(super) fn accept(
@@ -30,32 +33,57 @@ pub(super) fn accept(
 
 /// Notes how far a source has been read, or that it could not be.
 fn note(connection: &Connection, progress: &Progress, now: Timestamp) -> Result<(), Fault> {
-    let (source, now) = (&progress.source, Millis(now));
+    let (source, now) = (limited(&progress.source), Millis(now));
     match &progress.step {
-        ProgressStep::Read(cursor) => connection
-            .prepare_cached(
-                "INSERT INTO sources (source, position, memory) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (source) DO UPDATE SET position = ?2, memory = ?3",
-            )?
-            .execute(params![source, cursor.position, cursor.memory])?,
-        ProgressStep::Passed(cursor) => connection
-            .prepare_cached(
-                "INSERT INTO sources (source, position, memory, passed_at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (source) DO UPDATE
-                 SET position = ?2, memory = ?3, passed_at = ?4, failures = 0",
-            )?
-            .execute(params![source, cursor.position, cursor.memory, now])?,
+        ProgressStep::Read(cursor) => {
+            move_cursor(connection, progress, cursor)?;
+        }
+        ProgressStep::Passed(cursor) => {
+            move_cursor(connection, progress, cursor)?;
+            connection
+                .prepare_cached(
+                    "UPDATE sources SET passed_at = ?2, failures = 0 WHERE source = ?1",
+                )?
+                .execute(params![source, now])?;
+        }
         // Asked again with the same time, it is the same failure.
-        ProgressStep::Failed(why) => connection
-            .prepare_cached(
-                "INSERT INTO sources (source, failed_at, failure, failures) VALUES (?1, ?2, ?3, 1)
-                 ON CONFLICT (source) DO UPDATE
-                 SET failed_at = ?2, failure = ?3,
-                     failures = failures + (failed_at IS NOT ?2 OR failure IS NOT ?3)",
-            )?
-            .execute(params![source, now, why])?,
-    };
+        ProgressStep::Failed(why) => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO sources (source, failed_at, failure, failures) VALUES (?1, ?2, ?3, 1)
+                     ON CONFLICT (source) DO UPDATE
+                     SET failed_at = ?2, failure = ?3,
+                         failures = failures + (failed_at IS NOT ?2 OR failure IS NOT ?3)",
+                )?
+                .execute(params![source, now, why])?;
+        }
+    }
     crash::point(Point::CursorMoved);
+    Ok(())
+}
+
+/// Moves the cursor of a source to `to`, unless it is elsewhere than it was when the source was read.
+fn move_cursor(connection: &Connection, progress: &Progress, to: &Cursor) -> Result<(), Fault> {
+    let source = limited(&progress.source);
+    let stored: Option<Cursor> = connection
+        .prepare_cached("SELECT cursor FROM sources WHERE source = ?1")?
+        .query_row([&source], |row| row.get(0))
+        .optional()?
+        .flatten();
+    if stored.as_ref() == Some(to) {
+        return Ok(());
+    }
+    if stored != progress.from {
+        return Err(Fault::from(JournalError::Moved {
+            source_name: source.into_owned(),
+        }));
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO sources (source, cursor) VALUES (?1, ?2)
+             ON CONFLICT (source) DO UPDATE SET cursor = ?2",
+        )?
+        .execute(params![source, to])?;
     Ok(())
 }
 
@@ -67,6 +95,7 @@ fn accept_event(
     place: Option<i64>,
     now: Timestamp,
 ) -> Result<Accepted, Fault> {
+    let (source, id) = (limited(&event.source), limited(&event.id));
     let now = Millis(now);
     let finished_at = event.runs.is_empty().then_some(now);
     let inserted = connection
@@ -74,17 +103,18 @@ fn accept_event(
             "INSERT INTO events (source, event_id, event_type, body, accepted_at, finished_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (event_id, source) DO NOTHING RETURNING id",
         )?
-        .query_row(params![event.source, event.id, event.event_type, event.body, now, finished_at], |row| row.get(0))
+        .query_row(params![source, id, event.event_type, event.body, now, finished_at], |row| row.get(0))
         .optional()?;
     let is_new = inserted.is_some();
     let number = match inserted {
         Some(number) => number,
         None => connection
             .prepare_cached("SELECT id FROM events WHERE event_id = ?1 AND source = ?2")?
-            .query_row([&event.id, &event.source], |row| row.get::<_, i64>(0))?,
+            .query_row([&id, &source], |row| row.get::<_, i64>(0))?,
     };
     let mut runs = Vec::with_capacity(event.runs.len());
     for planned in &event.runs {
+        let (rule, key) = (limited(&planned.rule), planned.key.limited());
         let run: Option<RunId> = connection
             .prepare_cached(
                 // Not by conflict: that would use a number up each time.
@@ -95,9 +125,9 @@ fn accept_event(
             .query_row(
                 params![
                     number,
-                    planned.rule,
-                    planned.key.space,
-                    planned.key.text,
+                    rule,
+                    key.space,
+                    key.text,
                     now,
                     planned.awaits_lease,
                     place
@@ -106,7 +136,7 @@ fn accept_event(
             )
             .optional()?;
         if let Some(run) = run {
-            give_turn(connection, &planned.key)?;
+            give_turn(connection, &key)?;
             runs.push(run);
         }
     }

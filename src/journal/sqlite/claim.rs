@@ -1,5 +1,7 @@
 //! What a claim wakes and hands out.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -81,7 +83,8 @@ pub(super) fn claim(
         .prepare_cached(NEXT_DUE)?
         .query_row([Millis(now)], |row| time(row, 0))
         .optional()?;
-    Ok(Claimed { runs, next_due })
+    let wait = next_due.map(|due| Duration::try_from(now.duration_until(due)).unwrap_or_default());
+    Ok(Claimed { runs, wait })
 }
 
 /// Up to `limit` runs that the owner has claimed and does not hold.

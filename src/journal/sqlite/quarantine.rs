@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::rows::{Millis, optional_key, sql_limit, time};
 use super::turns::give_turn;
 use crate::core::event::Key;
+use crate::core::limits::limited;
 use crate::journal::{Dropped, QuarantineId, Quarantined, Undecided};
 
 /// How many runs of a key stand from the place `?3` on, and before the place `?4`.
@@ -45,6 +46,7 @@ pub(super) fn quarantine(
         size,
         key,
     } = delivery;
+    let (source, key) = (limited(source), key.as_ref().map(Key::limited));
     let (size, fingerprint) = (size.cast_signed(), fingerprint(body));
     let known = connection
         .prepare_cached(

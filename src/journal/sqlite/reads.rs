@@ -5,9 +5,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::fault::Fault;
 use super::quarantine::held;
 use super::rows::{duration, optional_time, outcome, sql_limit, time};
+use crate::core::limits::limited;
 use crate::core::run::State;
 use crate::journal::{
-    AttemptRecord, Census, Cursor, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
+    AttemptRecord, Census, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
 };
 
 /// The columns that [`summary`] and [`run`] read. An unfinished run waits for the first delivery in
@@ -45,6 +46,8 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
 
 /// The newest runs that `filter` lets through.
 pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunSummary>, Fault> {
+    let (rule, key) = (filter.rule.as_deref(), filter.key.as_deref());
+    let (rule, key) = (rule.map(limited), key.map(limited));
     let states: Vec<_> = filter
         .states
         .iter()
@@ -60,10 +63,7 @@ pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Ru
     );
     let runs = connection
         .prepare(&sql)?
-        .query_map(
-            params![filter.rule, filter.key, sql_limit(filter.limit)],
-            summary,
-        )?
+        .query_map(params![rule, key, sql_limit(filter.limit)], summary)?
         .collect::<rusqlite::Result<_>>()?;
     Ok(runs)
 }
@@ -71,21 +71,17 @@ pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Ru
 /// What is known of each source that keeps a cursor.
 pub(super) fn sources(connection: &Connection) -> Result<Vec<SourceRecord>, Fault> {
     let source = |row: &Row<'_>| {
-        let cursor = match (row.get(1)?, row.get(2)?) {
-            (Some(position), Some(memory)) => Some(Cursor { position, memory }),
-            _ => None,
-        };
         Ok(SourceRecord {
             source: row.get(0)?,
-            cursor,
-            passed_at: optional_time(row, 3)?,
-            failure: optional_time(row, 4)?.zip(row.get(5)?),
-            failures: row.get(6)?,
+            cursor: row.get(1)?,
+            passed_at: optional_time(row, 2)?,
+            failure: optional_time(row, 3)?.zip(row.get(4)?),
+            failures: row.get(5)?,
         })
     };
     let sources = connection
         .prepare_cached(
-            "SELECT source, position, memory, passed_at, failed_at, failure, failures
+            "SELECT source, cursor, passed_at, failed_at, failure, failures
              FROM sources ORDER BY source",
         )?
         .query_map([], source)?
@@ -135,7 +131,7 @@ pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault
 pub(super) fn event(connection: &Connection, id: &str) -> Result<Option<String>, Fault> {
     let body = connection
         .prepare_cached("SELECT body FROM events WHERE event_id = ?1 ORDER BY id DESC LIMIT 1")?
-        .query_row([id], |row| row.get(0))
+        .query_row([limited(id)], |row| row.get(0))
         .optional()?;
     Ok(body)
 }

@@ -101,13 +101,11 @@ CREATE INDEX attempts_owner ON attempts (owner);
 -- How far sources that keep a cursor have been read, and how that went last.
 CREATE TABLE sources (
     source    TEXT PRIMARY KEY,
-    position  INTEGER,
-    memory    TEXT,
+    cursor    TEXT,
     passed_at INTEGER,
     failed_at INTEGER,
     failure   TEXT,
     failures  INTEGER NOT NULL DEFAULT 0,
-    CHECK ((position IS NULL) = (memory IS NULL)),
     CHECK ((failed_at IS NULL) = (failure IS NULL))
 ) STRICT, WITHOUT ROWID;
 

@@ -13,7 +13,7 @@ use super::{Beginning, Client, Condition, HistoryError, Leases, source_name};
 use crate::core::outage::Outage;
 use crate::core::retry::RetryPolicy;
 use crate::crash::{self, Point};
-use crate::journal::{Progress, ProgressStep};
+use crate::journal::{Cursor, Progress, ProgressStep};
 use crate::sources::history::record::{Record, Row};
 use crate::sources::{
     Batch, Decoded, Interest, LARGEST_BATCH, Pending, Received, Source, SourceError,
@@ -38,8 +38,9 @@ pub struct HistorySource<C> {
     condition: watch::Sender<Condition>,
     /// How to begin, until that has been done.
     beginning: Option<Beginning>,
-    /// What is on disk, and what will be when the batch under way is.
+    /// What is on disk, as a cursor too, and what will be when the batch under way is.
     window: Window,
+    stored: Option<Cursor>,
     handed_over: Option<Window>,
     /// The identity of events; other than the cloud's, once it has had another history.
     name: String,
@@ -57,13 +58,15 @@ enum Phase {
 }
 
 impl<C: Client> HistorySource<C> {
-    /// A source that has not read yet. Events have their identity from `cloud`.
+    /// A source that has not read yet, with the cursor that is `stored`. Events have their identity from
+    /// `cloud`.
     pub fn new(
         client: C,
         settings: &History,
         interest: Interest,
         cloud: &str,
         beginning: Beginning,
+        stored: Option<Cursor>,
         every: Option<Duration>,
     ) -> Self {
         let client = Arc::new(client);
@@ -77,6 +80,7 @@ impl<C: Client> HistorySource<C> {
             beginning: Some(beginning),
             window: Window::default(),
             handed_over: None,
+            stored,
             name: source_name(cloud),
             cloud: cloud.to_owned(),
             phase: Phase::Waiting(Instant::now()),
@@ -156,19 +160,14 @@ impl<C: Client> HistorySource<C> {
         }
         let window = Window::begin(start, &rows, self.overlap, generation);
         let newest = rows.iter().map(|row| row.id).max().unwrap_or(0);
-        if newest < window.position() {
+        let (cloud, position) = (&self.cloud, window.position());
+        if newest < position {
             tracing::warn!(
-                "the event history of {} ends at id {newest}, before {}, which it is to be read \
-                 from: is that the right id, and the right cloud?",
-                self.cloud,
-                window.position()
+                "the event history of {cloud} ends at id {newest}, before {position}, which it is to be \
+                 read from: is that the right id, and the right cloud?"
             );
         }
-        tracing::info!(
-            "beginning with the event history of {} behind id {}",
-            self.cloud,
-            window.position()
-        );
+        tracing::info!("beginning with the event history of {cloud} behind id {position}");
         let new = match window.judge(rows) {
             Judgement::Goes(rows) => rows,
             Judgement::Doubtful | Judgement::Other(_) => Vec::new(),
@@ -219,6 +218,7 @@ impl<C: Client> HistorySource<C> {
     fn progress(&self, step: ProgressStep) -> Progress {
         Progress {
             source: source_name(&self.cloud),
+            from: self.stored.clone(),
             step,
         }
     }
@@ -260,10 +260,8 @@ impl<C: Client> HistorySource<C> {
             return self.fail(began, HistoryError::Client(why));
         }
         let cursor = self.window.cursor();
-        self.tell(format!(
-            "read {} up to event {}",
-            self.cloud, cursor.position
-        ));
+        let position = self.window.position();
+        self.tell(format!("read {} up to event {position}", self.cloud));
         self.over(began, Ok(()));
         self.note(ProgressStep::Passed(cursor))
     }
@@ -350,6 +348,7 @@ impl<C: Client> Source for HistorySource<C> {
 
     fn settle(&mut self) -> Pending<'_, ()> {
         if let Some(window) = self.handed_over.take() {
+            self.stored = Some(window.cursor());
             self.window = window;
         }
         Box::pin(std::future::ready(()))

@@ -11,17 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::journal::Cursor;
 use crate::sources::history::record::Row;
 
-/// How far a history has been read, and what the rows before that were.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How far a history has been read, and what the rows before that were. As JSON text it is the [`Cursor`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// The largest id seen.
     position: i64,
-    memory: Memory,
-}
-
-/// What a [`Cursor`] has to remember besides its position.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Memory {
     /// Rows up to this id are done with.
     floor: i64,
     /// Counts the histories that this cloud has had.
@@ -74,33 +68,24 @@ impl Window {
             .collect();
         Self {
             position,
-            memory: Memory {
-                floor,
-                generation,
-                seen,
-            },
+            floor,
+            generation,
+            seen,
         }
     }
 
     /// The window that a cursor keeps.
     ///
     /// # Errors
-    /// What is wrong with the cursor's memory.
+    /// What is wrong with the cursor.
     pub fn of(cursor: &Cursor) -> Result<Self, serde_json::Error> {
-        Ok(Self {
-            position: cursor.position,
-            memory: serde_json::from_str(&cursor.memory)?,
-        })
+        serde_json::from_str(&cursor.0)
     }
 
     /// The cursor that keeps this window.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
-        Cursor {
-            position: self.position,
-            memory: serde_json::to_string(&self.memory)
-                .expect("numbers and texts always serialize"),
-        }
+        Cursor(serde_json::to_string(self).expect("numbers and texts always serialize"))
     }
 
     /// The largest id seen.
@@ -112,19 +97,19 @@ impl Window {
     /// Rows beyond this id are to be asked for.
     #[must_use]
     pub fn floor(&self) -> i64 {
-        self.memory.floor
+        self.floor
     }
 
     /// Counts the histories that this cloud has had.
     #[must_use]
     pub fn generation(&self) -> u32 {
-        self.memory.generation
+        self.generation
     }
 
     /// Which rows are new, out of those beyond the floor or of more, in whatever order.
     #[must_use]
     pub fn judge(&self, rows: Vec<Row>) -> Judgement {
-        let seen = &self.memory.seen;
+        let seen = &self.seen;
         let mut known = false;
         for row in &rows {
             match seen.get(&row.id) {
@@ -151,7 +136,7 @@ impl Window {
             // What may be seen has changed, but ids go on. Events from before are nobody's news.
             Judgement::Doubtful if newest >= self.position => {
                 let start = Start::Id(self.position);
-                let window = Self::begin(start, &rows, overlap, self.memory.generation);
+                let window = Self::begin(start, &rows, overlap, self.generation);
                 let rows = window.unseen(rows);
                 Ok((window, rows))
             }
@@ -160,8 +145,7 @@ impl Window {
     }
 
     fn unseen(&self, mut rows: Vec<Row>) -> Vec<Row> {
-        let Memory { floor, seen, .. } = &self.memory;
-        rows.retain(|row| row.id > *floor && !seen.contains_key(&row.id));
+        rows.retain(|row| row.id > self.floor && !self.seen.contains_key(&row.id));
         rows.sort_by_key(|row| row.id);
         rows.dedup_by_key(|row| row.id);
         rows
@@ -169,12 +153,17 @@ impl Window {
 
     /// Moves on over rows that have been accepted, all of those that come before them among them.
     pub fn advance(&mut self, rows: &[Row], overlap: i64) {
-        let Memory { floor, seen, .. } = &mut self.memory;
+        let Self {
+            position,
+            floor,
+            seen,
+            ..
+        } = self;
         for row in rows {
             seen.insert(row.id, row.event_time.clone());
-            self.position = self.position.max(row.id);
+            *position = (*position).max(row.id);
         }
-        *floor = (*floor).max(self.position - overlap);
+        *floor = (*floor).max(*position - overlap);
         // Never all of them: see `begin`.
         let last = seen.keys().next_back().copied().unwrap_or(i64::MAX);
         *floor = (*floor).min(last - 1);

@@ -39,7 +39,8 @@ async fn a_flood_is_bounded_and_its_tail_is_kept() {
     assert!(zeros.iter().all(|byte| *byte == 0));
     assert_eq!(end, b"end\n");
     let grown = most_memory() - before;
-    assert!(grown < 8 * 1024, "{grown} KiB");
+    // Of 50 MiB. What of the program itself is loaded meanwhile counts, too.
+    assert!(grown < 16 * 1024, "{grown} KiB");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod ends;
 mod held;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -272,7 +273,8 @@ impl World {
             .filter(waits)
             .map(|run| run.due_at)
             .min();
-        assert_eq!(claimed.next_due, next_due.map(at));
+        let wait = next_due.map(|due| Duration::from_secs((due - self.now).unsigned_abs()));
+        assert_eq!(claimed.wait, wait);
     }
 
     pub(super) async fn retry(&mut self, index: usize, beside: bool) {
