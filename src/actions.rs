@@ -1,23 +1,31 @@
 //! What a rule does when an event matches: `trait Action`. Running a script is the one there is.
 //!
+//! An action is one folder: its options, how they are read, what `check` and `explain` have to say of it, and
+//! how it is performed. It is known to the rest by its [`ActionPart`], a row in the table of parts, and nothing
+//! but that table names it.
+//!
 //! Dispatch hands an action an [`Order`] and gets back how the attempt ended. An action owns
 //! nothing durable: recording is dispatch's work. What an action leaves behind when the service dies is
 //! for its [`Recovery`], which finds it by the handle that the action gave.
 
-mod output;
 pub mod script;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::table::ActionOptions;
+use crate::config::{Options, Problem, RuleContext};
 use crate::core::event::Event;
+use crate::core::ini::text::Position;
 use crate::core::retry::Again;
-use crate::core::rules::Rule;
+use crate::core::rules::{Asks, Rule};
 use crate::core::run::Outcome;
 use crate::journal::{Blame, OpenAttempt, RunId};
 
@@ -28,10 +36,12 @@ pub struct Order {
     pub run: RunId,
     /// Which attempt, counted from 1.
     pub attempt: u32,
-    /// What to do.
+    /// For which rule.
     pub rule: Arc<Rule>,
     /// For which event.
     pub event: Arc<Event>,
+    /// The name of the journal that knows of it: a mark for what may outlive the service.
+    pub journal_name: String,
 }
 
 /// How an attempt went.
@@ -70,10 +80,36 @@ impl Performed {
     }
 }
 
-/// Performs attempts.
-pub trait Action: Send + Sync + 'static {
+/// A kind of action, as the table of parts has it.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionPart {
+    /// What `action` says in a rule, and the options that the rule then has besides.
+    pub options: ActionOptions,
+    /// Reads them.
+    pub read: Read,
+    /// Makes what recovers its attempts; `None` if nothing of an attempt can outlive the service.
+    pub recovery: Option<MakeRecovery>,
+}
+
+/// Reads what a rule does; `None` if a problem makes it no action.
+pub type Read = fn(&mut Options<'_>, &RuleContext<'_>) -> Option<Arc<dyn Action>>;
+
+/// Makes what recovers attempts in the journal of this name.
+pub type MakeRecovery = fn(&str) -> Box<dyn Recovery>;
+
+/// What one rule does: as its options say, and until they are read again.
+pub trait Action: fmt::Debug + Send + Sync + 'static {
     /// The kind of action, in one word: what `action` says in a rule, and how its handles begin.
     fn kind(&self) -> &'static str;
+
+    /// What it looks up in an event, with the option that asks for it.
+    fn asks(&self) -> Asks;
+
+    /// What can be told beforehand, as things stand for the current user.
+    fn check(&self) -> Checkup;
+
+    /// What would be done for an event.
+    fn describe(&self, event: &Event) -> Description;
 
     /// Performs one attempt and comes back only when nothing of it is left, but for what cannot be ended.
     ///
@@ -87,6 +123,46 @@ pub trait Action: Send + Sync + 'static {
         started: oneshot::Sender<String>,
         stop: CancellationToken,
     ) -> BoxFuture<'_, Performed>;
+}
+
+/// What can be told of an action before anything is performed.
+#[derive(Debug, Default)]
+pub struct Checkup {
+    /// What keeps it from being performed, or may do so, each at its place in the configuration.
+    pub problems: Vec<Problem>,
+    /// The files that it depends on.
+    pub files: Vec<FileInUse>,
+}
+
+/// A file that an action depends on, so that others must not have their way with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileInUse {
+    /// The file.
+    pub path: PathBuf,
+    /// What for.
+    pub purpose: Purpose,
+    /// Where the configuration names it.
+    pub position: Position,
+}
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is run: nobody else may change it.
+    Program,
+    /// It holds the secret of this option: nobody else may read or change it.
+    Secret(&'static str),
+}
+
+/// What would be done for an event, for people to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// In one line.
+    pub line: String,
+    /// The same for programs, and what it is called.
+    pub whole: (&'static str, Value),
+    /// What of the event's values is not in it, in words.
+    pub losses: Vec<String>,
 }
 
 /// What of an attempt lives on and cannot be ended.
@@ -125,4 +201,4 @@ pub struct Living {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

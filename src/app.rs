@@ -16,8 +16,6 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::actions::script::{ScriptAction, ScriptRecovery};
-use crate::config::Config;
 use crate::engine::dispatch::{Dispatch, DispatchError, Tally, Until};
 use crate::engine::intake::{Intake, IntakeError};
 use crate::engine::recover::{RecoverError, recover};
@@ -34,6 +32,7 @@ use crate::sources::history::{Client, HistorySource};
 use crate::sources::{Condition, Enrich, NothingToAdd, Source, SourceError};
 use crate::telemetry;
 use beginning::beginning;
+use parts::Config;
 use reload::Reload;
 use signals::Signals;
 
@@ -108,7 +107,7 @@ pub async fn listen(
 ) -> Result<Tally, DaemonError> {
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
     let journal = SqliteJournal::open(state_dir, Access::Service)?;
-    let (rules, editor) = Rulebook::new(config.rules.clone());
+    let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
     let source = AmqpSource::new(config.feed.clone(), rules.interest(), until_idle);
     let feed = Feed {
         rules,
@@ -135,7 +134,7 @@ pub async fn poll<C: Client>(
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
     let journal = SqliteJournal::open(state_dir, Access::Poller)?;
     let (beginning, stored) = beginning(&journal, &poll).await?;
-    let (rules, editor) = Rulebook::new(config.rules.clone());
+    let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
     let interest = rules.interest();
     let Poll { cloud, every, .. } = &poll;
     let source = HistorySource::new(
@@ -183,7 +182,6 @@ async fn serve<F: Send + Sync + 'static, C: Condition>(
         work: work.clone(),
     };
     let dispatch = Dispatch {
-        action: ScriptAction::new(config.folder(), journal.name().to_owned()),
         journal: journal.clone(),
         enrich: feed.enrich,
         rules,
@@ -207,8 +205,8 @@ async fn serve<F: Send + Sync + 'static, C: Condition>(
         let work = work.clone();
         async move {
             let owner = join(&journal, &stop.intake).await?;
-            let scripts = Box::new(ScriptRecovery::new(journal.name()));
-            let unended = recover(&journal, owner, vec![scripts], &stop.intake).await?;
+            let recoveries = parts::recoveries(journal.name());
+            let unended = recover(&journal, owner, recoveries, &stop.intake).await?;
             tell_held(&journal).await;
             let tally = tokio::select! {
                 done = dispatch.run(owner, &stop, &drained) => done?,

@@ -5,6 +5,7 @@
 //! input and collects all [`Problems`], so that the operator sees them in one report. Pure: nothing here
 //! opens a file.
 
+mod action;
 mod command;
 mod event_types;
 mod fields;
@@ -19,9 +20,11 @@ pub mod table;
 use std::path::Path;
 
 pub use crate::core::ini::problem::{Problem, Problems};
+pub use action::{ReadAction, RuleAction, RuleContext};
 pub use command::command;
+pub use fields::payload_path;
 pub use secrets::{is_secret_variable, secrets_among, shown_command};
-pub use settings::{Config, Fingerprints, Password, Reading, ScriptPlace, SecretPlace};
+pub use settings::{Config, Fingerprints, Password, Reading, SecretPlace};
 
 use crate::core::ini::merged::{self, DEFAULT, Merged, Section};
 use crate::core::ini::problem::nearest;
@@ -29,19 +32,21 @@ use crate::core::retention::Retention;
 use crate::core::rules::RuleSet;
 use options::report_unknown;
 pub use options::{Options, duration};
-use table::{Scope, Table};
+use table::{ActionOptions, Table};
 
-/// Reads the text of the configuration file at `path`, in which these options may stand, and by `feed` how
-/// to reach a feed. Never fails: whatever is wrong is among the problems, all of it at once.
-pub fn read<F>(
+/// Reads the text of the configuration file at `path`, in which these options may stand, by `feed` how
+/// to reach a feed, and by `action` what a rule does. Never fails: whatever is wrong is among the problems,
+/// all of it at once.
+pub fn read<F, A: Clone>(
     table: Table,
     text: &str,
     path: &Path,
     feed: fn(&mut Options<'_>, &Path) -> Option<F>,
-) -> Reading<F> {
+    action: ReadAction<A>,
+) -> Reading<F, A> {
     let (merged, mut problems) = merged::read(text, &|name| table.is_secret(name));
-    if let Some((corrected, misnamed)) = misnamed_default(text, &merged) {
-        let mut reading = read(table, &corrected, path, feed);
+    if let Some((corrected, misnamed)) = misnamed_default(table, text, &merged) {
+        let mut reading = read(table, &corrected, path, feed, action);
         reading.problems.append(misnamed);
         reading.config = None;
         return reading;
@@ -50,17 +55,24 @@ pub fn read<F>(
     let folder = path.parent().unwrap_or(Path::new(""));
 
     let mut rules = Vec::new();
-    let mut scripts = Vec::new();
+    let mut actions = Vec::new();
     for section in &merged.sections {
-        if let Some((rule, script)) = rule::rule(table, section, &mut problems) {
+        if let Some((rule, action)) = rule::rule(table, section, folder, action, &mut problems) {
+            actions.push(RuleAction {
+                rule: rule.name.clone(),
+                enabled: rule.enabled,
+                action,
+            });
             rules.push(rule);
-            scripts.push(script);
         }
     }
     if merged.sections.is_empty() && !problems.has_errors() {
         problems.push(Problem::error(
             "expected at least one rule, but found no section besides [DEFAULT]",
-            "add a section with `events` and `script`",
+            match essential(table).next() {
+                Some(option) => format!("add a section with `events` and `{option}`"),
+                None => "add a section with `events`".to_owned(),
+            },
         ));
     }
 
@@ -82,11 +94,15 @@ pub fn read<F>(
         stop_timeout,
         retention,
         rules: RuleSet::new(rules),
+        actions: actions
+            .iter()
+            .map(|one| (one.rule.clone(), one.action.clone()))
+            .collect(),
         service,
     });
     Reading {
         config,
-        scripts,
+        actions,
         secret: secret_place::secret_place(table, &merged.defaults),
         problems,
     }
@@ -94,24 +110,28 @@ pub fn read<F>(
 
 /// What a section says of the service itself.
 fn service_options(table: Table, defaults: &Section) -> Fingerprints {
-    let of_service = |name: &str| {
-        let row = table.option(name);
-        row.is_some_and(|row| row.scope == Scope::Service)
-    };
-    let options = defaults.options.iter().filter(|(name, _)| of_service(name));
+    let options = defaults.options.iter();
+    let options = options.filter(|(name, _)| table.is_of_service(name));
     Fingerprints::new(options.map(|(name, option)| (name.as_str(), option.value.as_str().trim())))
+}
+
+/// What no rule can do without that has this action or that one.
+fn essential(table: Table) -> impl Iterator<Item = &'static str> {
+    let first = |action: &ActionOptions| action.rows.first().map(|row| row.name);
+    table.actions.iter().filter_map(first)
 }
 
 /// The text with `[DEFAULT]` instead of each section that was probably meant to be it, so that what
 /// they say is not reported as missing; and those problems themselves. None, if there are none.
-fn misnamed_default(text: &str, merged: &Merged) -> Option<(String, Problems)> {
+fn misnamed_default(table: Table, text: &str, merged: &Merged) -> Option<(String, Problems)> {
     let is_misnamed = |section: &&Section| {
         let own = |name| {
             let option = section.options.get(name);
             option.is_some_and(|option| !option.inherited)
         };
         let name = section.name.trim().to_uppercase();
-        nearest(&name, [DEFAULT]).is_some() && !own("events") && !own("script")
+        let is_rule = own("events") || essential(table).any(own);
+        nearest(&name, [DEFAULT]).is_some() && !is_rule
     };
     let lines: Vec<&str> = crate::core::ini::lines(text).collect();
     let mut corrected = String::new();

@@ -208,7 +208,7 @@ pub struct AttemptEnd {
     pub ended_at: Timestamp,
     /// How long it took, by a clock that never steps.
     pub duration: Duration,
-    /// The last of what the script wrote to standard output and standard error.
+    /// The last of what was written: by a script to standard output and standard error, for one.
     pub output: Vec<u8>,
     /// How many bytes were written before that and are not kept.
     pub output_dropped: u64,

@@ -7,7 +7,7 @@
 //!                         │                                          │
 //!                    quarantine ◀── undecodable                   journal
 //!                                                                    │
-//!                      record ◀──outcome── perform (script) ◀── claim due runs, one per key
+//!                      record ◀──outcome── perform (action) ◀── claim due runs, one per key
 //! ```
 //!
 //! Intake and dispatch meet only in the journal: intake never waits for a script, and a script never

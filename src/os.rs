@@ -1,8 +1,9 @@
-//! What is the operating system's: processes and their groups, names of hosts, files with secrets.
+//! What is the operating system's: processes and their groups, programs, names of hosts, files with secrets.
 
 pub mod credentials;
 pub(crate) mod lookup;
 pub mod process;
+pub mod program;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -9,8 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use esi_event_actions::app::parts;
-use esi_event_actions::config::Reading;
+use esi_event_actions::app::parts::{self, Reading};
 
 use super::support::scene::program;
 use super::support::stage::private_folder;

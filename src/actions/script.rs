@@ -12,13 +12,13 @@
 //! group is ended and the attempt is over when none of it lives; likewise if the future is dropped. What
 //! cannot be ended is handed back with the outcome.
 
+mod arguments;
 mod call;
-mod locate;
+mod describe;
+mod interpreter;
+mod options;
+mod output;
 mod recovery;
-
-pub use call::room_beside;
-pub use locate::{Unfit, interpreter_line, locate};
-pub use recovery::ScriptRecovery;
 
 use std::future::pending;
 use std::io;
@@ -26,6 +26,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -35,13 +36,32 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::output::Output;
-use super::{Action, Order, Performed, Remains};
+use super::{
+    Action, ActionPart, Checkup, Description, FileInUse, Order, Performed, Purpose, Remains,
+};
+use crate::config::Problem;
+use crate::config::table::ActionOptions;
+use crate::core::event::{Event, PayloadPath};
+use crate::core::ini::text::Position;
+use crate::core::rules::Asks;
 use crate::core::run::{Detail, Outcome};
 use crate::crash::{self, Point};
 use crate::journal::Blame;
 use crate::os::process::{Group, OUTPUT_GRACE, identify, told};
+use crate::os::program::{Unfit, locate};
 use call::{Call, MORE_ROOM};
+use output::Output;
+use recovery::ScriptRecovery;
+
+/// The row of the table of parts.
+pub const PART: ActionPart = ActionPart {
+    options: ActionOptions {
+        name: KIND,
+        rows: &options::OPTIONS,
+    },
+    read: |options, rule| Some(Arc::new(options::read(options, rule)?)),
+    recovery: Some(|journal_name| Box::new(ScriptRecovery::new(journal_name))),
+};
 
 /// What `action` says for a script, and how its handles begin.
 const KIND: &str = "script";
@@ -55,22 +75,27 @@ const RUN_VARIABLE: &str = "ESI_RUN_ID";
 /// Names the attempt in a script's environment.
 const ATTEMPT_VARIABLE: &str = "ESI_ATTEMPT";
 
-/// Performs attempts by running the rule's script.
-#[derive(Clone, Debug)]
-pub struct ScriptAction {
+/// A program with its fixed arguments, the paths whose values follow them, and its limits.
+#[derive(Clone, Debug, PartialEq)]
+struct Script {
+    /// The program and its fixed arguments, already split; never empty.
+    words: Vec<String>,
+    /// Each becomes one argument more.
+    params: Vec<PayloadPath>,
+    /// The limit of one attempt; none if `None`.
+    timeout: Option<Duration>,
+    /// How long a script that was asked to end may take until it is forced.
+    kill_grace: Duration,
+    /// Where it is looked for and run: the configuration file's folder.
     folder: PathBuf,
-    journal_name: String,
+    /// Where `script` stands in that file.
+    position: Position,
 }
 
-impl ScriptAction {
-    /// Scripts are looked for, and run, in `folder`, which is the configuration file's; their
-    /// processes are marked with `journal_name`, so that [`ScriptRecovery`] knows them.
-    #[must_use]
-    pub fn new(folder: PathBuf, journal_name: String) -> Self {
-        Self {
-            folder,
-            journal_name,
-        }
+impl Script {
+    /// The program's file, as things stand now.
+    fn locate(&self) -> Result<PathBuf, Unfit> {
+        locate(&self.folder, &self.words[0], "script")
     }
 
     async fn run(
@@ -80,8 +105,8 @@ impl ScriptAction {
         started: oneshot::Sender<String>,
         stop: &CancellationToken,
     ) -> Result<(Outcome, Option<Group>), NotStarted> {
-        let call = Call::new(&self.folder, &self.journal_name, order)?;
-        let mut group = call.start(&self.folder).await?;
+        let call = Call::new(self, order)?;
+        let mut group = call.start().await?;
         crash::point(Point::ProcessStarted);
         let handle = identify(group.id())
             .and_then(|identity| serde_json::to_string(&identity).map_err(io::Error::from));
@@ -103,7 +128,7 @@ impl ScriptAction {
         };
         let mut exchange = pin!(exchange);
         let (outcome, is_gone) = {
-            let mut end = pin!(end(&mut group, order, stop));
+            let mut end = pin!(self.end(&mut group, stop));
             tokio::select! {
                 biased;
                 ended = &mut end => {
@@ -116,11 +141,60 @@ impl ScriptAction {
         };
         Ok((outcome, (!is_gone).then_some(group)))
     }
+
+    /// Waits for the end of the script, and brings it about when it must not go on. Answers how it ended, and
+    /// whether it did.
+    async fn end(&self, group: &mut Group, stop: &CancellationToken) -> (Outcome, bool) {
+        let asked = tokio::select! {
+            biased;
+            status = group.leader.wait() => return (outcome_of(status), true),
+            () = stop.cancelled() => stopped(),
+            limit = passed(self.timeout) => Outcome::TimedOut(limit),
+        };
+        // It may have ended by itself in this very moment.
+        if let Some(status) = group.leader.try_wait().transpose() {
+            return (outcome_of(status), true);
+        }
+        let is_gone = group.end(self.kill_grace).await;
+        (asked, is_gone)
+    }
 }
 
-impl Action for ScriptAction {
+impl Action for Script {
     fn kind(&self) -> &'static str {
         KIND
+    }
+
+    fn asks(&self) -> Asks {
+        let asked = |path: &PayloadPath| ("script_params", path.clone());
+        self.params.iter().map(asked).collect()
+    }
+
+    /// The service starts all the same: a run of a script that cannot be run is a failed attempt, and may be
+    /// retried once the script is fixed.
+    fn check(&self) -> Checkup {
+        let placed = |problem: Problem| problem.at(self.position);
+        match self.locate() {
+            Ok(path) => Checkup {
+                problems: interpreter::problem(&path)
+                    .map(placed)
+                    .into_iter()
+                    .collect(),
+                files: vec![FileInUse {
+                    path,
+                    purpose: Purpose::Program,
+                    position: self.position,
+                }],
+            },
+            Err(unfit) => Checkup {
+                problems: vec![placed(Problem::error(unfit.what, unfit.remedy))],
+                files: Vec::new(),
+            },
+        }
+    }
+
+    fn describe(&self, event: &Event) -> Description {
+        describe::describe(self, event)
     }
 
     fn perform(
@@ -133,7 +207,7 @@ impl Action for ScriptAction {
     }
 }
 
-impl ScriptAction {
+impl Script {
     async fn attempt(
         &self,
         order: Order,
@@ -206,23 +280,6 @@ async fn feed(mut stdin: ChildStdin, order: &Order) {
             "failed to write the event to the script: {error}"
         );
     }
-}
-
-/// Waits for the end of the script, and brings it about when it must not go on. Answers how it ended, and
-/// whether it did.
-async fn end(group: &mut Group, order: &Order, stop: &CancellationToken) -> (Outcome, bool) {
-    let asked = tokio::select! {
-        biased;
-        status = group.leader.wait() => return (outcome_of(status), true),
-        () = stop.cancelled() => stopped(),
-        limit = passed(order.rule.timeout) => Outcome::TimedOut(limit),
-    };
-    // It may have ended by itself in this very moment.
-    if let Some(status) = group.leader.try_wait().transpose() {
-        return (outcome_of(status), true);
-    }
-    let is_gone = group.end(order.rule.kill_grace).await;
-    (asked, is_gone)
 }
 
 /// Comes back when the time limit has passed; never, if there is none.

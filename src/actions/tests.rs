@@ -1,24 +1,26 @@
-//! What the tests of actions share: orders, performing them, and a process of one's own.
+//! What the tests of actions share: orders, and an action that is no process.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::script::ScriptAction;
-use super::{Action, Order, Performed};
+use super::{Action, Checkup, Description, FileInUse, Order, Performed, Purpose};
+use crate::config::Problem;
 use crate::core::event::{Event, PayloadPath};
+use crate::core::ini::text::Position;
 use crate::core::retry::RetryPolicy;
-use crate::core::rules::{EventPattern, Rule, Script};
-use crate::os::process::ProcessIdentity;
+use crate::core::rules::{Asks, EventPattern, Rule};
+use crate::core::run::{Detail, Outcome};
 pub(super) use crate::os::tests::{LONG, alone, until};
 
-/// Attempt 2 of run 7, which calls `words` with the values at `params` in `data`.
-pub(super) fn order(words: &[&str], params: &[&str], data: &Value) -> Order {
-    let paths = params.iter().map(|path| PayloadPath::parse(path).unwrap());
+/// Attempt 2 of run 7, for an event with this data.
+pub(crate) fn order(data: &Value) -> Order {
     Order {
         run: 7,
         attempt: 2,
@@ -26,13 +28,8 @@ pub(super) fn order(words: &[&str], params: &[&str], data: &Value) -> Order {
             name: "deploy".into(),
             events: vec![EventPattern::parse("esi_leap.*").unwrap()],
             filters: vec![],
-            script: Script {
-                words: words.iter().map(ToString::to_string).collect(),
-                params: paths.collect(),
-            },
+            asks: vec![],
             order_by: None,
-            timeout: None,
-            kill_grace: LONG,
             retry: RetryPolicy {
                 retries: 0,
                 first_delay: Duration::ZERO,
@@ -46,31 +43,85 @@ pub(super) fn order(words: &[&str], params: &[&str], data: &Value) -> Order {
             Some("esi-leap-manager.host".into()),
             json!({"esi_leap_object.data": data}),
         )),
+        journal_name: "journal".into(),
     }
 }
 
-/// An order to run a few lines of shell.
-pub(super) fn shell(lines: &str) -> Order {
-    order(&["sh", "-c", lines], &[], &json!({}))
+/// An action that is no process: it plays the record that an event's purpose names.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// The ids of the events that it was performed for.
+    pub(crate) played: Mutex<Vec<String>>,
+    /// How attempts end, in order; those after the last succeed once they may finish.
+    pub(crate) ends: Mutex<VecDeque<Performed>>,
+    /// Told when an attempt has begun.
+    pub(crate) begun: Notify,
+    /// Lets an attempt finish.
+    pub(crate) finish: Notify,
+    /// The file of its secret.
+    pub(crate) secret: PathBuf,
 }
 
-/// The same order with these limits.
-pub(super) fn limited(mut order: Order, timeout: Option<Duration>, grace: Duration) -> Order {
-    let rule = Arc::get_mut(&mut order.rule).unwrap();
-    (rule.timeout, rule.kill_grace) = (timeout, grace);
-    order
-}
+/// Where the configuration names the record.
+pub(crate) const AT: Position = Position {
+    line: 3,
+    column: 10,
+};
 
-/// Performs an order in `folder`, whose path is also the journal's name.
-pub(super) async fn perform(
-    order: Order,
-    folder: &Path,
-    stop: &CancellationToken,
-) -> (Performed, Option<ProcessIdentity>) {
-    let action = ScriptAction::new(folder.into(), folder.display().to_string());
-    let (started, handle) = oneshot::channel();
-    let performed = action.perform(order, started, stop.clone()).await;
-    let handle = handle.await.ok();
-    let identity = handle.map(|text| serde_json::from_str(&text).unwrap());
-    (performed, identity)
+impl Action for Record {
+    fn kind(&self) -> &'static str {
+        "record"
+    }
+
+    fn asks(&self) -> Asks {
+        vec![("record_title", PayloadPath::parse("purpose").unwrap())]
+    }
+
+    fn check(&self) -> Checkup {
+        Checkup {
+            problems: vec![Problem::warning("the record is scratched", "turn it over").at(AT)],
+            files: vec![FileInUse {
+                path: self.secret.clone(),
+                purpose: Purpose::Secret("record_key_file"),
+                position: AT,
+            }],
+        }
+    }
+
+    fn describe(&self, event: &Event) -> Description {
+        let [(_, title)] = &self.asks()[..] else {
+            panic!("one path");
+        };
+        let title = title.find(event).to_text_within(100).text;
+        Description {
+            line: format!("plays {title}"),
+            whole: ("record", json!({"title": title})),
+            losses: vec!["it is a copy".to_owned()],
+        }
+    }
+
+    fn perform(
+        &self,
+        order: Order,
+        started: oneshot::Sender<String>,
+        stop: CancellationToken,
+    ) -> BoxFuture<'_, Performed> {
+        let id = &order.event.id;
+        started
+            .send(format!("track {id} of {}", order.attempt))
+            .unwrap();
+        self.played.lock().unwrap().push(id.clone());
+        self.begun.notify_one();
+        let end = self.ends.lock().unwrap().pop_front();
+        Box::pin(async move {
+            if let Some(end) = end {
+                return end;
+            }
+            let outcome = tokio::select! {
+                () = stop.cancelled() => Outcome::Interrupted("the needle was lifted".into()),
+                () = self.finish.notified() => Outcome::Succeeded(Detail::Told("played".into())),
+            };
+            Performed::new(outcome, Duration::ZERO)
+        })
+    }
 }

@@ -1,21 +1,31 @@
-//! The table of parts: which options there are, what to read for which service, and which source decodes
-//! what.
+//! The table of parts: which actions and options there are, what to read for which service, and which source
+//! decodes what.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::config::table::{RULE, SERVICE, Table};
-use crate::config::{self, Reading};
+use crate::actions::{Action, ActionPart, Recovery, script};
+use crate::config::table::{ActionOptions, Kind, OptionRow, RULE, SERVICE, Scope, Table};
+use crate::config::{self, Options, RuleContext};
+use crate::core::rules::Asks;
 use crate::sources::Decode;
 use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History};
 
+/// What a rule can do. The first is what it does if it does not say.
+pub const ACTIONS: [ActionPart; 1] = [script::PART];
+
 /// The options of every part, in the order in which people want to read of them.
-pub const OPTIONS: Table = Table(&[
-    &amqp::options::OPTIONS,
-    &history::options::OPTIONS,
-    &SERVICE,
-    &RULE,
-]);
+pub const OPTIONS: Table = Table {
+    general: &[
+        &amqp::options::OPTIONS,
+        &history::options::OPTIONS,
+        &SERVICE,
+        &RULE,
+        &[ACTION],
+    ],
+    actions: &ACTION_OPTIONS,
+};
 
 /// Each kind of source, with what decodes its deliveries when they are taken out of quarantine.
 const DECODERS: [(&str, Decode); 2] = [
@@ -31,26 +41,77 @@ pub fn decoder(source: &str) -> Option<Decode> {
     of_kind.map(|(_, decode)| *decode)
 }
 
+const ACTION: OptionRow = OptionRow {
+    name: "action",
+    scope: Scope::Rule,
+    kind: Kind::Choice(&ACTION_NAMES),
+    default: Some(ACTION_NAMES[0]),
+    meaning: "what the rule does; each action has options of its own",
+};
+
+const ACTION_OPTIONS: [ActionOptions; ACTIONS.len()] = {
+    let mut options = [ACTIONS[0].options; ACTIONS.len()];
+    let mut at = 0;
+    while at < options.len() {
+        options[at] = ACTIONS[at].options;
+        at += 1;
+    }
+    options
+};
+
+const ACTION_NAMES: [&str; ACTIONS.len()] = {
+    let mut names = [""; ACTIONS.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = ACTIONS[at].options.name;
+        at += 1;
+    }
+    names
+};
+
+/// A configuration whose rules do what the table of actions has; `F` says how to reach the feed.
+pub type Config<F = ()> = config::Config<F, Arc<dyn Action>>;
+
+/// What came of reading one.
+pub type Reading<F = ()> = config::Reading<F, Arc<dyn Action>>;
+
 /// Reads the text of the configuration file at `path`, but nothing of how to reach a feed: for
 /// commands that have to do with none.
 #[must_use]
 pub fn read(text: &str, path: &Path) -> Reading {
-    config::read(OPTIONS, text, path, |_, _| Some(()))
+    config::read(OPTIONS, text, path, |_, _| Some(()), action)
 }
 
 /// The same for `listen`, with what it takes to reach the bus.
 #[must_use]
 pub fn read_for_bus(text: &str, path: &Path) -> Reading<Amqp> {
-    config::read(OPTIONS, text, path, amqp::options::read)
+    config::read(OPTIONS, text, path, amqp::options::read, action)
 }
 
 /// The same for `poll`, with what it takes to read the event history. Of the bus nothing is
 /// expected, since tenants cannot reach it.
 #[must_use]
 pub fn read_for_history(text: &str, path: &Path) -> Reading<History> {
-    config::read(OPTIONS, text, path, |options, _| {
-        Some(history::options::read(options))
-    })
+    let feed = |options: &mut Options<'_>, _: &Path| Some(history::options::read(options));
+    config::read(OPTIONS, text, path, feed, action)
+}
+
+/// Reads what a rule does whose action has this name.
+fn action(
+    name: &str,
+    options: &mut Options<'_>,
+    rule: &RuleContext<'_>,
+) -> Option<(Arc<dyn Action>, Asks)> {
+    let part = ACTIONS.iter().find(|part| part.options.name == name)?;
+    let action = (part.read)(options, rule)?;
+    let asks = action.asks();
+    Some((action, asks))
+}
+
+/// What recovers the open attempts in the journal of this name.
+pub(super) fn recoveries(journal_name: &str) -> Vec<Box<dyn Recovery>> {
+    let makers = ACTIONS.iter().filter_map(|part| part.recovery);
+    makers.map(|make| make(journal_name)).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::config::{Config, Fingerprints, Reading};
+use super::parts::{Config, Reading};
+use crate::config::Fingerprints;
 use crate::engine::rulebook::Editor;
 
 /// Reads the text of a configuration.
@@ -64,7 +65,7 @@ impl<F> Reload<F> {
             return;
         };
         let number = config.rules.all().len();
-        self.rules.replace(config.rules);
+        self.rules.replace(config.rules, config.actions);
         tracing::info!("{file} was read again: from now on its {number} rules are in force");
         let changed = self.service.changed(&config.service);
         if !changed.is_empty() {

@@ -1,6 +1,5 @@
 //! `check`: every problem of the configuration, with its place and how to fix it.
 
-mod interpreter;
 mod service_user;
 
 use std::convert;
@@ -17,14 +16,15 @@ use super::Places;
 use super::inputs::Reader;
 use super::output::print_line;
 use super::permissions::Survey;
-use crate::actions::script;
-use crate::app::parts;
+use crate::actions::{Action, Purpose};
+use crate::app::parts::{self, Config, Reading};
 use crate::cli::report::{Exit, Failure};
-use crate::config::{Config, Password, Problem, Problems, Reading, ScriptPlace, shown_command};
+use crate::config::{Password, Problem, Problems, RuleAction, shown_command};
 use crate::core::ini::merged::DEFAULT;
 use crate::core::rules::{EventPattern, Rule};
 use crate::journal::sqlite::network_warning;
 use crate::os::credentials::credential_file;
+use crate::os::program::locate;
 use crate::sources::amqp::{Amqp, Endpoint};
 use crate::sources::history::options::{History, HistoryClient};
 use crate::sources::history::record::{bus_field, history_field};
@@ -172,17 +172,16 @@ fn state_problems(state: &Path) -> Problems {
     problems
 }
 
-/// What is wrong with the configuration file itself, the scripts that it names, and the files that
-/// `survey_feed` looks at.
+/// What is wrong with the configuration file itself, the actions that it names, and the files that they and
+/// `survey_feed` look at.
 pub(super) fn file_problems<F>(
     file: &Path,
     reading: &Reading<F>,
     survey_feed: fn(&Config<F>, &mut Survey),
 ) -> Problems {
-    let folder = file.parent().unwrap_or(Path::new(""));
     let mut survey = Survey::new(file);
     survey.configuration(file, reading.secret.as_ref());
-    let mut problems = script_problems(folder, &reading.scripts, &mut survey);
+    let mut problems = action_problems(&reading.actions, &mut survey);
     if let Some(config) = &reading.config {
         survey_feed(config, &mut survey);
     }
@@ -190,20 +189,20 @@ pub(super) fn file_problems<F>(
     problems
 }
 
-/// The scripts of enabled rules that cannot be run as things stand. The service starts all the
-/// same: a run of such a script is a failed attempt, and may be retried once the script is fixed.
-fn script_problems(folder: &Path, scripts: &[ScriptPlace], survey: &mut Survey) -> Problems {
+/// What the actions of enabled rules can tell beforehand, and who may have his way with their files.
+fn action_problems(actions: &[RuleAction<Arc<dyn Action>>], survey: &mut Survey) -> Problems {
     let mut problems = Problems::default();
-    for place in scripts.iter().filter(|place| place.enabled) {
-        let placed = |problem: Problem| problem.at(place.position).within(&place.rule);
-        match script::locate(folder, &place.program) {
-            Ok(path) => {
-                if let Some(problem) = interpreter::problem(&path) {
-                    problems.push(placed(problem));
-                }
-                survey.program(&path, placed);
+    for RuleAction { rule, action, .. } in actions.iter().filter(|one| one.enabled) {
+        let checkup = action.check();
+        for problem in checkup.problems {
+            problems.push(problem.within(rule));
+        }
+        for file in checkup.files {
+            let placed = |problem: Problem| problem.at(file.position).within(rule);
+            match file.purpose {
+                Purpose::Program => survey.program(&file.path, placed),
+                Purpose::Secret(option) => survey.secret_file(option, &file.path, placed),
             }
-            Err(unfit) => problems.push(placed(Problem::error(unfit.what, unfit.remedy))),
         }
     }
     problems
@@ -226,7 +225,7 @@ pub(super) fn survey_history(config: &Config<History>, survey: &mut Survey) {
         survey.secret_file(secret, &file, convert::identity);
     }
     if let HistoryClient::Openstack(words) = &config.feed.client
-        && let Ok(program) = script::locate(&config.folder(), &words[0])
+        && let Ok(program) = locate(&config.folder(), &words[0], "openstack_command")
     {
         survey.program(&program, |problem| problem.within(DEFAULT));
     }
@@ -364,7 +363,7 @@ fn history_problems(config: &Config<History>) -> Problems {
 fn client_problem(config: &Config<History>) -> Option<Problem> {
     match &config.feed.client {
         HistoryClient::Openstack(words) => {
-            let unfit = script::locate(&config.folder(), &words[0]).err()?;
+            let unfit = locate(&config.folder(), &words[0], "openstack_command").err()?;
             Some(Problem::warning(
                 format!("`openstack_command`: {}", unfit.what),
                 "install it (`pip install python-openstackclient python-esileapclient`), name it \
@@ -386,3 +385,6 @@ fn history_summary(history: &History) -> String {
         HistoryClient::Native => "the event history, using the built-in client".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

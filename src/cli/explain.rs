@@ -9,12 +9,12 @@ use super::Places;
 use super::inputs::{ask, failed_to_read};
 use super::output::{Format, cell, print_json, print_line, table};
 use super::quarantine;
-use crate::actions::script::room_beside;
+use crate::actions::{Action, Description};
 use crate::cli::report::{Exit, Failure};
 use crate::core::event::{Event, PayloadPath};
 use crate::core::printable::printable;
 use crate::core::python_json;
-use crate::core::rules::{Arguments, EventPattern, Rule, Verdict};
+use crate::core::rules::{EventPattern, Rule, Verdict};
 use crate::journal::{Browse, QuarantineId};
 use crate::sources::amqp;
 use crate::sources::history::record::{Record, Row, lacks};
@@ -48,31 +48,27 @@ pub(super) struct Args {
 pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.load()?;
     let event = find(places, args)?;
-    let answers: Vec<(&Rule, Answer)> = config
+    let answers: Vec<Answer<'_>> = config
         .rules
         .all()
         .iter()
-        .map(|rule| (&**rule, Answer::of(rule, &event)))
+        .map(|rule| {
+            let action = config.actions.get(&rule.name);
+            Answer::of(rule, action.map(AsRef::as_ref), &event)
+        })
         .collect();
     if args.format == Format::Json {
-        let rules: Vec<_> = answers
-            .iter()
-            .map(|(rule, answer)| as_json(rule, answer, &event))
-            .collect();
+        let rules: Vec<_> = answers.iter().map(Answer::as_json).collect();
         return print_json(&json!({"id": event.id, "type": event.event_type, "rules": rules}));
     }
     let mut table = table(&["rule", "runs", "why"]);
-    for (rule, answer) in &answers {
-        let runs = match answer {
-            Answer::Decided(Verdict::Run { .. }) => "yes",
-            Answer::Decided(_) => "no",
-            Answer::AwaitsLease(_) => "perhaps",
+    for answer in &answers {
+        let runs = match answer.judgement {
+            Judgement::Decided(Verdict::Run { .. }) => "yes",
+            Judgement::Decided(_) => "no",
+            Judgement::AwaitsLease(_) => "perhaps",
         };
-        table.add_row([
-            cell(&rule.name),
-            cell(runs),
-            cell(&reason(rule, answer, &event)),
-        ]);
+        table.add_row([cell(&answer.rule.name), cell(runs), cell(&answer.reason())]);
     }
     let head = format!(
         "event {} of type {}, sent {}",
@@ -83,14 +79,14 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// What can be said of a rule and an event.
-enum Answer {
+enum Judgement {
     /// Everything the rule asks for is there.
     Decided(Verdict),
     /// Nothing refuses the event so far, but these paths can be looked up only in the lease.
     AwaitsLease(Vec<String>),
 }
 
-impl Answer {
+impl Judgement {
     fn of(rule: &Rule, event: &Event) -> Self {
         let lacks = lacks(event);
         let lacks = |path: &PayloadPath| lacks.is_some_and(|lacks| lacks(path));
@@ -107,64 +103,83 @@ impl Answer {
     }
 }
 
-/// The answer in words.
-fn reason(rule: &Rule, answer: &Answer, event: &Event) -> String {
-    let verdict = match answer {
-        Answer::Decided(verdict) => verdict,
-        Answer::AwaitsLease(paths) => {
-            return format!(
-                "the lease decides, for {}: give it with --lease",
-                paths.join(", ")
-            );
-        }
-    };
-    match verdict {
-        Verdict::Run { key } => {
-            let command = Command::of(rule, event);
-            let (quoted, key) = (command.quoted(), shown_key(&key.text));
-            let losses = command.losses.iter().map(|loss| format!("; {loss}"));
-            format!(
-                "{quoted}, one at a time for {key}{}",
-                losses.collect::<String>()
-            )
-        }
-        Verdict::Disabled => "the rule is switched off by `enabled`".into(),
-        Verdict::OtherType => {
-            let types: Vec<&str> = rule.events.iter().map(EventPattern::as_str).collect();
-            format!("it is for {}", types.join(", "))
-        }
-        Verdict::Refused(mismatch) => mismatch.to_string(),
-        Verdict::Undecidable(why) => why.clone(),
-    }
+/// What is answered for one rule.
+struct Answer<'a> {
+    rule: &'a Rule,
+    judgement: Judgement,
+    /// What would be done, if the rule runs.
+    done: Option<Description>,
 }
 
-/// What a script is called with.
-struct Command {
-    /// The program and all its arguments.
-    words: Vec<String>,
-    /// What of the event's values is not in them, in words.
-    losses: Vec<String>,
-}
-
-impl Command {
-    fn of(rule: &Rule, event: &Event) -> Self {
-        let mut words = rule.script.words.clone();
-        let texts = words.iter().chain([&event.id, &event.event_type]);
-        let Arguments { texts, losses } =
-            rule.arguments(event, room_beside(texts.map(String::as_str)));
-        words.extend(texts);
-        let losses = losses.iter().map(ToString::to_string).collect();
-        Self { words, losses }
+impl<'a> Answer<'a> {
+    fn of(rule: &'a Rule, action: Option<&dyn Action>, event: &Event) -> Self {
+        let judgement = Judgement::of(rule, event);
+        let runs = matches!(judgement, Judgement::Decided(Verdict::Run { .. }));
+        let done = action.filter(|_| runs);
+        Self {
+            rule,
+            judgement,
+            done: done.map(|action| action.describe(event)),
+        }
     }
 
-    /// Quoted like for a shell.
-    fn quoted(&self) -> String {
-        let quoted = self.words.iter().map(|word| match shlex::try_quote(word) {
-            Ok(quoted) => quoted.into_owned(),
-            // Only a NUL cannot be quoted; no process would take it either.
-            Err(_) => format!("{word:?}"),
-        });
-        quoted.collect::<Vec<_>>().join(" ")
+    /// The answer in words.
+    fn reason(&self) -> String {
+        let verdict = match &self.judgement {
+            Judgement::Decided(verdict) => verdict,
+            Judgement::AwaitsLease(paths) => {
+                return format!(
+                    "the lease decides, for {}: give it with --lease",
+                    paths.join(", ")
+                );
+            }
+        };
+        match verdict {
+            Verdict::Run { key } => {
+                let key = shown_key(&key.text);
+                let (line, losses) = match &self.done {
+                    Some(done) => (done.line.as_str(), &done.losses[..]),
+                    None => ("", &[][..]),
+                };
+                let losses = losses.iter().map(|loss| format!("; {loss}"));
+                format!(
+                    "{line}, one at a time for {key}{}",
+                    losses.collect::<String>()
+                )
+            }
+            Verdict::Disabled => "the rule is switched off by `enabled`".into(),
+            Verdict::OtherType => {
+                let types: Vec<&str> = self.rule.events.iter().map(EventPattern::as_str).collect();
+                format!("it is for {}", types.join(", "))
+            }
+            Verdict::Refused(mismatch) => mismatch.to_string(),
+            Verdict::Undecidable(why) => why.clone(),
+        }
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let word = match &self.judgement {
+            Judgement::AwaitsLease(_) => "awaits_lease",
+            Judgement::Decided(Verdict::Run { .. }) => "run",
+            Judgement::Decided(Verdict::Disabled) => "disabled",
+            Judgement::Decided(Verdict::OtherType) => "other_type",
+            Judgement::Decided(Verdict::Refused(_)) => "refused",
+            Judgement::Decided(Verdict::Undecidable(_)) => "undecidable",
+        };
+        let mut shown = json!({"rule": self.rule.name, "verdict": word, "why": self.reason()});
+        if let Some(Description {
+            whole: (name, whole),
+            losses,
+            ..
+        }) = &self.done
+        {
+            shown[*name] = whole.clone();
+            shown["losses"] = losses.as_slice().into();
+        }
+        if let Judgement::Decided(Verdict::Run { key }) = &self.judgement {
+            shown["key"] = key.text.as_str().into();
+        }
+        shown
     }
 }
 
@@ -174,25 +189,6 @@ fn shown_key(key: &str) -> &str {
     } else {
         key
     }
-}
-
-fn as_json(rule: &Rule, answer: &Answer, event: &Event) -> serde_json::Value {
-    let word = match answer {
-        Answer::AwaitsLease(_) => "awaits_lease",
-        Answer::Decided(Verdict::Run { .. }) => "run",
-        Answer::Decided(Verdict::Disabled) => "disabled",
-        Answer::Decided(Verdict::OtherType) => "other_type",
-        Answer::Decided(Verdict::Refused(_)) => "refused",
-        Answer::Decided(Verdict::Undecidable(_)) => "undecidable",
-    };
-    let mut shown = json!({"rule": rule.name, "verdict": word, "why": reason(rule, answer, event)});
-    if let Answer::Decided(Verdict::Run { key }) = answer {
-        let Command { words, losses } = Command::of(rule, event);
-        shown["command"] = words.into();
-        shown["losses"] = losses.into();
-        shown["key"] = key.text.as_str().into();
-    }
-    shown
 }
 
 /// The event that the arguments name.
@@ -306,3 +302,6 @@ fn no_event(argument: &str, why: &str) -> Failure {
          script reads it",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Places;
-use crate::app::parts;
+use crate::app::parts::{self, Config, Reading};
 use crate::cli::report::{Exit, Failure};
-use crate::config::{Config, Reading};
 use crate::journal::JournalError;
 use crate::journal::sqlite::{Access, SqliteJournal};
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::check::file_problems;
 use super::permissions::Survey;
+use crate::app::parts::{Config, Reading};
 use crate::cli::report::{Exit, Failure};
-use crate::config::{Config, Reading};
 use crate::engine::dispatch::Tally;
 use crate::journal::sqlite::network_warning;
 

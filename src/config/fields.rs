@@ -81,6 +81,32 @@ const OF_EVENT: [&str; 5] = [
     "timestamp",
 ];
 
+/// The path that `text`, a part of the value of the option `name`, is. With `of_leases`, one that no lease has
+/// is warned of.
+pub fn payload_path(
+    options: &mut Options<'_>,
+    option: &MergedOption,
+    name: &str,
+    text: &str,
+    of_leases: bool,
+) -> Option<PayloadPath> {
+    match PayloadPath::parse(text) {
+        Ok(path) => {
+            if of_leases {
+                let position = option.value.position_in(text, 0);
+                warn_of_unknown(options, option, name, &path, position);
+            }
+            Some(path)
+        }
+        Err(invalid) => {
+            let position = option.value.position_in(text, invalid.offset);
+            let problem = Problem::error(invalid.message, invalid.hint);
+            options.report(problem, option, position);
+            None
+        }
+    }
+}
+
 /// Warns if no lease has anything at the path that the option `name` asks for.
 pub(super) fn warn_of_unknown(
     options: &mut Options<'_>,

@@ -7,7 +7,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::table::{Kind, Scope, Table};
+use super::action::{foreign, named};
+use super::table::{Kind, Table};
 use crate::core::ini::merged::{DEFAULT, Merged, MergedOption, Section};
 use crate::core::ini::problem::{Problem, Problems, nearest};
 use crate::core::ini::text::{Position, at_comma};
@@ -21,24 +22,35 @@ pub(super) const DURATIONS: &str = "write it like `500ms`, `30s`, `10m`, `2h` or
 pub(super) fn report_unknown(table: Table, merged: &Merged, problems: &mut Problems) {
     let sections = std::iter::once(&merged.defaults).chain(&merged.sections);
     for section in sections {
-        let rule = section.name != DEFAULT;
+        let is_rule = section.name != DEFAULT;
+        let action = named(table, section);
         for (name, option) in section
             .options
             .iter()
             .filter(|(_, option)| !option.inherited)
         {
-            let scope = table.option(name).map(|row| row.scope);
-            let belongs_here = scope.is_some_and(|scope| scope == Scope::Rule || !rule);
+            let of_action = match action {
+                Some(action) => action.has(name),
+                // Whichever was meant may have it.
+                None => table.actions.iter().any(|action| action.has(name)),
+            };
+            let belongs_here = if is_rule {
+                of_action || table.is_of_every_rule(name)
+            } else {
+                table.option(name).is_some()
+            };
             if belongs_here || option.used_as_variable {
                 continue;
             }
-            let problem = if scope.is_some() {
+            let problem = if table.is_of_service(name) {
                 Problem::error(
                     format!(
                         "expected an option of a rule, but found `{name}`, which concerns the whole service"
                     ),
                     format!("move `{name}` to [DEFAULT]"),
                 )
+            } else if let Some(problem) = action.and_then(|own| foreign(table, own, name)) {
+                problem
             } else {
                 let known = table.rows().map(|row| row.name);
                 let hint = match nearest(name, known) {

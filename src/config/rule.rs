@@ -1,67 +1,52 @@
-//! A section of the file → a rule.
+//! A section of the file → a rule and its action.
 
-use std::time::Duration;
+use std::path::Path;
 
-use crate::core::event::{PayloadPath, first_path_end};
-use crate::core::retry::RetryPolicy;
-use crate::core::rules::{EventPattern, Filter, Rule, Script};
-
-use super::command::command;
-use super::event_types::remedy;
-use super::fields::warn_of_unknown;
-use super::filter_params::filter_params;
-use super::options::{Options, duration};
-use super::settings::ScriptPlace;
-use super::table::Table;
-use crate::core::ini::merged::{MergedOption, Section};
+use crate::core::event::PayloadPath;
+use crate::core::ini::merged::Section;
 use crate::core::ini::problem::{Problem, Problems};
-use crate::core::ini::text::Position;
+use crate::core::retry::RetryPolicy;
+use crate::core::rules::{EventPattern, Filter, Rule};
 
-const TIMEOUT_HINT: &str = "write it like `500ms`, `30s`, `10m` or `2h`; a bare number means \
-                            seconds; without a limit leave `timeout` out";
+use super::action::{ReadAction, RuleContext, kind};
+use super::event_types::remedy;
+use super::fields::payload_path;
+use super::filter_params::filter_params;
+use super::options::Options;
+use super::table::Table;
 
-/// Reads a rule and where its script is named; `None` if a problem makes it no rule.
-pub(super) fn rule(
+/// Reads a rule and, by `read_action`, its action; `None` if a problem makes it no rule.
+pub(super) fn rule<A>(
     table: Table,
     section: &Section,
+    folder: &Path,
+    read_action: ReadAction<A>,
     problems: &mut Problems,
-) -> Option<(Rule, ScriptPlace)> {
+) -> Option<(Rule, A)> {
     let options = &mut Options::new(table, section, problems);
     let enabled = options.switch("enabled");
     let events = events(options);
     // Of what other services send nothing is known.
     let of_leases = enabled && !events.is_empty() && events.iter().all(EventPattern::is_esi_leap);
-    let script = script(options);
-    let params = params(options, of_leases);
+    let context = RuleContext { folder, of_leases };
+    let action = kind(table, options).and_then(|kind| read_action(kind, options, &context));
     let filters: Vec<Filter> = filter_params(options, of_leases);
     let order_by = order_by(options, of_leases);
-    let timeout = timeout(options);
     let retry = RetryPolicy {
         retries: options.number("retries"),
         first_delay: options.duration("retry_delay"),
     };
-    let kill_grace = options.duration("kill_grace");
-    let (words, position) = script?;
-    let place = ScriptPlace {
-        rule: section.name.clone(),
-        program: words[0].clone(),
-        position,
-        enabled,
-    };
-    let script = Script { words, params };
-    let name = section.name.clone();
+    let (action, asks) = action?;
     let rule = Rule {
-        name,
+        name: section.name.clone(),
         events,
         filters,
-        script,
+        asks,
         order_by,
-        timeout,
-        kill_grace,
         retry,
         enabled,
     };
-    Some((rule, place))
+    Some((rule, action))
 }
 
 fn events(options: &mut Options<'_>) -> Vec<EventPattern> {
@@ -178,32 +163,6 @@ fn without_list_marks(text: &str) -> String {
         .join(",")
 }
 
-fn params(options: &mut Options<'_>, of_leases: bool) -> Vec<PayloadPath> {
-    let items = options.items_by("script_params", "a field's path", first_path_end);
-    let Some(option) = options.get("script_params") else {
-        return Vec::new();
-    };
-    let mut params = Vec::new();
-    for (text, position) in items {
-        let blank = text.contains(char::is_whitespace) && !text.starts_with('$');
-        if blank {
-            let problem = Problem::warning(
-                format!("`{text}` in `script_params` is one field with a blank in its name"),
-                "separate fields with commas",
-            );
-            options.report(problem, option, position);
-        }
-        params.extend(path(
-            options,
-            option,
-            "script_params",
-            text,
-            of_leases && !blank,
-        ));
-    }
-    params
-}
-
 fn order_by(options: &mut Options<'_>, of_leases: bool) -> Option<PayloadPath> {
     let text = options.text("order_by")?;
     let option = options.get("order_by")?;
@@ -215,47 +174,5 @@ fn order_by(options: &mut Options<'_>, of_leases: bool) -> Option<PayloadPath> {
         options.report(problem, option, option.value.position());
         return None;
     }
-    path(options, option, "order_by", text, of_leases)
-}
-
-/// The path that `text`, a part of the option's value, is.
-fn path(
-    options: &mut Options<'_>,
-    option: &MergedOption,
-    name: &str,
-    text: &str,
-    of_leases: bool,
-) -> Option<PayloadPath> {
-    match PayloadPath::parse(text) {
-        Ok(path) => {
-            if of_leases {
-                let position = option.value.position_in(text, 0);
-                warn_of_unknown(options, option, name, &path, position);
-            }
-            Some(path)
-        }
-        Err(invalid) => {
-            let position = option.value.position_in(text, invalid.offset);
-            let problem = Problem::error(invalid.message, invalid.hint);
-            options.report(problem, option, position);
-            None
-        }
-    }
-}
-
-fn timeout(options: &mut Options<'_>) -> Option<Duration> {
-    options.parse("timeout", TIMEOUT_HINT, |text| {
-        duration(text).filter(|time| !time.is_zero())
-    })
-}
-
-/// The script's words, of which there is at least one, and where they stand.
-fn script(options: &mut Options<'_>) -> Option<(Vec<String>, Position)> {
-    if options.lacks("script") {
-        options.report_section(
-            "expected `script` in the rule, but found none",
-            "name the program to run, like `script = fulfill.sh`",
-        );
-    }
-    command(options, "script", "fulfill.sh")
+    payload_path(options, option, "order_by", text, of_leases)
 }

@@ -32,7 +32,10 @@ mod tests {
         }
     }
 
-    static ALL: [&[OptionRow]; 1] = [&ROWS];
+    static ALL: Table = Table {
+        general: &[&ROWS],
+        actions: &[],
+    };
     static ROWS: [OptionRow; 4] = [
         row("user", Kind::Text),
         row("password", Kind::Secret),
@@ -58,7 +61,7 @@ mod tests {
         ];
         for (options, expected) in cases {
             let (merged, _) = merged::read(&format!("[DEFAULT]\n{options}\n"), &|_| false);
-            let found = secret_place(Table(&ALL), &merged.defaults);
+            let found = secret_place(ALL, &merged.defaults);
             let found = found.map(|place| format!("{} at {}", place.option, place.position));
             assert_eq!(found.as_deref(), expected, "{options}");
         }

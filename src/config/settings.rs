@@ -2,7 +2,7 @@
 //!
 //! Nothing here is checked again later, and nothing here can show a password.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -13,33 +13,22 @@ use secrecy::SecretString;
 use crate::core::retention::Retention;
 use crate::core::rules::RuleSet;
 
+use super::action::RuleAction;
 use crate::core::ini::problem::Problems;
 use crate::core::ini::text::Position;
 
-/// What came of reading a configuration file; `F` says how to reach the feed it was read for.
+/// What came of reading a configuration file; `F` says how to reach the feed it was read for, `A` is what a rule
+/// does.
 #[derive(Debug)]
-pub struct Reading<F = ()> {
+pub struct Reading<F, A> {
     /// The configuration, unless there is an error among the problems.
-    pub config: Option<Config<F>>,
-    /// The programs that the rules name, for the check whether they are there.
-    pub scripts: Vec<ScriptPlace>,
+    pub config: Option<Config<F, A>>,
+    /// The actions of the rules, for the check whether they can be performed.
+    pub actions: Vec<RuleAction<A>>,
     /// Where the file itself holds a secret, for the check of who may read it.
     pub secret: Option<SecretPlace>,
     /// All that is wrong, or worth saying.
     pub problems: Problems,
-}
-
-/// Where a rule names its program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScriptPlace {
-    /// The rule.
-    pub rule: String,
-    /// The first word of its `script`.
-    pub program: String,
-    /// Where that stands.
-    pub position: Position,
-    /// Whether the rule is in force.
-    pub enabled: bool,
 }
 
 /// Where the file holds a secret.
@@ -51,9 +40,9 @@ pub struct SecretPlace {
     pub position: Position,
 }
 
-/// A whole configuration; `F` says how to reach the feed it was read for.
+/// A whole configuration; `F` says how to reach the feed it was read for, `A` is what a rule does.
 #[derive(Clone, Debug)]
-pub struct Config<F = ()> {
+pub struct Config<F, A> {
     /// The file it was read from.
     pub path: PathBuf,
     /// The bus, the event history, or nothing.
@@ -68,6 +57,8 @@ pub struct Config<F = ()> {
     pub retention: Retention,
     /// The rules, in the order of the file.
     pub rules: RuleSet,
+    /// What each of them does, by name.
+    pub actions: HashMap<String, A>,
     /// What the file says of the service itself, to tell whether that has changed.
     pub service: Fingerprints,
 }
@@ -109,7 +100,7 @@ impl fmt::Debug for Fingerprints {
     }
 }
 
-impl<F> Config<F> {
+impl<F, A> Config<F, A> {
     /// The folder of the file: scripts are looked up and run there.
     #[must_use]
     pub fn folder(&self) -> PathBuf {

@@ -104,31 +104,81 @@ impl fmt::Display for Kind {
                 write!(f, "whole seconds from {least}s to {}h", most / 3_600)
             }
             Self::Seconds(least, most) => write!(f, "whole seconds from {least}s to {most}s"),
-            Self::Choice(words) => {
-                let Some((last, before)) = words.split_last() else {
-                    return Ok(());
-                };
-                let before: Vec<_> = before.iter().map(|word| format!("`{word}`")).collect();
-                write!(f, "{} or `{last}`", before.join(", "))
-            }
+            Self::Choice(words) => match words {
+                [] => Ok(()),
+                [only] => write!(f, "`{only}`"),
+                [before @ .., last] => {
+                    let before: Vec<_> = before.iter().map(|word| format!("`{word}`")).collect();
+                    write!(f, "{} or `{last}`", before.join(", "))
+                }
+            },
         }
     }
 }
 
-/// All options that a file may have, as the parts declare them.
+/// The options that a rule has besides if it has this action.
 #[derive(Clone, Copy, Debug)]
-pub struct Table(pub &'static [&'static [OptionRow]]);
+pub struct ActionOptions {
+    /// What `action` says.
+    pub name: &'static str,
+    /// The first one is what the action cannot do without.
+    pub rows: &'static [OptionRow],
+}
+
+impl ActionOptions {
+    /// Whether the action has an option of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.rows.iter().any(|row| row.name == name)
+    }
+}
+
+/// All options that a file may have, as the parts declare them.
+///
+/// Several parts may have the same option: they share the constant of its row. One that concerns the whole
+/// service and a rule too has a row for each, of the same kind and with the same default.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// Those of the service and of every rule.
+    pub general: &'static [&'static [OptionRow]],
+    /// Those of each action. The first action is that of a rule that names none.
+    pub actions: &'static [ActionOptions],
+}
 
 impl Table {
-    /// All of them, in the order in which people want to read of them.
+    /// All of them, each once, in the order in which people want to read of them.
     pub fn rows(self) -> impl Iterator<Item = &'static OptionRow> {
-        self.0.iter().copied().flatten()
+        let known = move |at: usize, row: &OptionRow| {
+            let mut before = self.all().take(at);
+            before.any(|other| (other.name, other.scope) == (row.name, row.scope))
+        };
+        let rows = self.all().enumerate();
+        rows.filter_map(move |(at, row)| (!known(at, row)).then_some(row))
+    }
+
+    fn all(self) -> impl Iterator<Item = &'static OptionRow> {
+        let actions = self.actions.iter().flat_map(|action| action.rows);
+        self.general.iter().copied().flatten().chain(actions)
     }
 
     /// The option of this name.
     #[must_use]
     pub fn option(self, name: &str) -> Option<&'static OptionRow> {
-        self.rows().find(|row| row.name == name)
+        self.all().find(|row| row.name == name)
+    }
+
+    /// Whether the option of this name concerns the whole service.
+    #[must_use]
+    pub fn is_of_service(self, name: &str) -> bool {
+        self.all()
+            .any(|row| row.name == name && row.scope == Scope::Service)
+    }
+
+    /// Whether every rule may have the option of this name, whatever its action.
+    #[must_use]
+    pub fn is_of_every_rule(self, name: &str) -> bool {
+        let mut rows = self.general.iter().copied().flatten();
+        rows.any(|row| row.name == name && row.scope == Scope::Rule)
     }
 
     /// Whether nothing may show what the option of this name says.
@@ -138,8 +188,8 @@ impl Table {
     }
 }
 
-/// The options of a rule.
-pub const RULE: [OptionRow; 10] = [
+/// The options of every rule.
+pub const RULE: [OptionRow; 6] = [
     OptionRow {
         name: "events",
         scope: Scope::Rule,
@@ -160,45 +210,12 @@ pub const RULE: [OptionRow; 10] = [
                   that is null or missing matches `null` only",
     },
     OptionRow {
-        name: "script",
-        scope: Scope::Rule,
-        kind: Kind::Command,
-        default: None,
-        meaning: "the program and its fixed arguments, split as a shell would but run by none. Looked for \
-                  beside the configuration, then on `PATH`",
-    },
-    OptionRow {
-        name: "script_params",
-        scope: Scope::Rule,
-        kind: Kind::List,
-        default: None,
-        meaning: "paths; each becomes one argument. Commas within the brackets of a JSONPath are a part of \
-                  it. Text as it is, numbers and booleans as in JSON, null and missing as an empty \
-                  argument, objects and lists as JSON. NUL becomes U+FFFD, a value over 128 KiB an \
-                  empty argument, with a warning",
-    },
-    OptionRow {
         name: "order_by",
         scope: Scope::Rule,
         kind: Kind::Field,
         default: None,
         meaning: "runs with the same value here never overlap, and start in order, over all rules with the \
                   same `order_by`; without it, those of a node",
-    },
-    OptionRow {
-        name: "timeout",
-        scope: Scope::Rule,
-        kind: Kind::PositiveDuration,
-        default: None,
-        meaning: "limit of one attempt; then SIGTERM, and `kill_grace` later SIGKILL, to the script and all \
-                  that it started. Without it there is no limit",
-    },
-    OptionRow {
-        name: "kill_grace",
-        scope: Scope::Rule,
-        kind: Kind::Duration,
-        default: Some("10s"),
-        meaning: "the time between SIGTERM and SIGKILL",
     },
     OptionRow {
         name: "retries",

@@ -3,23 +3,21 @@
 //! Rules come validated from [`config`](crate::config), are asked by intake for every event and by
 //! `explain` for one, and go along with a run to the action. Pure.
 
-mod arguments;
 mod filter;
 mod pattern;
 
-pub use arguments::{Arguments, BESIDE, LONGEST, Loss, fit};
 pub use filter::{Filter, InvalidFilter, Mismatch};
 pub use pattern::Pattern;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::core::event::{Event, Key, PayloadPath};
 use crate::core::limits::limited;
 use crate::core::retry::RetryPolicy;
 
-/// One section of the configuration: which events, which filters, which action.
+/// One section of the configuration: which events, and which filters. What is done then is its action's
+/// affair.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The section's name.
@@ -28,28 +26,21 @@ pub struct Rule {
     pub events: Vec<EventPattern>,
     /// What the event has to look like; all must hold.
     pub filters: Vec<Filter>,
-    /// What to run.
-    pub script: Script,
+    /// What its action looks up in the event.
+    pub asks: Asks,
     /// What runs are ordered by, instead of the event's own key.
     pub order_by: Option<PayloadPath>,
-    /// The limit of one attempt; none if `None`.
-    pub timeout: Option<Duration>,
-    /// How long a script that was asked to end may take until it is forced.
-    pub kill_grace: Duration,
     /// What follows a failed attempt.
     pub retry: RetryPolicy,
     /// Whether it is in force.
     pub enabled: bool,
 }
 
-/// A program with its fixed arguments, and the paths whose values follow them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Script {
-    /// The program and its fixed arguments, already split; never empty.
-    pub words: Vec<String>,
-    /// Each becomes one argument more.
-    pub params: Vec<PayloadPath>,
-}
+/// The paths that an action looks up in the event, each with the option that asks for it.
+pub type Asks = Vec<(&'static str, PayloadPath)>;
+
+/// The most bytes of a key at a path. Longer ones differ in their beginnings, or have to wait for each other.
+const LONGEST_KEY: usize = 128 * 1024 - 1;
 
 /// Which types of event a rule is for: an exact type, or a glob in which `*` stands for any text.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,9 +138,8 @@ impl Rule {
             }
         }
         let key = match &self.order_by {
-            // Longer ones differ in their beginnings, or have to wait for each other.
             Some(path) if known(path) => {
-                Key::at(path, path.find(event).to_text_within(LONGEST).text)
+                Key::at(path, path.find(event).to_text_within(LONGEST_KEY).text)
             }
             _ => event.key(),
         };
@@ -160,10 +150,9 @@ impl Rule {
     pub fn paths(&self) -> impl Iterator<Item = (&'static str, &PayloadPath)> {
         let filters = self.filters.iter().map(Filter::path);
         let filters = filters.map(|path| ("filter_params", path));
-        let params = self.script.params.iter();
-        let params = params.map(|path| ("script_params", path));
+        let asks = self.asks.iter().map(|(option, path)| (*option, path));
         let order_by = self.order_by.iter().map(|path| ("order_by", path));
-        filters.chain(params).chain(order_by)
+        filters.chain(asks).chain(order_by)
     }
 }
 
@@ -239,7 +228,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    pub(super) fn rule(name: &str, events: &[&str], filters: &Value) -> Rule {
+    fn rule(name: &str, events: &[&str], filters: &Value) -> Rule {
         Rule {
             name: name.into(),
             events: events
@@ -252,18 +241,11 @@ mod tests {
                 .iter()
                 .map(|(path, expected)| Filter::parse(path, expected).unwrap())
                 .collect(),
-            script: Script {
-                words: vec!["true".into()],
-                params: ["node_name", "nope", "id", "properties"]
-                    .map(|path| PayloadPath::parse(path).unwrap())
-                    .into(),
-            },
+            asks: Vec::new(),
             order_by: None,
-            timeout: None,
-            kill_grace: Duration::from_secs(10),
             retry: RetryPolicy {
                 retries: 0,
-                first_delay: Duration::ZERO,
+                first_delay: std::time::Duration::ZERO,
             },
             enabled: true,
         }
@@ -326,14 +308,5 @@ mod tests {
         let key = Key::at(&purpose, "test".into());
         ordered.order_by = Some(purpose);
         assert_eq!(ordered.verdict(&event("t")), Verdict::Run { key });
-    }
-
-    #[test]
-    fn arguments_are_one_for_each_path() {
-        let rule = rule("r", &["t"], &json!({}));
-        assert_eq!(
-            rule.arguments(&event("t"), usize::MAX).texts,
-            ["n 1", "", "7", r#"{"b":1,"a":null}"#]
-        );
     }
 }

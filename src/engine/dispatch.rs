@@ -39,14 +39,12 @@ use unended::Unended;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Performs the runs of a journal.
-pub struct Dispatch<J, A> {
+pub struct Dispatch<J> {
     /// Where runs wait.
     pub journal: J,
-    /// What performs them.
-    pub action: A,
     /// Completes events that could not be completed when they were accepted.
     pub enrich: Arc<dyn Enrich>,
-    /// The rules in force.
+    /// The rules in force, and what they do.
     pub rules: Rulebook,
     /// How many attempts run at once.
     pub max_parallel: usize,
@@ -111,7 +109,7 @@ enum Attempted {
 
 type Attempts = JoinSet<Result<Attempted, JournalError>>;
 
-impl<J: Journal, A: Action> Dispatch<J, A> {
+impl<J: Journal> Dispatch<J> {
     /// Performs runs as `owner` until `stop.intake` is cancelled and those that run have ended; or, once
     /// `drained` is cancelled, for as long as [`Dispatch::until`] says. What cannot be ended is not
     /// waited for: its attempt stays open, for recovery to take up.
@@ -234,7 +232,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
         // A question to the cloud is no work that a stop would wait for.
         let order = self.order(&run, &stop.intake).await;
         let is_told = unasked.note(&run, order.as_ref().err());
-        let order = match order {
+        let (action, order) = match order {
             Ok(order) => order,
             Err(none) => {
                 let (performed, then) = none.into_performed();
@@ -247,7 +245,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
         };
         let policy = order.rule.retry;
         let mut performed = self
-            .perform(run.owner, order, stop.work.child_token())
+            .perform(&*action, run.owner, order, stop.work.child_token())
             .await;
         if let Some(remains) = performed.remains.take() {
             return Ok(Attempted::Unended(Box::new(Unended {
@@ -302,12 +300,18 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
     }
 
     /// Performs an attempt and meanwhile records by what its remains would be found.
-    async fn perform(&self, owner: Owner, order: Order, stop: CancellationToken) -> Performed {
+    async fn perform(
+        &self,
+        action: &dyn Action,
+        owner: Owner,
+        order: Order,
+        stop: CancellationToken,
+    ) -> Performed {
         let (run, attempt) = (order.run, order.attempt);
         let (started, told) = oneshot::channel::<String>();
         let noting = async {
             let Ok(text) = told.await else { return };
-            let handle = handle::handle(self.action.kind(), &text);
+            let handle = handle::handle(action.kind(), &text);
             if let Err(error) = self.journal.started(owner, run, attempt, handle).await {
                 if matches!(error, JournalError::Lost { .. }) {
                     stop.cancel();
@@ -320,7 +324,7 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
             }
             crash::point(Point::ProcessRecorded);
         };
-        tokio::join!(self.action.perform(order, started, stop.clone()), noting).0
+        tokio::join!(action.perform(order, started, stop.clone()), noting).0
     }
 }
 

@@ -80,7 +80,7 @@ pub struct AttemptRecord {
     pub outcome: Option<Outcome>,
     /// What is to be known of it while it runs, if there is anything.
     pub remark: Option<String>,
-    /// The last of what the script wrote.
+    /// The last of what was written.
     pub output: Vec<u8>,
     /// How many bytes before that are not kept.
     pub output_dropped: u64,

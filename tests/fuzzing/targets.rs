@@ -7,8 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use esi_event_actions::app::parts;
-use esi_event_actions::config::{Config, Reading};
+use esi_event_actions::app::parts::{self, Config, Reading};
 use esi_event_actions::core::event::Event;
 use esi_event_actions::engine::intake::Decision;
 use esi_event_actions::journal::Entry;
@@ -170,10 +169,14 @@ fn written(config: &Config, source: &str, arrival: Arrival, body: Option<&[u8]>)
                 assert!(!names_context(&event.payload), "{again}");
                 let _ = lacks(&event);
                 for rule in config.rules.all() {
-                    let arguments = rule.arguments(&event, 4096).texts;
-                    assert_eq!(arguments.len(), rule.script.params.len());
-                    assert!(arguments.iter().all(|text| !text.contains('\0')));
-                    assert!(arguments.iter().map(String::len).sum::<usize>() <= 4096);
+                    let (_, command) = config.actions[&rule.name].describe(&event).whole;
+                    let words = command.as_array().expect("the words of a command");
+                    // The program, and an argument for each path.
+                    assert_eq!(words.len(), 1 + rule.asks.len());
+                    let texts = || words.iter().filter_map(Value::as_str);
+                    assert!(texts().all(|text| !text.contains('\0')));
+                    // The most that Linux takes.
+                    assert!(texts().map(str::len).sum::<usize>() <= 6 * 1024 * 1024);
                 }
             }
             Entry::Quarantine(undecided) => {

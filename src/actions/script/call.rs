@@ -9,15 +9,14 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use tokio::process::Command;
 
-use super::{
-    ATTEMPT_VARIABLE, JOURNAL_VARIABLE, NotStarted, RUN_VARIABLE, interpreter_line, locate,
-};
+use super::arguments::{BESIDE, LONGEST, Loss, fit};
+use super::{ATTEMPT_VARIABLE, JOURNAL_VARIABLE, NotStarted, RUN_VARIABLE, Script};
 use crate::actions::Order;
 use crate::config::is_secret_variable;
 use crate::core::printable::printable;
-use crate::core::rules::{BESIDE, LONGEST, Loss, fit};
 use crate::journal::Blame;
 use crate::os::process::{Group, is_shortage};
+use crate::os::program::interpreter_line;
 
 /// The remedy where the machine has no room for a process.
 pub(super) const MORE_ROOM: &str = "raise the limits of the service (in its systemd unit `TasksMax=` \
@@ -26,7 +25,7 @@ pub(super) const MORE_ROOM: &str = "raise the limits of the service (in its syst
 
 /// A program with all it is given.
 pub(super) struct Call<'a> {
-    order: &'a Order,
+    script: &'a Script,
     program: PathBuf,
     /// The fixed ones, then one for each of `script_params`.
     arguments: Vec<String>,
@@ -34,12 +33,10 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// The call that `order` asks for, or why there can be none.
-    pub(super) fn new(folder: &Path, journal_name: &str, order: &'a Order) -> Result<Self, String> {
+    /// The call of `script` that `order` asks for, or why there can be none.
+    pub(super) fn new(script: &'a Script, order: &Order) -> Result<Self, String> {
         let (rule, event) = (&order.rule, &order.event);
-        let mut words = rule.script.words.iter();
-        let program = locate(folder, words.next().map_or("", String::as_str))
-            .map_err(|unfit| unfit.to_string())?;
+        let program = script.locate().map_err(|unfit| unfit.to_string())?;
         let mut losses = Vec::new();
         let mut variable = |name: &'static str, text: &str| {
             // The name and `=` are a part of it.
@@ -56,11 +53,11 @@ impl<'a> Call<'a> {
             variable("ESI_EVENT_ID", &event.id),
             (RUN_VARIABLE, order.run.to_string()),
             (ATTEMPT_VARIABLE, order.attempt.to_string()),
-            (JOURNAL_VARIABLE, journal_name.to_owned()),
+            (JOURNAL_VARIABLE, order.journal_name.clone()),
         ];
-        let mut arguments: Vec<String> = words.cloned().collect();
+        let mut arguments: Vec<String> = script.words[1..].to_vec();
         let texts = variables.iter().map(|(_, text)| text).chain(&arguments);
-        let found = rule.arguments(event, room_beside(texts.map(String::as_str)));
+        let found = script.arguments(event, room_beside(texts.map(String::as_str)));
         arguments.extend(found.texts);
         losses.extend(found.losses);
         for loss in losses {
@@ -70,7 +67,7 @@ impl<'a> Call<'a> {
             );
         }
         let call = Self {
-            order,
+            script,
             program,
             arguments,
             variables,
@@ -86,11 +83,11 @@ impl<'a> Call<'a> {
     }
 
     /// Starts the program as the leader of a new process group.
-    pub(super) async fn start(&self, folder: &Path) -> Result<Group, NotStarted> {
+    pub(super) async fn start(&self) -> Result<Group, NotStarted> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
-            .current_dir(folder)
+            .current_dir(&self.script.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -101,7 +98,7 @@ impl<'a> Call<'a> {
         }
         let started = Group::start(&mut command).await;
         started.map_err(|error| {
-            let why = self.refusal(&error, folder);
+            let why = self.refusal(&error);
             // No rule's fault, and no reason to give its run up.
             let blame = if is_shortage(&error) {
                 Blame::Nobody
@@ -114,7 +111,7 @@ impl<'a> Call<'a> {
 
     fn texts(&self) -> impl Iterator<Item = (Place, &str)> {
         let arguments = self.arguments.iter().enumerate();
-        let fixed = self.order.rule.script.words.len().saturating_sub(1);
+        let fixed = self.script.words.len().saturating_sub(1);
         let arguments = arguments.map(move |(index, text)| match index.checked_sub(fixed) {
             None => (Place::Fixed(index), text.as_str()),
             Some(index) => (Place::Param(index), text.as_str()),
@@ -126,7 +123,7 @@ impl<'a> Call<'a> {
     fn name(&self, place: Place) -> String {
         match place {
             Place::Fixed(index) => format!("argument {} of `script`", index + 1),
-            Place::Param(index) => match self.order.rule.script.params.get(index) {
+            Place::Param(index) => match self.script.params.get(index) {
                 Some(path) => format!("the parameter `{path}`"),
                 None => format!("parameter {}", index + 1),
             },
@@ -135,7 +132,7 @@ impl<'a> Call<'a> {
     }
 
     /// Why the program did not start.
-    fn refusal(&self, error: &io::Error, folder: &Path) -> String {
+    fn refusal(&self, error: &io::Error) -> String {
         let program = self.program.display();
         if is(error, Errno::TOOBIG)
             && let Some((place, text)) = self.texts().max_by_key(|(_, text)| text.len())
@@ -168,6 +165,7 @@ impl<'a> Call<'a> {
             );
         }
         if is(error, Errno::NOENT) || is(error, Errno::ACCESS) {
+            let folder = &self.script.folder;
             if !folder.is_dir() {
                 return format!("the folder {} is gone", folder.display());
             }
@@ -188,7 +186,7 @@ impl<'a> Call<'a> {
 
 /// How many bytes are left for the parameters of a script that is given these texts. What Linux takes
 /// is a quarter of the limit on the stack, but at least 128 KiB and at most 6 MiB.
-pub fn room_beside<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+pub(super) fn room_beside<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
     const LEAST: u64 = 128 * 1024;
     const MOST: u64 = 6 * 1024 * 1024;
     /// The program's path, and what its first line names.

@@ -18,7 +18,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Recovery of scripts.
 #[derive(Debug)]
-pub struct ScriptRecovery {
+pub(super) struct ScriptRecovery {
     journal_name: String,
     /// Once they have been looked for.
     leftovers: Option<Leftovers>,
@@ -26,8 +26,7 @@ pub struct ScriptRecovery {
 
 impl ScriptRecovery {
     /// Of scripts that were started for the journal of this name.
-    #[must_use]
-    pub fn new(journal_name: &str) -> Self {
+    pub(super) fn new(journal_name: &str) -> Self {
         Self {
             journal_name: journal_name.to_owned(),
             leftovers: None,

@@ -1,13 +1,14 @@
 mod login;
 mod table;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use super::*;
-use crate::config::{Config, Password};
+use crate::config::Password;
+use crate::core::event::Event;
 use crate::core::rules::Rule;
 use crate::sources::history::options::HistoryClient;
 
@@ -197,7 +198,10 @@ fn options_of_the_service_become_settings() {
         ),
         (
             "site = boston\nscript = %(site)s.sh\n",
-            |config| config.rules.all()[1].script.words.join("|"),
+            |config| {
+                let event = Event::new("1".into(), "e".into(), String::new(), None, Value::Null);
+                config.actions["i"].describe(&event).line
+            },
             "boston.sh",
         ),
     ];
@@ -229,22 +233,20 @@ fn a_section_becomes_a_rule() {
             .map(|filter| format!("{}: {filter}", filter.path()));
         shown.collect::<Vec<_>>().join(", ")
     };
-    let params = |rule: &Rule| {
-        let texts = rule.script.params.iter().map(ToString::to_string);
-        texts.collect::<Vec<_>>().join("|")
+    let asks = |rule: &Rule| {
+        let asks = rule
+            .asks
+            .iter()
+            .map(|(option, path)| format!("{option} {path}"));
+        asks.collect::<Vec<_>>().join("|")
     };
     let cases: &[RuleCase] = &[
         ("events = a.b , c.*.d\n", events, "a.b|c.*.d"),
+        ("", asks, ""),
         (
-            "script = s 'a b' c\\ d \"e\"\n",
-            |rule| rule.script.words.join("|"),
-            "s|a b|c d|e",
-        ),
-        ("", params, ""),
-        (
-            "script_params = a, b.0.c ,$['x.y']\n",
-            params,
-            "a|b.0.c|$['x.y']",
+            "script_params = a, b.0.c\n",
+            asks,
+            "script_params a|script_params b.0.c",
         ),
         ("", filters, ""),
         (
@@ -262,18 +264,6 @@ fn a_section_becomes_a_rule() {
                     .unwrap_or_default()
             },
             "owner_id",
-        ),
-        ("", |rule| format!("{:?}", rule.timeout), "None"),
-        (
-            "timeout = 500ms\n",
-            |rule| format!("{:?}", rule.timeout),
-            "Some(500ms)",
-        ),
-        ("", |rule| format!("{:?}", rule.kill_grace), "10s"),
-        (
-            "kill_grace = 2 m\n",
-            |rule| format!("{:?}", rule.kill_grace),
-            "120s",
         ),
         ("", |rule| rule.retry.retries.to_string(), "0"),
         ("retries = 3\n", |rule| rule.retry.retries.to_string(), "3"),
@@ -301,41 +291,6 @@ fn a_section_becomes_a_rule() {
             assert_eq!(shown(&config(&text).rules.all()[0]), *expected, "{text}");
         }
     }
-}
-
-#[test]
-fn scripts_are_told_with_their_places() {
-    let text = format!(
-        "[DEFAULT]\n{BUS}{QUEUES}[a]\nevents = e\nscript =  one.sh x\n\
-         [b]\nevents = e\nenabled = no\nscript =\n  'two words'\n"
-    );
-    let places: Vec<_> = read(&text, &PathBuf::from("f"))
-        .scripts
-        .into_iter()
-        .map(|place| {
-            (
-                place.rule,
-                place.program,
-                place.position.to_string(),
-                place.enabled,
-            )
-        })
-        .collect();
-    let place = |rule: &str, program: &str, position: &str, enabled| {
-        (
-            rule.to_owned(),
-            program.to_owned(),
-            position.to_owned(),
-            enabled,
-        )
-    };
-    assert_eq!(
-        places,
-        [
-            place("a", "one.sh", "6:11", true),
-            place("b", "two words", "11:3", false)
-        ]
-    );
 }
 
 #[test]

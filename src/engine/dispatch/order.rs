@@ -15,6 +15,7 @@ use crate::core::retry::{RetryPolicy, step_after};
 use crate::core::rules::{Rule, Verdict};
 use crate::core::run::{Outcome, Step};
 use crate::crash::{self, Point};
+use crate::engine::rulebook::InForce;
 use crate::journal::{Blame, ClaimedRun, Journal, retry_while_unavailable};
 use crate::sources::Incomplete;
 
@@ -53,15 +54,16 @@ impl NoOrder {
     }
 }
 
-impl<J: Journal, A: Action> Dispatch<J, A> {
-    /// What is to be done for a claimed run.
+impl<J: Journal> Dispatch<J> {
+    /// What is to be done for a claimed run, and by which action.
     pub(super) async fn order(
         &self,
         run: &ClaimedRun,
         stop: &CancellationToken,
-    ) -> Result<Order, NoOrder> {
-        let rules = self.rules.current();
-        let Some(rule) = rules.in_force(&run.rule) else {
+    ) -> Result<(Arc<dyn Action>, Order), NoOrder> {
+        let InForce { rules, playbook } = self.rules.in_force();
+        let rule = rules.in_force(&run.rule);
+        let Some((rule, action)) = rule.zip(playbook.get(&run.rule)) else {
             let why = format!("no rule [{}] is in force any more", run.rule);
             return Err(NoOrder::because(Step::Cancel, why));
         };
@@ -75,12 +77,14 @@ impl<J: Journal, A: Action> Dispatch<J, A> {
         } else {
             event
         };
-        Ok(Order {
+        let order = Order {
             run: run.id,
             attempt: run.attempt,
             rule: rule.clone(),
             event: Arc::new(event),
-        })
+            journal_name: self.journal.name().to_owned(),
+        };
+        Ok((action.clone(), order))
     }
 
     /// The event with its lease, if that can be shown now and the rule does not refuse it.

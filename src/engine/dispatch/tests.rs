@@ -1,167 +1,163 @@
-use std::path::Path;
-use std::sync::Mutex;
+//! Dispatch of an action that exists in tests alone: nothing here knows a script.
 
-use futures_util::future::BoxFuture;
+mod owners;
+
+use std::collections::HashMap;
 
 use super::*;
-use crate::core::event::Key;
-use crate::core::run::{Outcome, State};
-use crate::journal::conformance::LostAnswers;
-use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Accept, Acceptance, Browse, Entry, PlannedRun, RunId, Work};
+use crate::actions::tests::Record;
+use crate::core::retry::Again;
+use crate::core::rules::{EventPattern, Rule, RuleSet};
+use crate::core::run::{Detail, Outcome, State};
+use crate::engine::rulebook::Playbook;
+use crate::engine::tests::journal_with;
+use crate::journal::sqlite::SqliteJournal;
+use crate::journal::{Browse, Work};
 use crate::sources::NothingToAdd;
 
-const RULES: &str = "
-[DEFAULT]
-transport_url = rabbit://u:p@h/
-queues = q
-
-[r]
-events = t
-script = s
-";
-
-const EVENT: &str = r#"{"id": "e", "type": "t", "time": "now", "payload": {}}"#;
-
-/// An action that notes what it is asked for. It may find that its attempt has been ended by somebody else.
-struct Noting<J> {
-    asked: Arc<Mutex<Vec<(RunId, u32)>>>,
-    /// Who ends the attempt before it is said to be started.
-    ended_in: Option<(J, Owner)>,
-}
-
-impl<J: Journal> Action for Noting<J> {
-    fn kind(&self) -> &'static str {
-        "noting"
-    }
-
-    fn perform(
-        &self,
-        order: Order,
-        started: oneshot::Sender<String>,
-        stop: CancellationToken,
-    ) -> BoxFuture<'_, Performed> {
-        Box::pin(self.note(order, started, stop))
-    }
-}
-
-impl<J: Journal> Noting<J> {
-    async fn note(
-        &self,
-        order: Order,
-        started: oneshot::Sender<String>,
-        stop: CancellationToken,
-    ) -> Performed {
-        let (run, attempt) = (order.run, order.attempt);
-        self.asked.lock().unwrap().push((run, attempt));
-        let mut outcome = Outcome::exited(0);
-        if let Some((journal, owner)) = &self.ended_in {
-            let end = AttemptEnd {
-                owner: *owner,
-                run,
-                attempt,
-                outcome: Outcome::Interrupted("by another host".to_owned()),
-                ended_at: Timestamp::now(),
-                duration: Duration::ZERO,
-                output: Vec::new(),
-                output_dropped: 0,
-                step: Step::Discard,
-                blame: Blame::Nobody,
-                retry_in: None,
-            };
-            journal.record(end).await.unwrap();
-            started.send("7".to_owned()).unwrap();
-            stop.cancelled().await;
-            outcome = Outcome::Interrupted("asked to end".to_owned());
-        }
-        Performed::new(outcome, Duration::ZERO)
-    }
-}
-
-/// A journal with a run of each of these keys.
-async fn journal(keys: &[&str]) -> (tempfile::TempDir, SqliteJournal, Owner) {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(folder.path(), Access::Service).unwrap();
-    let event = |(number, key): (usize, &&str)| {
-        Entry::Event(Acceptance {
-            source: "bus".to_owned(),
-            id: number.to_string(),
-            event_type: "t".to_owned(),
-            body: EVENT.to_owned(),
-            runs: vec![PlannedRun {
-                rule: "r".to_owned(),
-                key: Key::node(*key),
-                awaits_lease: false,
-            }],
-        })
-    };
-    let entries: Vec<_> = keys.iter().enumerate().map(event).collect();
-    let now = Timestamp::now();
-    journal.accept(entries.into(), now).await.unwrap();
-    let owner = journal.join("host".to_owned(), now).await.unwrap();
-    (folder, journal, owner)
-}
-
-/// Performs all there is; which attempts the action was asked for, and how that went.
-async fn perform_all<J: Journal + Clone>(
-    journal: J,
-    owner: Owner,
-    ended_in: Option<(J, Owner)>,
-) -> (Vec<(RunId, u32)>, Tally) {
-    let rules = crate::app::parts::read(RULES, Path::new("f"))
-        .config
-        .unwrap()
-        .rules;
-    let asked = Arc::default();
-    let dispatch = Dispatch {
-        journal,
-        action: Noting {
-            asked: Arc::clone(&asked),
-            ended_in,
+/// A rule that is tried again at once, for all events.
+fn rules(name: &str) -> RuleSet {
+    RuleSet::new(vec![Rule {
+        name: name.to_owned(),
+        events: vec![EventPattern::parse("*").unwrap()],
+        filters: Vec::new(),
+        asks: Vec::new(),
+        order_by: None,
+        retry: RetryPolicy {
+            retries: 9,
+            first_delay: Duration::ZERO,
         },
+        enabled: true,
+    }])
+}
+
+fn playbook(record: &Arc<Record>) -> Playbook {
+    HashMap::from([("r".to_owned(), record.clone() as Arc<dyn Action>)])
+}
+
+fn ending(ends: impl IntoIterator<Item = Performed>) -> Arc<Record> {
+    let record = Record::default();
+    record.ends.lock().unwrap().extend(ends);
+    Arc::new(record)
+}
+
+fn told(end: fn(Detail) -> Outcome, text: &str) -> Performed {
+    Performed::new(end(Detail::Told(text.to_owned())), Duration::ZERO)
+}
+
+fn dispatch(journal: &SqliteJournal, rules: Rulebook) -> Dispatch<SqliteJournal> {
+    Dispatch {
+        journal: journal.clone(),
         enrich: Arc::new(NothingToAdd),
-        rules: Rulebook::new(rules).0,
-        max_parallel: 2,
+        rules,
+        max_parallel: 1,
         work: Arc::default(),
-        until: Until::EveryRunIsFinal,
-    };
+        until: Until::NoRunIsDue,
+    }
+}
+
+async fn join(journal: &SqliteJournal) -> Owner {
+    let joining = journal.join("host".to_owned(), Timestamp::now());
+    joining.await.unwrap()
+}
+
+/// Performs what is due, and comes back when nothing is.
+async fn perform_due(journal: &SqliteJournal, record: &Arc<Record>) -> Tally {
+    let (rules, _editor) = Rulebook::new(rules("r"), playbook(record));
     let drained = CancellationToken::new();
     drained.cancel();
-    let stop = Stop::default();
-    let done = tokio::time::timeout(
-        Duration::from_secs(60),
-        dispatch.run(owner, &stop, &drained),
+    let (stop, owner) = (Stop::default(), join(journal).await);
+    let run = dispatch(journal, rules).run(owner, &stop, &drained);
+    run.await.unwrap()
+}
+
+#[tokio::test]
+async fn what_an_action_tells_of_its_end_is_on_record() {
+    let (_folder, journal) = journal_with(&["r", "r"]).await;
+    let record = ending([
+        told(Outcome::Succeeded, "200 OK"),
+        Performed {
+            again: Again::Useless,
+            ..told(Outcome::Failed, "400 Bad Request")
+        },
+    ]);
+    let tally = perform_due(&journal, &record).await;
+    assert_eq!((tally.succeeded, tally.given_up), (1, 1));
+    assert_eq!(*record.played.lock().unwrap(), ["e1", "e2"]);
+    for (run, state, reason) in [
+        (1, State::Succeeded, "200 OK"),
+        (2, State::Discarded, "400 Bad Request"),
+    ] {
+        let summary = journal.run(run).await.unwrap().summary;
+        assert_eq!((summary.state, summary.attempts), (state, 1));
+        assert_eq!(summary.reason.as_deref(), Some(reason));
+    }
+}
+
+#[tokio::test]
+async fn the_next_attempt_comes_as_late_as_the_action_asks_for() {
+    let (_folder, journal) = journal_with(&["r"]).await;
+    let hour = Duration::from_secs(3600);
+    let record = ending([Performed {
+        again: Again::NotBefore(hour),
+        ..told(Outcome::Failed, "503 Service Unavailable")
+    }]);
+    let before = Timestamp::now();
+    assert_eq!(perform_due(&journal, &record).await.failed, 1);
+    let summary = journal.run(1).await.unwrap().summary;
+    assert_eq!(summary.state, State::Retryable);
+    let due = summary.due_at.unwrap();
+    let late = before.duration_until(due).unsigned_abs();
+    assert!(
+        (hour..2 * hour).contains(&(late + Duration::from_secs(1))),
+        "{late:?}"
     );
-    let tally = done.await.expect("every run comes to its end").unwrap();
-    let asked = asked.lock().unwrap().clone();
-    (asked, tally)
 }
 
 #[tokio::test]
-async fn each_run_is_performed_once_although_answers_of_the_journal_are_lost() {
-    let (_folder, journal, owner) = journal(&["n1", "n2", "n1", "n3"]).await;
-    let lossy = Arc::new(LostAnswers::of(journal.clone()));
-    let (mut asked, tally) = perform_all(lossy, owner, None).await;
-    asked.sort_unstable();
-    assert_eq!(asked, [(1, 1), (2, 1), (3, 1), (4, 1)]);
-    assert_eq!(tally.succeeded, 4);
-    for run in 1..=4 {
-        let state = journal.run(run).await.unwrap().summary.state;
-        assert_eq!(state, State::Succeeded, "{run}");
-    }
+async fn the_handle_is_on_record_with_the_kind_before_it_while_an_attempt_is_under_way() {
+    let (_folder, journal) = journal_with(&["r"]).await;
+    let record = ending([]);
+    let (rules, _editor) = Rulebook::new(rules("r"), playbook(&record));
+    let stop = Stop::default();
+    let (owner, other) = (join(&journal).await, join(&journal).await);
+    let looking = async {
+        record.begun.notified().await;
+        let handle = loop {
+            let open = journal.open_attempts(other).await.unwrap();
+            if let Some(handle) = &open[0].handle {
+                break handle.clone();
+            }
+        };
+        assert_eq!(handle, "record track e1 of 1");
+        stop.intake.cancel();
+        stop.work.cancel();
+    };
+    let never = CancellationToken::new();
+    let dispatch = dispatch(&journal, rules);
+    let (tally, ()) = tokio::join!(dispatch.run(owner, &stop, &never), looking);
+    assert_eq!(tally.unwrap().interrupted, 1);
 }
 
 #[tokio::test]
-async fn an_attempt_that_is_lost_is_ended_and_stops_nothing_else() {
-    let (_folder, journal, owner) = journal(&["n1", "n1"]).await;
-    let (asked, _) = perform_all(journal.clone(), owner, Some((journal.clone(), owner))).await;
-    assert_eq!(asked, [(1, 1), (2, 1)]);
-    for run in 1..=2 {
-        let run = journal.run(run).await.unwrap();
-        assert_eq!(run.summary.state, State::Discarded);
-        assert_eq!(
-            run.summary.reason.as_deref(),
-            Some("interrupted: by another host")
-        );
-    }
+async fn after_a_reload_runs_are_performed_as_it_says_and_those_under_way_go_on() {
+    let (_folder, journal) = journal_with(&["r", "r"]).await;
+    let former = ending([]);
+    let new = ending([told(Outcome::Succeeded, "played anew")]);
+    let (rulebook, editor) = Rulebook::new(rules("r"), playbook(&former));
+    let drained = CancellationToken::new();
+    drained.cancel();
+    let reloading = async {
+        former.begun.notified().await;
+        editor.replace(rules("r"), playbook(&new));
+        former.finish.notify_one();
+    };
+    let (stop, owner) = (Stop::default(), join(&journal).await);
+    let dispatch = dispatch(&journal, rulebook);
+    let (tally, ()) = tokio::join!(dispatch.run(owner, &stop, &drained), reloading);
+    assert_eq!(tally.unwrap().succeeded, 2);
+    assert_eq!(*former.played.lock().unwrap(), ["e1"]);
+    assert_eq!(*new.played.lock().unwrap(), ["e2"]);
+    let reason = journal.run(1).await.unwrap().summary.reason;
+    assert_eq!(reason.as_deref(), Some("played"));
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::held::Holding;
 use super::{Dispatch, next_step, tell};
-use crate::actions::{Action, Performed, Remains};
+use crate::actions::{Performed, Remains};
 use crate::core::retry::RetryPolicy;
 use crate::core::run::Step;
 use crate::engine::stop::Stop;
@@ -21,7 +21,7 @@ pub(super) struct Unended {
     pub(super) remains: Box<dyn Remains>,
 }
 
-impl<J: Journal, A: Action> Dispatch<J, A> {
+impl<J: Journal> Dispatch<J> {
     /// Waits for the end of what remains, and records that of the attempt. Dropped before, it leaves the
     /// attempt open, for recovery to take up.
     pub(super) async fn outlive(

@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 use tokio_util::sync::CancellationToken;
 
-use crate::actions::tests::{alone, order, perform, shell};
-use crate::actions::{Order, Performed};
+use super::{Job, job, perform, shell};
+use crate::actions::Performed;
+use crate::actions::tests::alone;
 use crate::core::event::Event;
 use crate::core::run::Outcome;
 
-async fn outcome(order: Order) -> Outcome {
+async fn outcome(job: Job) -> Outcome {
     let folder = tempdir().unwrap();
-    perform(order, folder.path(), &CancellationToken::new())
+    perform(job, folder.path(), &CancellationToken::new())
         .await
         .0
         .outcome
@@ -55,7 +56,7 @@ async fn values_arrive_as_single_arguments_bytes_for_bytes() {
         .collect();
     let mut params: Vec<&str> = names.iter().map(String::as_str).collect();
     params.extend(["number", "none", "missing", "list"]);
-    let order = order(
+    let job = job(
         &[
             "sh",
             "-c",
@@ -66,7 +67,7 @@ async fn values_arrive_as_single_arguments_bytes_for_bytes() {
         &params,
         &json!({"v": values, "number": 1.50, "none": null, "list": [1, {"a": "b c"}]}),
     );
-    let (performed, _) = perform(order, folder.path(), &CancellationToken::new()).await;
+    let (performed, _) = perform(job, folder.path(), &CancellationToken::new()).await;
     assert_eq!(performed.outcome, Outcome::exited(0));
     let mut expected = vec!["fixed $HOME *"];
     expected.extend(values);
@@ -80,9 +81,9 @@ async fn values_arrive_as_single_arguments_bytes_for_bytes() {
 #[tokio::test]
 async fn the_event_is_on_standard_input_and_the_run_in_the_environment() {
     let folder = tempdir().unwrap();
-    let order = shell("cat > event; env > variables; pwd -P > folder");
-    let event = order.event.to_json();
-    let (performed, identity) = perform(order, folder.path(), &CancellationToken::new()).await;
+    let job = shell("cat > event; env > variables; pwd -P > folder");
+    let event = job.order.event.to_json();
+    let (performed, identity) = perform(job, folder.path(), &CancellationToken::new()).await;
     assert_eq!(performed.outcome, Outcome::exited(0));
     assert!(identity.unwrap().start_ticks > 0);
     let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
@@ -136,38 +137,38 @@ async fn what_leads_to_the_secrets_of_the_service_does_not_reach_a_script() {
 async fn only_what_the_operator_wrote_keeps_a_script_from_being_started() {
     let long = "v".repeat(200 * 1024);
     let with_id = |id: &str| {
-        let mut order = shell("");
-        let payload = order.event.payload.clone();
-        order.event = Arc::new(Event::new(
+        let mut job = shell("");
+        let payload = job.order.event.payload.clone();
+        job.order.event = Arc::new(Event::new(
             id.into(),
             "t".into(),
             "now".into(),
             None,
             payload,
         ));
-        order
+        job
     };
-    let with = |data: Value| order(&["true", "fixed"], &["id", "purpose"], &data);
-    for order in [
+    let with = |data: Value| job(&["true", "fixed"], &["id", "purpose"], &data);
+    for job in [
         with(json!({"purpose": "a\0b"})),
         with(json!({"purpose": long, "id": "short"})),
         with_id("a\0"),
         with_id(&long),
     ] {
-        assert_eq!(outcome(order).await, Outcome::exited(0));
+        assert_eq!(outcome(job).await, Outcome::exited(0));
     }
     let cases = [
         (
-            order(&["true", "a", "b\0"], &[], &json!({})),
+            job(&["true", "a", "b\0"], &[], &json!({})),
             "argument 2 of `script` holds a NUL character",
         ),
         (
-            order(&["true", &long], &[], &json!({})),
+            job(&["true", &long], &[], &json!({})),
             "the longest is argument 1 of `script` with 204800 bytes: correct `script`",
         ),
     ];
-    for (order, part) in cases {
-        let why = not_started(outcome(order).await);
+    for (job, part) in cases {
+        let why = not_started(outcome(job).await);
         assert!(why.contains(part), "{why}");
     }
 }
@@ -214,16 +215,16 @@ async fn a_file_that_cannot_be_run_is_refused_with_the_remedy() {
             fs::write(&path, content).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         }
-        let order = order(&[&format!("./{name}")], &[], &json!({}));
-        let (performed, identity) = perform(order, folder.path(), &CancellationToken::new()).await;
+        let job = job(&[&format!("./{name}")], &[], &json!({}));
+        let (performed, identity) = perform(job, folder.path(), &CancellationToken::new()).await;
         let why = not_started(performed.outcome);
         assert!(why.contains(part) && why.contains(name), "{name}: {why}");
         assert_eq!(identity, None);
     }
     assert!(!folder.path().join("ran").exists());
-    let none = outcome(order(&["no-such-program"], &[], &json!({}))).await;
+    let none = outcome(job(&["no-such-program"], &[], &json!({}))).await;
     assert!(not_started(none).contains("nor on PATH"));
-    let gone = order(&["true"], &[], &json!({}));
+    let gone = job(&["true"], &[], &json!({}));
     let gone = perform(gone, &folder.path().join("no"), &CancellationToken::new()).await;
     assert!(not_started(gone.0.outcome).contains("no is gone"));
 }
@@ -236,12 +237,12 @@ async fn a_file_that_is_just_being_written_is_waited_for() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     let writing = fs::OpenOptions::new().append(true).open(&path).unwrap();
     let stop = CancellationToken::new();
-    let order = order(&["busy.sh"], &[], &json!({}));
+    let job = job(&["busy.sh"], &[], &json!({}));
     let closing = async {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         drop(writing);
     };
     let ((Performed { outcome, .. }, _), ()) =
-        tokio::join!(perform(order, folder.path(), &stop), closing);
+        tokio::join!(perform(job, folder.path(), &stop), closing);
     assert_eq!(outcome, Outcome::exited(5));
 }

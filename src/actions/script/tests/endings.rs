@@ -8,9 +8,9 @@ use serde_json::json;
 use tempfile::tempdir;
 use tokio_util::sync::CancellationToken;
 
-use crate::actions::Order;
-use crate::actions::script::ScriptRecovery;
-use crate::actions::tests::{LONG, limited, order, perform, shell, until};
+use super::{Job, job, limited, perform, shell};
+use crate::actions::script::recovery::ScriptRecovery;
+use crate::actions::tests::{LONG, until};
 use crate::core::run::{Detail, Outcome};
 use crate::journal::{OpenAttempt, Owner};
 use crate::os::process::group_lives;
@@ -32,15 +32,15 @@ async fn assert_gone(folder: &Path) {
     assert_eq!(ended.unwrap(), []);
 }
 
-/// Performs the order, and stops the service as soon as the script has made a file `ready`.
-async fn stopped_when_ready(order: Order) -> (Outcome, String) {
+/// Performs the job, and stops the service as soon as the script has made a file `ready`.
+async fn stopped_when_ready(job: Job) -> (Outcome, String) {
     let folder = tempdir().unwrap();
     let stop = CancellationToken::new();
     let stopping = async {
         until("ready", || folder.path().join("ready").exists()).await;
         stop.cancel();
     };
-    let ((performed, identity), ()) = tokio::join!(perform(order, folder.path(), &stop), stopping);
+    let ((performed, identity), ()) = tokio::join!(perform(job, folder.path(), &stop), stopping);
     assert!(!group_lives(identity.unwrap().pid));
     assert_gone(folder.path()).await;
     (
@@ -73,8 +73,8 @@ async fn a_time_limit_ends_the_whole_group_even_if_it_ignores_being_asked() {
     // The grandchildren hold the pipes.
     let lines = "trap '' TERM; sleep 1000 & (sleep 1000 & sleep 1000) & echo begun; sleep 1000";
     let limit = Duration::from_millis(700);
-    let order = limited(shell(lines), Some(limit), SHORT);
-    let (performed, identity) = perform(order, folder.path(), &CancellationToken::new()).await;
+    let job = limited(shell(lines), Some(limit), SHORT);
+    let (performed, identity) = perform(job, folder.path(), &CancellationToken::new()).await;
     assert_eq!(performed.outcome, Outcome::TimedOut(limit));
     assert!(performed.duration >= limit);
     assert!(!group_lives(identity.unwrap().pid));
@@ -84,8 +84,8 @@ async fn a_time_limit_ends_the_whole_group_even_if_it_ignores_being_asked() {
 #[tokio::test]
 async fn a_script_that_keeps_to_its_limit_is_not_touched() {
     let folder = tempdir().unwrap();
-    let order = limited(shell("echo done"), Some(LONG), SHORT);
-    let (performed, _) = perform(order, folder.path(), &CancellationToken::new()).await;
+    let job = limited(shell("echo done"), Some(LONG), SHORT);
+    let (performed, _) = perform(job, folder.path(), &CancellationToken::new()).await;
     assert_eq!(performed.outcome, Outcome::exited(0));
     assert_eq!(performed.output, b"done\n");
 }
@@ -176,15 +176,15 @@ async fn an_event_that_is_never_read_neither_blocks_nor_fails() {
         ("sleep 0.2; exit 3", 3),
     ];
     for (lines, status) in cases {
-        let order = order(&["sh", "-c", lines], &[], &large);
-        let (performed, _) = perform(order, folder.path(), &CancellationToken::new()).await;
+        let job = job(&["sh", "-c", lines], &[], &large);
+        let (performed, _) = perform(job, folder.path(), &CancellationToken::new()).await;
         assert_eq!(performed.outcome, Outcome::exited(status), "{lines}");
     }
     // Fills its output before it reads.
     let lines = "head -c 1000000 /dev/zero; cat > event";
-    let order = order(&["sh", "-c", lines], &[], &large);
-    let event = order.event.to_json();
-    let (performed, _) = perform(order, folder.path(), &CancellationToken::new()).await;
+    let job = job(&["sh", "-c", lines], &[], &large);
+    let event = job.order.event.to_json();
+    let (performed, _) = perform(job, folder.path(), &CancellationToken::new()).await;
     assert_eq!(performed.outcome, Outcome::exited(0));
     let read = std::fs::read_to_string(folder.path().join("event")).unwrap();
     assert!(read == event);
@@ -193,10 +193,10 @@ async fn an_event_that_is_never_read_neither_blocks_nor_fails() {
 #[tokio::test]
 async fn dropping_the_future_kills_the_group() {
     let folder = tempdir().unwrap();
-    let order = shell("sleep 1000 & echo $$ > pid; mv pid ready; sleep 1000");
+    let job = shell("sleep 1000 & echo $$ > pid; mv pid ready; sleep 1000");
     let (ready, stop) = (folder.path().join("ready"), CancellationToken::new());
     tokio::select! {
-        _ = perform(order, folder.path(), &stop) => panic!("it ended"),
+        _ = perform(job, folder.path(), &stop) => panic!("it ended"),
         () = until("ready", || ready.exists()) => {}
     }
     let group = std::fs::read_to_string(&ready)

@@ -76,18 +76,32 @@ fn each_default_and_each_word_of_a_choice_is_accepted() {
 fn names_are_told_apart_and_written_as_they_are_read() {
     for (index, row) in OPTIONS.rows().enumerate() {
         assert_eq!(row.name, row.name.to_lowercase());
-        assert!(
-            OPTIONS
-                .rows()
-                .take(index)
-                .all(|other| other.name != row.name),
-            "{}",
-            row.name
-        );
+        let before = OPTIONS.rows().take(index);
+        for other in before.filter(|other| other.name == row.name) {
+            let (own, others) = ((row.kind, row.default), (other.kind, other.default));
+            assert_eq!(
+                own, others,
+                "{}: one name, one spelling of values",
+                row.name
+            );
+        }
         assert!(
             !row.meaning.contains('|') && !row.meaning.ends_with('.'),
             "{}",
             row.name
         );
+    }
+    for (index, action) in OPTIONS.actions.iter().enumerate() {
+        let mut before = OPTIONS.actions[..index].iter();
+        assert!(
+            before.all(|other| other.name != action.name),
+            "{}",
+            action.name
+        );
+        let general = action
+            .rows
+            .iter()
+            .find(|row| OPTIONS.is_of_every_rule(row.name));
+        assert!(general.is_none(), "{}: {general:?}", action.name);
     }
 }

@@ -9,22 +9,22 @@ use std::io;
 use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::Order;
+use crate::actions::Order;
 use crate::core::printable::printable;
 
 /// So many bytes of output are kept for the journal.
-pub(crate) const TAIL: usize = 64 * 1024;
+pub(super) const TAIL: usize = 64 * 1024;
 
 /// So many bytes of a line are logged.
-pub(crate) const LONGEST_LINE: usize = 4 * 1024;
+pub(super) const LONGEST_LINE: usize = 4 * 1024;
 
 /// So many lines of one attempt are logged.
-pub(crate) const LOGGED_LINES: u32 = 1000;
+pub(super) const LOGGED_LINES: u32 = 1000;
 
 const CHUNK: usize = 16 * 1024;
 
 /// The output of one attempt, while it comes.
-pub(crate) struct Output<'a> {
+pub(super) struct Output<'a> {
     order: &'a Order,
     tail: Tail,
     lines: [Line; 2],
@@ -47,7 +47,7 @@ impl Stream {
 }
 
 impl<'a> Output<'a> {
-    pub(crate) fn new(order: &'a Order) -> Self {
+    pub(super) fn new(order: &'a Order) -> Self {
         Self {
             order,
             tail: Tail::default(),
@@ -57,7 +57,7 @@ impl<'a> Output<'a> {
     }
 
     /// Reads both streams to their ends. Dropped before, it has kept what it had read.
-    pub(crate) async fn collect(
+    pub(super) async fn collect(
         &mut self,
         mut stdout: impl AsyncRead + Unpin,
         mut stderr: impl AsyncRead + Unpin,
@@ -124,7 +124,7 @@ impl<'a> Output<'a> {
     }
 
     /// Logs what has no end of line, and hands over the tail and how many bytes came before it.
-    pub(crate) fn finish(mut self) -> (Vec<u8>, u64) {
+    pub(super) fn finish(mut self) -> (Vec<u8>, u64) {
         for stream in [Stream::Stdout, Stream::Stderr] {
             if self.logged < LOGGED_LINES && self.lines[stream as usize].length > 0 {
                 self.log(stream);

@@ -1,4 +1,4 @@
-//! Which file a rule's `script` names: the same answer for `check` and for a run.
+//! Which file an option that names a program means: the same answer for `check` and for a run.
 
 use std::env;
 use std::ffi::OsStr;
@@ -19,14 +19,19 @@ pub struct Unfit {
     pub remedy: String,
 }
 
-/// Finds the program that the first word of `script` names: relative to `folder`, the
+/// Finds the program that `word`, the first one of the option `option`, names: relative to `folder`, the
 /// configuration file's, if there is a `/` in it or a file of this name in there; else on `PATH`.
 /// The answer is absolute, and may be executed by this user.
 ///
 /// # Errors
 /// [`Unfit`] if there is none, or none that may be executed.
-pub fn locate(folder: &Path, word: &str) -> Result<PathBuf, Unfit> {
-    locate_in(folder, word, &env::var_os("PATH").unwrap_or_default())
+pub fn locate(folder: &Path, word: &str, option: &str) -> Result<PathBuf, Unfit> {
+    locate_in(
+        folder,
+        word,
+        option,
+        &env::var_os("PATH").unwrap_or_default(),
+    )
 }
 
 /// What the first line of a script says behind `#!`, up to its end; nothing, if it does not begin so.
@@ -43,10 +48,10 @@ pub fn interpreter_line(program: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(line.map(<[u8]>::to_vec))
 }
 
-fn locate_in(folder: &Path, word: &str, search: &OsStr) -> Result<PathBuf, Unfit> {
+fn locate_in(folder: &Path, word: &str, option: &str, search: &OsStr) -> Result<PathBuf, Unfit> {
     if word.is_empty() {
         return Err(unfit(
-            "`script` names no program".into(),
+            format!("`{option}` names no program"),
             "write its name or its path".into(),
         ));
     }
@@ -61,17 +66,18 @@ fn locate_in(folder: &Path, word: &str, search: &OsStr) -> Result<PathBuf, Unfit
         Err(error) if !is_absent(&error) => Err(unreadable(&path, &error)),
         Err(_) if word.contains('/') => Err(unfit(
             format!("{} does not exist", path.display()),
-            "correct the path in `script`, which is relative to the configuration file's folder \
-             unless it begins with `/`"
-                .into(),
+            format!(
+                "correct the path in `{option}`, which is relative to the configuration file's folder \
+                 unless it begins with `/`"
+            ),
         )),
-        _ => on_path(&path, word, search),
+        _ => on_path(&path, word, option, search),
     }
 }
 
 /// As a shell would: what may not be executed is passed over, but remembered as the reason. There is
 /// nothing at `beside`, the place in the configuration file's folder.
-fn on_path(beside: &Path, word: &str, search: &OsStr) -> Result<PathBuf, Unfit> {
+fn on_path(beside: &Path, word: &str, option: &str, search: &OsStr) -> Result<PathBuf, Unfit> {
     let mut reason = None;
     // A relative entry would mean another folder whenever the service is started from elsewhere.
     for entry in env::split_paths(search).filter(|entry| entry.is_absolute()) {
@@ -90,7 +96,7 @@ fn on_path(beside: &Path, word: &str, search: &OsStr) -> Result<PathBuf, Unfit> 
         let folder = beside.parent().unwrap_or(beside);
         unfit(
             format!("`{word}` is neither in {} nor on PATH", folder.display()),
-            "put the program there, or write its whole path in `script`".into(),
+            format!("put the program there, or write its whole path in `{option}`"),
         )
     }))
 }
@@ -213,7 +219,7 @@ mod tests {
             ("", Err("`script` names no program: write its name")),
         ];
         for (word, expected) in cases {
-            match (locate_in(&at("conf"), word, &search), expected) {
+            match (locate_in(&at("conf"), word, "script", &search), expected) {
                 (Ok(path), Ok(name)) => assert_eq!(path, at(name), "{word}"),
                 (Err(why), Err(part)) => assert!(why.to_string().contains(part), "{word}: {why}"),
                 (found, expected) => panic!("{word}: {found:?}, expected {expected:?}"),

@@ -6,36 +6,36 @@
 
 use std::fmt;
 
-use super::Rule;
+use super::Script;
 use crate::core::event::{Event, Text};
 
 /// The most that Linux takes as one argument or variable: 128 KiB with the NUL behind it.
-pub const LONGEST: usize = 128 * 1024 - 1;
+pub(super) const LONGEST: usize = 128 * 1024 - 1;
 
 /// What an argument costs beside its text: the NUL behind it, and its address.
-pub const BESIDE: usize = 1 + 8;
+pub(super) const BESIDE: usize = 1 + 8;
 
 /// The arguments for an event, and what was lost of the values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// One for each of `script_params`, in order.
-    pub texts: Vec<String>,
+    pub(super) texts: Vec<String>,
     /// What is not as it was in the event, in the order in which it was found.
-    pub losses: Vec<Loss>,
+    pub(super) losses: Vec<Loss>,
 }
 
 /// A value that no process can take as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss {
+pub(super) struct Loss {
     /// The parameter's path.
-    pub parameter: String,
+    pub(super) parameter: String,
     /// What is lost of it.
-    pub what: Lost,
+    pub(super) what: Lost,
 }
 
 /// What is lost of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lost {
+pub(super) enum Lost {
     /// Its NUL characters.
     Nul,
     /// All of it, since it has this many bytes, or more if it was not counted to its end.
@@ -76,8 +76,7 @@ impl fmt::Display for Loss {
 }
 
 /// A text as a process can take it, in at most so many bytes.
-#[must_use]
-pub fn fit(text: Text, most: usize) -> (String, Option<Lost>) {
+pub(super) fn fit(text: Text, most: usize) -> (String, Option<Lost>) {
     let Text {
         text,
         size,
@@ -97,11 +96,10 @@ pub fn fit(text: Text, most: usize) -> (String, Option<Lost>) {
     }
 }
 
-impl Rule {
+impl Script {
     /// The arguments that follow the script's fixed ones, which may take up so many bytes together.
-    #[must_use]
-    pub fn arguments(&self, event: &Event, room: usize) -> Arguments {
-        let params = &self.script.params;
+    pub(super) fn arguments(&self, event: &Event, room: usize) -> Arguments {
+        let params = &self.params;
         let mut arguments = Arguments::default();
         let mut losses: Vec<Option<Lost>> = Vec::new();
         for path in params {
@@ -137,19 +135,16 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::PayloadPath;
-    use crate::core::rules::tests::rule;
+    use crate::actions::script::tests::script;
     use serde_json::{Value, json};
 
     const ROOM: usize = 2 * 1024 * 1024;
 
     fn arguments(paths: &[&str], lease: &Value, room: usize) -> Arguments {
-        let mut rule = rule("r", &["*"], &json!({}));
-        let paths = paths.iter().map(|path| PayloadPath::parse(path).unwrap());
-        rule.script.params = paths.collect();
+        let script = script(&["true"], paths);
         let payload = json!({ "esi_leap_object.data": lease });
         let event = Event::new("1".into(), "t".into(), "now".into(), None, payload);
-        rule.arguments(&event, room)
+        script.arguments(&event, room)
     }
 
     #[test]
@@ -196,5 +191,16 @@ mod tests {
         assert_eq!(sizes(1200 + beside), [300, 0, 1, 400, 0]);
         assert_eq!(sizes(700 + beside), [300, 0, 1, 0, 0]);
         assert_eq!(sizes(0), [0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn arguments_are_one_for_each_path() {
+        let lease = json!({"node_name": "n 1", "id": 7, "properties": {"b": 1, "a": null}});
+        let got = arguments(
+            &["node_name", "nope", "id", "properties"],
+            &lease,
+            usize::MAX,
+        );
+        assert_eq!(got.texts, ["n 1", "", "7", r#"{"b":1,"a":null}"#]);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::*;
-use crate::actions::tests::shell;
+use crate::actions::tests::order;
 
 #[test]
 fn the_tail_is_the_last_of_what_came() {
@@ -54,7 +54,7 @@ fn logged(chunks: &[(Stream, &[u8])]) -> Vec<Value> {
         .json()
         .with_writer(move || writer.clone())
         .finish();
-    let order = shell("");
+    let order = order(&serde_json::json!({}));
     tracing::subscriber::with_default(subscriber, || {
         let mut output = Output::new(&order);
         for (stream, bytes) in chunks {

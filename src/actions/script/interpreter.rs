@@ -3,13 +3,13 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::actions::script;
 use crate::config::Problem;
+use crate::os::program::{interpreter_line, locate};
 
 /// Why a script cannot be interpreted as things stand for this user, though it may be executed.
 pub(super) fn problem(file: &Path) -> Option<Problem> {
     let shown = file.display();
-    let line = match script::interpreter_line(file) {
+    let line = match interpreter_line(file) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             return Some(Problem::warning(
                 format!(
@@ -38,7 +38,7 @@ pub(super) fn problem(file: &Path) -> Option<Problem> {
             "write its whole path, like `#!/bin/sh`",
         ));
     }
-    let unfit = script::locate(Path::new("/"), interpreter).err()?;
+    let unfit = locate(Path::new("/"), interpreter, "script").err()?;
     Some(Problem::error(
         format!(
             "the interpreter in the first line of {shown} cannot be run: {}",

@@ -1,0 +1,104 @@
+//! The options of a rule that runs a script.
+
+use std::time::Duration;
+
+use super::Script;
+use crate::config::table::{Kind, OptionRow, Scope};
+use crate::config::{Options, RuleContext, command, duration, payload_path};
+use crate::core::event::{PayloadPath, first_path_end};
+use crate::core::ini::problem::Problem;
+
+const TIMEOUT_HINT: &str = "write it like `500ms`, `30s`, `10m` or `2h`; a bare number means \
+                            seconds; without a limit leave `timeout` out";
+
+/// The options of a rule that runs a script.
+pub(super) const OPTIONS: [OptionRow; 4] = [
+    OptionRow {
+        name: "script",
+        scope: Scope::Rule,
+        kind: Kind::Command,
+        default: None,
+        meaning: "the program and its fixed arguments, split as a shell would but run by none. Looked for \
+                  beside the configuration, then on `PATH`",
+    },
+    OptionRow {
+        name: "script_params",
+        scope: Scope::Rule,
+        kind: Kind::List,
+        default: None,
+        meaning: "paths; each becomes one argument. Commas within the brackets of a JSONPath are a part of \
+                  it. Text as it is, numbers and booleans as in JSON, null and missing as an empty \
+                  argument, objects and lists as JSON. NUL becomes U+FFFD, a value over 128 KiB an \
+                  empty argument, with a warning",
+    },
+    OptionRow {
+        name: "timeout",
+        scope: Scope::Rule,
+        kind: Kind::PositiveDuration,
+        default: None,
+        meaning: "limit of one attempt; then SIGTERM, and `kill_grace` later SIGKILL, to the script and all \
+                  that it started. Without it there is no limit",
+    },
+    OptionRow {
+        name: "kill_grace",
+        scope: Scope::Rule,
+        kind: Kind::Duration,
+        default: Some("10s"),
+        meaning: "the time between SIGTERM and SIGKILL",
+    },
+];
+
+/// Reads them; `None` if a problem was found without which there is nothing to run.
+pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<Script> {
+    if options.lacks("script") {
+        options.report_section(
+            "expected `script` in the rule, but found none",
+            "name the program to run, like `script = fulfill.sh`",
+        );
+    }
+    let command = command(options, "script", "fulfill.sh");
+    let params = params(options, rule.of_leases);
+    let timeout = timeout(options);
+    let kill_grace = options.duration("kill_grace");
+    let (words, position) = command?;
+    Some(Script {
+        words,
+        params,
+        timeout,
+        kill_grace,
+        folder: rule.folder.to_owned(),
+        position,
+    })
+}
+
+fn params(options: &mut Options<'_>, of_leases: bool) -> Vec<PayloadPath> {
+    let items = options.items_by("script_params", "a field's path", first_path_end);
+    let Some(option) = options.get("script_params") else {
+        return Vec::new();
+    };
+    let mut params = Vec::new();
+    for (text, position) in items {
+        let blank = text.contains(char::is_whitespace) && !text.starts_with('$');
+        if blank {
+            let problem = Problem::warning(
+                format!("`{text}` in `script_params` is one field with a blank in its name"),
+                "separate fields with commas",
+            );
+            options.report(problem, option, position);
+        }
+        params.extend(payload_path(
+            options,
+            option,
+            "script_params",
+            text,
+            of_leases && !blank,
+        ));
+    }
+    params
+}
+
+fn timeout(options: &mut Options<'_>) -> Option<Duration> {
+    options.parse("timeout", TIMEOUT_HINT, |text| {
+        duration(text).filter(|time| !time.is_zero())
+    })
+}

@@ -1,0 +1,28 @@
+//! What is explained of an action that exists in tests alone: nothing here knows a script.
+
+use serde_json::json;
+
+use super::*;
+use crate::actions::tests::{Record, order};
+
+#[test]
+fn what_would_be_done_is_what_the_action_says() {
+    let order = order(&json!({"node_uuid": "n", "purpose": "blues"}));
+    let answer = Answer::of(&order.rule, Some(&Record::default()), &order.event);
+    assert_eq!(
+        answer.reason(),
+        "plays blues, one at a time for n; it is a copy"
+    );
+    assert_eq!(
+        answer.as_json().to_string(),
+        json!({
+            "rule": "deploy",
+            "verdict": "run",
+            "why": answer.reason(),
+            "record": {"title": "blues"},
+            "losses": ["it is a copy"],
+            "key": "n",
+        })
+        .to_string()
+    );
+}
