@@ -1,8 +1,8 @@
 //! The journal in `SQLite`: one file, one writer, one commit for everything that waits.
 //!
 //! The database runs with a write-ahead log and `synchronous=FULL`: a commit that was answered
-//! survives a power cut. All requests of a process, reads included, go through one
-//! writer thread. Other processes may open the same file [`Access::Beside`] the service.
+//! survives a power cut. All writes of a process go through one writer thread; what people look at in a service
+//! is read by another one ([`reader`]). Other processes may open the same file [`Access::Beside`] the service.
 //!
 //! Who may start is decided here and nowhere else: each key has one *turn*, which belongs to its
 //! running run, else to its oldest unfinished one, unless a delivery in quarantine comes before that.
@@ -23,6 +23,7 @@ mod owners;
 mod presence;
 mod prune;
 mod quarantine;
+mod reader;
 mod reads;
 mod rows;
 mod schema;
@@ -30,6 +31,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod worker;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -41,7 +43,9 @@ use rusqlite::Connection;
 use self::fault::Fault;
 pub use self::file_system::network_warning;
 use self::presence::Presence;
-use self::writer::{Kind, Session, Writer};
+use self::reader::Readable;
+use self::worker::{Kind, Worker};
+use self::writer::Session;
 use super::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Dropped,
     Entry, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, Reply, RunDetail,
@@ -70,7 +74,9 @@ pub struct SqliteJournal {
 
 #[derive(Debug)]
 struct Shared {
-    writer: Writer,
+    /// Only a service has one. It goes first, since the last connection to go works in the log.
+    reader: Option<Worker>,
+    writer: Worker,
     name: String,
 }
 
@@ -95,10 +101,31 @@ impl SqliteJournal {
         }
         let presence = Presence::of(&place.database, lock)
             .map_err(|error| fault::failed("look at files", &place.database, error))?;
-        let session = Session::new(connection, presence, place, access)?;
-        let writer = Writer::start(session)?;
+        let path = place.database.clone();
+        let readable = match access {
+            Access::Beside => None,
+            Access::Service | Access::Poller => {
+                let readable = Readable::of(&place);
+                Some(Arc::new(readable.map_err(|fault| {
+                    fault.told("open the database for reading", &path)
+                })?))
+            }
+        };
+        let session = Session::new(connection, presence, place, access, readable.clone())?;
+        let writer = Worker::start("writer", &path, |inbox| writer::serve(session, inbox))?;
+        let reader = readable
+            .map(|readable| {
+                Worker::start("reader", &path, move |inbox| {
+                    reader::serve(&readable, inbox);
+                })
+            })
+            .transpose()?;
         Ok(Self {
-            shared: Arc::new(Shared { writer, name }),
+            shared: Arc::new(Shared {
+                reader,
+                writer,
+                name,
+            }),
         })
     }
 
@@ -123,6 +150,17 @@ impl SqliteJournal {
         work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Reply<'_, T> {
         Box::pin(self.shared.writer.ask(what, kind, work))
+    }
+
+    /// The same for what only looks, and waits for no commit.
+    fn look<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Reply<'_, T> {
+        let reader = self.shared.reader.as_ref();
+        let reader = reader.unwrap_or(&self.shared.writer);
+        Box::pin(reader.ask(what, Kind::Read, work))
     }
 }
 
@@ -198,35 +236,31 @@ impl Work for SqliteJournal {
 
 impl Browse for SqliteJournal {
     fn census(&self) -> Reply<'_, Census> {
-        self.ask("count runs", Kind::Read, reads::census)
+        self.look("count runs", reads::census)
     }
 
     fn runs(&self, filter: RunFilter) -> Reply<'_, Vec<RunSummary>> {
-        self.ask("list runs", Kind::Read, move |db| reads::runs(db, &filter))
+        self.look("list runs", move |db| reads::runs(db, &filter))
     }
 
     fn run(&self, id: RunId) -> Reply<'_, RunDetail> {
-        self.ask("read a run", Kind::Read, move |db| reads::run(db, id))
+        self.look("read a run", move |db| reads::run(db, id))
     }
 
     fn event(&self, id: String) -> Reply<'_, Option<String>> {
-        self.ask("read an event", Kind::Read, move |db| reads::event(db, &id))
+        self.look("read an event", move |db| reads::event(db, &id))
     }
 
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {
-        self.ask("read cursors", Kind::Read, reads::sources)
+        self.look("read cursors", reads::sources)
     }
 
     fn quarantined(&self, limit: usize) -> Reply<'_, Vec<Quarantined>> {
-        self.ask("list the quarantine", Kind::Read, move |db| {
-            quarantine::list(db, limit)
-        })
+        self.look("list the quarantine", move |db| quarantine::list(db, limit))
     }
 
     fn quarantined_one(&self, id: QuarantineId) -> Reply<'_, Quarantined> {
-        self.ask("read the quarantine", Kind::Read, move |db| {
-            quarantine::one(db, id)
-        })
+        self.look("read the quarantine", move |db| quarantine::one(db, id))
     }
 }
 

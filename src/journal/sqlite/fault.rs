@@ -229,11 +229,11 @@ pub(super) fn failed(what: &'static str, path: &Path, error: io::Error) -> Journ
     unavailable(what, path, error)
 }
 
-/// The writer is gone, which only a defect of this program can bring about.
-pub(super) fn writer_gone(what: &'static str, path: &Path) -> JournalError {
+/// A thread is gone, which only a defect of this program can bring about.
+pub(super) fn worker_gone(role: &str, what: &'static str, path: &Path) -> JournalError {
     JournalError::Unusable {
         message: format!(
-            "failed to {what} in the journal {}: its writer has stopped",
+            "failed to {what} in the journal {}: its {role} has stopped",
             path.display()
         ),
         remedy: "start the service again, and report the panic that it logged".to_owned(),

@@ -3,6 +3,7 @@
 mod conformance;
 mod displaced;
 mod keeping;
+mod looking;
 mod opening;
 mod plans;
 mod property;

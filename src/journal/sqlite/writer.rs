@@ -1,162 +1,26 @@
-//! The one thread that talks to the database, and how it makes many requests share one commit.
+//! The one thread that writes to the database, and how it makes many requests share one commit.
 //!
 //! A commit waits for the disk; a request does not. So the writer takes everything that has queued
 //! up during the last commit, works it off in one transaction, each request within a savepoint of
 //! its own, commits, and only then answers.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl};
-use tokio::sync::{mpsc, oneshot};
 
-use super::fault::{self, Displaced, Fault, Loss, failed};
+use super::fault::{Displaced, Fault, Loss, failed};
 use super::folder::Place;
 use super::presence::{Absence, Presence};
+use super::reader::Readable;
+use super::worker::{Inbox, Kind, Performed, Request};
 use super::{Access, schema};
 use crate::crash::{self, Point};
 use crate::journal::JournalError;
 
 /// The most requests that share one commit, so that no answer waits for ever longer transactions.
 const BATCH: usize = 256;
-
-/// Whether a request needs a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// It changes something.
-    Write,
-    /// It only looks.
-    Read,
-}
-
-/// The sending end of the writer. Dropping it waits for the writer to finish what it was asked.
-#[derive(Debug)]
-pub(super) struct Writer {
-    path: PathBuf,
-    requests: Option<mpsc::UnboundedSender<Request>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    /// Hands an open journal over to a thread of its own.
-    pub(super) fn start(session: Session) -> Result<Self, JournalError> {
-        let (requests, inbox) = mpsc::unbounded_channel();
-        let path = session.place.database.clone();
-        let thread = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || serve(session, inbox))
-            .map_err(|error| failed("start the writer", &path, error))?;
-        Ok(Self {
-            path,
-            requests: Some(requests),
-            thread: Some(thread),
-        })
-    }
-
-    /// Has the writer do `work`; `what` names it in errors. Answers after the commit.
-    pub(super) async fn ask<T, F>(
-        &self,
-        what: &'static str,
-        kind: Kind,
-        work: F,
-    ) -> Result<T, JournalError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
-    {
-        let gone = || fault::writer_gone(what, &self.path);
-        let (reply, answer) = oneshot::channel();
-        let task = Box::new(Asked {
-            what,
-            work: Some(work),
-            result: None,
-            reply,
-        });
-        let requests = self.requests.as_ref().ok_or_else(gone)?;
-        requests.send(Request { kind, task }).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.requests = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!(journal = %self.path.display(), "the journal's writer panicked");
-        }
-    }
-}
-
-/// One thing to do.
-struct Request {
-    kind: Kind,
-    task: Box<dyn Task>,
-}
-
-/// A request with its type hidden. A task that is dropped unanswered tells its asker so.
-trait Task: Send {
-    /// Does the work and keeps the result.
-    fn perform(&mut self, connection: &Connection) -> Performed;
-    /// Gives the result to the asker; or `lost`, if nothing of it reached the disk.
-    fn answer(self: Box<Self>, lost: Option<&Loss>, path: &Path);
-}
-
-/// What [`Task::perform`] left behind in the database.
-enum Performed {
-    /// Its changes.
-    Done,
-    /// Perhaps a part of its changes: to be rolled back.
-    Refused,
-    /// The same; and the database may have given up the transaction for this reason.
-    Failed(Arc<rusqlite::Error>),
-}
-
-struct Asked<T, F> {
-    what: &'static str,
-    work: Option<F>,
-    result: Option<Result<T, Fault>>,
-    reply: oneshot::Sender<Result<T, JournalError>>,
-}
-
-impl<T, F> Task for Asked<T, F>
-where
-    T: Send,
-    F: FnOnce(&Connection) -> Result<T, Fault> + Send,
-{
-    fn perform(&mut self, connection: &Connection) -> Performed {
-        let Some(work) = self.work.take() else {
-            return Performed::Done;
-        };
-        let result = work(connection);
-        let performed = match &result {
-            Ok(_) => Performed::Done,
-            Err(Fault::Refused(_) | Fault::Displaced(_)) => Performed::Refused,
-            Err(Fault::Database(error)) => Performed::Failed(Arc::clone(error)),
-        };
-        self.result = Some(result);
-        performed
-    }
-
-    fn answer(self: Box<Self>, lost: Option<&Loss>, path: &Path) {
-        let result = match (self.result, lost) {
-            (Some(Err(own)), _) => Err(own),
-            (_, Some(loss)) => Err(loss.clone().into()),
-            (Some(done), None) => done,
-            // Every task is performed unless the batch is lost; dropping the reply tells of the defect.
-            (None, None) => return,
-        };
-        // Nobody listens any more if the asker was dropped; what was asked for has happened.
-        drop(
-            self.reply
-                .send(result.map_err(|fault| fault.told(self.what, path))),
-        );
-    }
-}
 
 /// An open journal.
 #[derive(Debug)]
@@ -166,6 +30,8 @@ pub(super) struct Session {
     presence: Presence,
     place: Place,
     access: Access,
+    /// What reads meanwhile, if anything does.
+    readable: Option<Arc<Readable>>,
 }
 
 impl Session {
@@ -175,6 +41,7 @@ impl Session {
         presence: Presence,
         place: Place,
         access: Access,
+        readable: Option<Arc<Readable>>,
     ) -> Result<Self, JournalError> {
         let mut moved = 0;
         connection
@@ -189,6 +56,7 @@ impl Session {
             presence,
             place,
             access,
+            readable,
         })
     }
 
@@ -225,6 +93,9 @@ impl Session {
     /// Opens the journal again, whose log or index was removed: what the open log holds goes into the
     /// database first.
     fn open_again(&mut self, displaced: Displaced) -> Result<(), Loss> {
+        // As long as anything of this process has the old index open, a new connection would use that.
+        let readable = self.readable.clone();
+        let _closed = readable.as_ref().map(|readable| readable.close());
         if let Some(connection) = &self.connection {
             let (frames, moved): (i64, i64) =
                 connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
@@ -294,7 +165,7 @@ impl Session {
 }
 
 /// Works off requests until every sender is gone.
-fn serve(mut session: Session, mut inbox: mpsc::UnboundedReceiver<Request>) {
+pub(super) fn serve(mut session: Session, mut inbox: Inbox) {
     let mut batch = Vec::new();
     while inbox.blocking_recv_many(&mut batch, BATCH) > 0 {
         let done = if batch.iter().any(|request| request.kind == Kind::Write) {

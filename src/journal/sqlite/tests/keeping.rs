@@ -7,7 +7,7 @@ use crate::core::retention::Retention;
 use crate::core::run::Step;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::sqlite::prune::STEP;
-use crate::journal::sqlite::writer::Kind;
+use crate::journal::sqlite::worker::Kind;
 use crate::journal::{Accept, AttemptEnd, Entry, Keep, Work};
 
 fn keep(days: u64, number: u64) -> Retention {

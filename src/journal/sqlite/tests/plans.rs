@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::journal;
-use crate::journal::sqlite::writer::Kind;
+use crate::journal::sqlite::worker::Kind;
 use crate::journal::sqlite::{claim, owners, prune, quarantine, steps, turns};
 
 /// The steps of the plan for `sql`, as far as they read or sort tables.

@@ -9,12 +9,12 @@ use tokio::join;
 use super::{accept, at, claim, claim_as, event, journal};
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::sqlite::fault::Fault;
-use crate::journal::sqlite::writer::Kind;
+use crate::journal::sqlite::worker::Kind;
 use crate::journal::{Accept, Browse, Entry, JournalError, Owner};
 
 /// Holds the writer up until the answer is sent to or dropped, so that what is asked meanwhile
 /// shares one transaction.
-fn hold(journal: &SqliteJournal) -> mpsc::Sender<()> {
+pub(super) fn hold(journal: &SqliteJournal) -> mpsc::Sender<()> {
     let (go, wait) = mpsc::channel::<()>();
     let journal = journal.clone();
     let (held, is_held) = mpsc::channel();
