@@ -58,6 +58,9 @@ pub struct Acceptance {
     pub event_type: String,
     /// The event as JSON text, as a script reads it on its standard input.
     pub body: String,
+    /// Whether the event lacks something yet. What is on record stays, unless it lacked something and this
+    /// one does not.
+    pub is_incomplete: bool,
     /// The runs to make; none if every rule refused the event.
     pub runs: Vec<PlannedRun>,
 }
@@ -152,8 +155,10 @@ pub struct Owner(pub i64);
 pub struct Claim {
     /// Whose the attempts will be.
     pub owner: Owner,
-    /// At most this many runs.
+    /// At most this many runs that await nothing.
     pub limit: usize,
+    /// At most this many runs that await their lease.
+    pub awaiting: usize,
     /// The attempts of this owner that it knows of, by run and number. Others that are its own and open
     /// were claimed with an answer that was lost.
     pub held: Vec<(RunId, u32)>,
@@ -180,6 +185,21 @@ pub struct ClaimedRun {
     pub awaits_lease: bool,
     /// How often the event's lease could not be shown.
     pub lease_failures: u32,
+}
+
+/// The event of a run that awaited its lease, now that this is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Whose the attempt is.
+    pub owner: Owner,
+    /// The run.
+    pub run: RunId,
+    /// The attempt that was claimed to complete the event.
+    pub attempt: u32,
+    /// The event as JSON text.
+    pub event: String,
+    /// What the run is ordered by, now that all of the event is known.
+    pub key: Key,
 }
 
 /// The answer to a claim.

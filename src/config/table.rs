@@ -11,7 +11,7 @@ use std::fmt;
 use super::secrets::secrets_among;
 
 /// One option of the configuration.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct OptionRow {
     /// As it is written in the file, in lower case.
     pub name: &'static str,

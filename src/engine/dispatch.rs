@@ -5,8 +5,7 @@
 //! place is free again, however long the journal takes.
 
 mod held;
-mod order;
-mod unasked;
+pub(super) mod order;
 mod unended;
 
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::enrich::{self, Enrichment};
 use super::handle;
 use super::rulebook::Rulebook;
 use crate::actions::{Action, Order, Performed};
@@ -31,7 +31,6 @@ use crate::journal::{
 };
 use crate::sources::Enrich;
 use held::{Held, Holding};
-use unasked::Unasked;
 use unended::Unended;
 
 /// How often the journal is looked at without being told to: the commands `runs retry`, `quarantine
@@ -107,7 +106,24 @@ enum Attempted {
     Unended(Box<Unended>),
 }
 
-type Attempts = JoinSet<Result<Attempted, JournalError>>;
+/// What dispatch has claimed and not recorded.
+struct UnderWay {
+    /// Each takes a place.
+    attempts: JoinSet<Result<Attempted, JournalError>>,
+    /// Runs whose events are being completed; how an attempt ended for which that failed.
+    completing: JoinSet<Result<Option<Step>, JournalError>>,
+    /// What cannot be ended takes no place: nobody knows how long it will be.
+    unended: JoinSet<Result<Step, JournalError>>,
+    held: Held,
+    enrichment: Arc<Enrichment>,
+}
+
+impl UnderWay {
+    /// Whether nothing is left that a stop waits for.
+    fn is_over(&self) -> bool {
+        self.attempts.is_empty() && self.completing.is_empty()
+    }
+}
 
 impl<J: Journal> Dispatch<J> {
     /// Performs runs as `owner` until `stop.intake` is cancelled and those that run have ended; or, once
@@ -123,19 +139,22 @@ impl<J: Journal> Dispatch<J> {
         drained: &CancellationToken,
     ) -> Result<Tally, DispatchError> {
         let this = Arc::new(self);
-        let mut attempts = Attempts::new();
-        // They take no place: nobody knows how long it will be.
-        let mut unended: JoinSet<Result<Step, JournalError>> = JoinSet::new();
+        let enrichment = Enrichment::new(this.enrich.clone(), this.rules.clone());
+        let mut under_way = UnderWay {
+            attempts: JoinSet::new(),
+            completing: JoinSet::new(),
+            unended: JoinSet::new(),
+            held: Held::default(),
+            enrichment: Arc::new(enrichment),
+        };
         let mut tally = Tally::default();
         let mut clock = Clock::start();
         let mut stepped = false;
         let mut outage = Outage::default();
-        let unasked = Unasked::default();
-        let held = Held::default();
         loop {
             let mut wait = LOOK_AGAIN;
             if stop.intake.is_cancelled() {
-                if attempts.is_empty() {
+                if under_way.is_over() {
                     return Ok(tally);
                 }
             } else {
@@ -150,22 +169,27 @@ impl<J: Journal> Dispatch<J> {
                 // Before the claim: what was accepted until then is seen by it.
                 let last = drained.is_cancelled();
                 let next = this
-                    .start_due(owner, &mut attempts, &mut outage, &held, &unasked, stop)
+                    .start_due(owner, &mut under_way, &mut outage, stop)
                     .await?;
-                let idle = last && attempts.is_empty() && next.is_some();
+                let idle = last && under_way.is_over() && next.is_some();
                 if idle && this.is_over(&mut outage).await? {
                     return Ok(tally);
                 }
                 wait = next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
             }
             tokio::select! {
-                Some(ended) = attempts.join_next() => match ended?? {
+                Some(ended) = under_way.attempts.join_next() => match ended?? {
                     Attempted::Recorded(step) => tally.count(step),
                     Attempted::Unended(left) => {
-                        unended.spawn(this.clone().outlive(*left, stop.clone()));
+                        under_way.unended.spawn(this.clone().outlive(*left, stop.clone()));
                     }
                 },
-                Some(ended) = unended.join_next() => tally.count(ended??),
+                Some(ended) = under_way.completing.join_next() => {
+                    if let Some(step) = ended?? {
+                        tally.count(step);
+                    }
+                }
+                Some(ended) = under_way.unended.join_next() => tally.count(ended??),
                 () = this.work.notified() => {}
                 () = tokio::time::sleep(wait) => {}
                 () = stop.intake.cancelled(), if !stop.intake.is_cancelled() => {}
@@ -189,20 +213,20 @@ impl<J: Journal> Dispatch<J> {
     async fn start_due(
         self: &Arc<Self>,
         owner: Owner,
-        attempts: &mut Attempts,
+        under_way: &mut UnderWay,
         outage: &mut Outage,
-        held: &Held,
-        unasked: &Unasked,
         stop: &Stop,
     ) -> Result<Option<Duration>, JournalError> {
-        let places = self.max_parallel - attempts.len();
-        if places == 0 {
+        let places = self.max_parallel.saturating_sub(under_way.attempts.len());
+        let awaiting = enrich::AT_ONCE.saturating_sub(under_way.completing.len());
+        if places + awaiting == 0 {
             return Ok(Some(LOOK_AGAIN));
         }
         let claim = Claim {
             owner,
             limit: places,
-            held: held.list(),
+            awaiting,
+            held: under_way.held.list(),
         };
         let claimed = self.journal.claim(claim, Timestamp::now()).await;
         let Some(claimed) = unless_temporary(claimed, outage)? else {
@@ -212,11 +236,14 @@ impl<J: Journal> Dispatch<J> {
             crash::point(Point::RunClaimed);
         }
         for run in claimed.runs {
-            let holding = held.hold(&run);
-            let attempt = self
-                .clone()
-                .attempt(run, holding, unasked.clone(), stop.clone());
-            attempts.spawn(attempt);
+            let holding = under_way.held.hold(&run);
+            let (this, stop) = (self.clone(), stop.clone());
+            if run.awaits_lease {
+                let completing = this.complete(run, holding, under_way.enrichment.clone(), stop);
+                under_way.completing.spawn(completing);
+            } else {
+                under_way.attempts.spawn(this.attempt(run, holding, stop));
+            }
         }
         Ok(Some(claimed.wait.unwrap_or(LOOK_AGAIN)))
     }
@@ -226,19 +253,13 @@ impl<J: Journal> Dispatch<J> {
         self: Arc<Self>,
         run: ClaimedRun,
         holding: Holding,
-        unasked: Unasked,
         stop: Stop,
     ) -> Result<Attempted, JournalError> {
-        // A question to the cloud is no work that a stop would wait for.
-        let order = self.order(&run, &stop.intake).await;
-        let is_told = unasked.note(&run, order.as_ref().err());
-        let (action, order) = match order {
+        let (action, order) = match self.order(&run) {
             Ok(order) => order,
             Err(none) => {
                 let (performed, then) = none.into_performed();
-                if is_told {
-                    tell(&run, &performed, then);
-                }
+                tell(&run, &performed, then);
                 let step = self.record(&run, performed, then, &stop).await?;
                 return Ok(Attempted::Recorded(step));
             }
@@ -260,6 +281,26 @@ impl<J: Journal> Dispatch<J> {
         tell(&run, &performed, then);
         let step = self.record(&run, performed, then, &stop).await?;
         Ok(Attempted::Recorded(step))
+    }
+
+    /// Completes the event of a run, which is due then. If that fails, the attempt has ended with that.
+    async fn complete(
+        self: Arc<Self>,
+        run: ClaimedRun,
+        _holding: Holding,
+        enrichment: Arc<Enrichment>,
+        stop: Stop,
+    ) -> Result<Option<Step>, JournalError> {
+        let completed = enrichment.complete(&self.journal, &run, &stop.intake).await;
+        let is_told = enrichment.note(&run, completed.as_ref().err());
+        let Err(none) = completed else {
+            return Ok(None);
+        };
+        let (performed, then) = none.into_performed();
+        if is_told {
+            tell(&run, &performed, then);
+        }
+        self.record(&run, performed, then, &stop).await.map(Some)
     }
 
     /// Records the end of an attempt.

@@ -1,11 +1,28 @@
 //! Completes events that lack something, before a run needs them.
 //!
 //! When an event is accepted, what it lacks is asked for if a rule may make a run of it. If that cannot be had
-//! then, the event is accepted as it is, and its runs await the rest.
+//! then, the event is accepted as it is, and its runs await the rest. Such a run is claimed to have its event
+//! completed, which takes up no place of an action; then its rule is decided, and it is due like any other, in
+//! its place among the runs of its key.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+use super::dispatch::order::{NoOrder, rule_and_event};
 use super::intake::Decision;
+use super::rulebook::Rulebook;
+use crate::core::outage::{Notice, Outage};
+use crate::core::retry::{RetryPolicy, step_after};
+use crate::core::rules::{Rule, Verdict};
+use crate::core::run::{Outcome, Step};
 use crate::crash::{self, Point};
+use crate::journal::{Blame, ClaimedRun, Completion, Work, retry_while_unavailable};
 use crate::sources::{Enrich, Incomplete};
+
+/// This many events are completed at once. Whoever is asked may ask one after the other.
+pub(super) const AT_ONCE: usize = 16;
 
 /// Completes an event that is about to be accepted, if that may make a difference.
 pub(super) async fn complete_new(enrich: &dyn Enrich, decision: &mut Decision) {
@@ -22,6 +39,139 @@ pub(super) async fn complete_new(enrich: &dyn Enrich, decision: &mut Decision) {
         // Whoever failed is told of once, not for each event.
         Err(Incomplete::Unreachable(why)) => {
             tracing::debug!(event = %id, "accepted as it is: {why}");
+        }
+    }
+}
+
+/// Completes the events of runs that await that.
+pub(super) struct Enrichment {
+    enrich: Arc<dyn Enrich>,
+    rules: Rulebook,
+    /// That nobody can be asked just now: one line tells it for all runs.
+    unreachable: Mutex<Outage>,
+}
+
+impl Enrichment {
+    pub(super) fn new(enrich: Arc<dyn Enrich>, rules: Rulebook) -> Self {
+        Self {
+            enrich,
+            rules,
+            unreachable: Mutex::default(),
+        }
+    }
+
+    /// Completes the event of a claimed run, after which the run is due; or says how the attempt ended. A
+    /// question is no work that a stop waits for.
+    pub(super) async fn complete(
+        &self,
+        journal: &impl Work,
+        run: &ClaimedRun,
+        stop: &CancellationToken,
+    ) -> Result<(), NoOrder> {
+        let (rule, event) = rule_and_event(&self.rules.current(), run)?;
+        let completing = self.enrich.complete(event, run.attempt > 1);
+        let completed = stop.run_until_cancelled(completing).await;
+        let completed = completed.ok_or_else(NoOrder::interrupted)?;
+        let event = completed.map_err(|why| self.incomplete(run, why))?;
+        crash::point(Point::LateLeaseShown);
+        let key = match rule.verdict(&event) {
+            Verdict::Run { key } => key,
+            verdict => return Err(refused(&rule, &event.event_type, verdict)),
+        };
+        // Only now: an event on record as complete is not decided again.
+        let completion = Completion {
+            owner: run.owner,
+            run: run.id,
+            attempt: run.attempt,
+            event: event.to_json(),
+            key,
+        };
+        retry_while_unavailable(stop, || journal.complete(completion.clone()))
+            .await
+            .map_err(|error| NoOrder {
+                outcome: Outcome::Interrupted(error.to_string()),
+                ..NoOrder::interrupted()
+            })?;
+        crash::point(Point::LeaseCompleted);
+        Ok(())
+    }
+
+    /// What follows for a run whose event cannot be completed.
+    fn incomplete(&self, run: &ClaimedRun, why: Incomplete) -> NoOrder {
+        let policy = self.enrich.retry_policy();
+        match why {
+            Incomplete::Refused(why) => {
+                let outcome = Outcome::NotStarted(why);
+                let (step, retry_in) =
+                    step_after(&outcome, run.lease_failures, policy, fastrand::f64());
+                NoOrder {
+                    outcome,
+                    step,
+                    retry_in,
+                    blame: Blame::Lease,
+                }
+            }
+            // However long that takes, it is no reason to give up.
+            Incomplete::Unreachable(why) => {
+                let endless = RetryPolicy {
+                    retries: u32::MAX,
+                    ..policy
+                };
+                NoOrder {
+                    outcome: Outcome::NotStarted(why),
+                    step: Step::Fail,
+                    retry_in: endless.delay_after(run.attempt, fastrand::f64()),
+                    blame: Blame::Nobody,
+                }
+            }
+        }
+    }
+
+    /// Notes what came of an attempt to complete an event. Answers whether that is to be told of this run: that
+    /// nobody can be asked is told once for all of them.
+    pub(super) fn note(&self, run: &ClaimedRun, none: Option<&NoOrder>) -> bool {
+        let mut outage = self
+            .unreachable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match none {
+            Some(none) if none.blame == Blame::Nobody => {
+                let why = none.outcome.to_string();
+                match outage.failed(&why, Instant::now()) {
+                    Some(Notice::New) => true,
+                    Some(notice) => {
+                        tracing::warn!("leases cannot be asked for: {why}{notice}");
+                        false
+                    }
+                    None => {
+                        tracing::debug!(run = run.id, "its lease cannot be asked for: {why}");
+                        false
+                    }
+                }
+            }
+            Some(none) if none.step == Step::Interrupt => true,
+            _ => {
+                outage.log_end("leases can be asked for again", Instant::now());
+                true
+            }
+        }
+    }
+}
+
+/// What follows for a run that its rule does not make any more, now that its event is complete.
+fn refused(rule: &Rule, event_type: &str, verdict: Verdict) -> NoOrder {
+    match verdict {
+        Verdict::Refused(mismatch) => {
+            let why = format!("the lease, now that it is shown, is refused: {mismatch}");
+            NoOrder::because(Step::Refuse, why)
+        }
+        Verdict::Undecidable(why) => {
+            let why = format!("the rule cannot be decided: {why}");
+            NoOrder::because(Step::Discard, why)
+        }
+        Verdict::Disabled | Verdict::OtherType | Verdict::Run { .. } => {
+            let why = format!("the rule [{}] is not for {event_type} any more", rule.name);
+            NoOrder::because(Step::Cancel, why)
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) async fn journal_with(rules: &[&str]) -> (TempDir, SqliteJournal) {
             source: "bus".into(),
             event_type: event.event_type.clone(),
             body: event.to_json(),
+            is_incomplete: false,
             runs: vec![PlannedRun {
                 rule: (*rule).to_owned(),
                 key: Key::node(&id),

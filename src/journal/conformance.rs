@@ -10,6 +10,7 @@
 pub(in crate::journal) mod accepting;
 pub(in crate::journal) mod attempts;
 mod caller;
+pub(in crate::journal) mod completing;
 pub(in crate::journal) mod holding;
 pub(in crate::journal) mod keeping;
 mod lost_answers;
@@ -112,6 +113,11 @@ macro_rules! hold_to_the_contract {
                 attempts_are_kept_with_all_that_is_known_of_them,
                 a_remark_is_seen_for_as_long_as_the_attempt_is_open,
                 open_attempts_survive_with_their_handle;
+            completing:
+                a_completed_event_is_rewritten_and_awaits_nothing,
+                a_run_whose_event_is_complete_has_its_place_in_its_own_key,
+                what_awaits_its_lease_is_claimed_apart,
+                of_an_event_that_comes_again_the_fuller_body_stays;
             holding:
                 later_runs_of_the_key_wait_and_no_others,
                 what_is_released_comes_before_what_waited_for_it,
@@ -143,8 +149,7 @@ macro_rules! hold_to_the_contract {
                 a_cursor_is_on_disk_with_the_events_that_it_covers,
                 passes_and_failures_are_told_apart,
                 a_cursor_is_moved_only_from_where_it_was_when_the_source_was_read,
-                a_missing_lease_counts_against_the_event_and_not_against_its_runs,
-                a_completed_event_is_rewritten_and_awaits_nothing;
+                a_missing_lease_counts_against_the_event_and_not_against_its_runs;
         }
     };
     (@cases $fresh:expr; $($theme:ident: $($case:ident),+;)+) => {

@@ -47,8 +47,8 @@ use self::reader::Readable;
 use self::worker::{Kind, Worker};
 use self::writer::Session;
 use super::{
-    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Dropped,
-    Entry, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, Reply, RunDetail,
+    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
+    Dropped, Entry, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, Reply, RunDetail,
     RunFilter, RunId, RunSummary, SourceRecord, Work,
 };
 use crate::core::retention::Retention;
@@ -205,9 +205,9 @@ impl Work for SqliteJournal {
         )
     }
 
-    fn complete(&self, run: RunId, event: String) -> Reply<'_, ()> {
+    fn complete(&self, completion: Completion) -> Reply<'_, ()> {
         self.ask("complete an event", Kind::Write, move |db| {
-            steps::complete(db, run, &event)
+            steps::complete(db, &completion)
         })
     }
 

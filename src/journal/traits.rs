@@ -7,8 +7,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Acceptance, Accepted, Answer, AttemptEnd, Census, Claim, Claimed, Dropped, Entry, OpenAttempt,
-    Owner, Pruned, QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary,
+    Acceptance, Accepted, Answer, AttemptEnd, Census, Claim, Claimed, Completion, Dropped, Entry,
+    OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary,
     SourceRecord,
 };
 use crate::core::retention::Retention;
@@ -43,8 +43,10 @@ pub trait Work: Send + Sync + 'static {
     /// Notes what is to be known of an attempt while it is under way.
     fn remark(&self, run: RunId, attempt: u32, remark: String) -> Reply<'_, ()>;
 
-    /// Writes the event of a run anew, now that its lease is known; the run awaits it no longer.
-    fn complete(&self, run: RunId, event: String) -> Reply<'_, ()>;
+    /// Writes the event of a run anew, now that its lease is known. The run awaits it no longer and is due
+    /// in its place among those of its key, as if its attempt had not been claimed. Changes nothing if it
+    /// awaits nothing. Answers [`Lost`](super::JournalError::Lost) as [`record`](Self::record) does.
+    fn complete(&self, completion: Completion) -> Reply<'_, ()>;
 
     /// Records the end of an attempt and moves its run on. An end that is on record already is recorded
     /// no second time. Answers [`Lost`](super::JournalError::Lost), and changes nothing, if the attempt has
@@ -134,8 +136,8 @@ impl<J: Work + ?Sized> Work for Arc<J> {
         (**self).remark(run, attempt, remark)
     }
 
-    fn complete(&self, run: RunId, event: String) -> Reply<'_, ()> {
-        (**self).complete(run, event)
+    fn complete(&self, completion: Completion) -> Reply<'_, ()> {
+        (**self).complete(completion)
     }
 
     fn record(&self, end: AttemptEnd) -> Reply<'_, ()> {

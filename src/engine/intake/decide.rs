@@ -115,13 +115,14 @@ impl Decision {
     fn accept(self, source: &str) -> (Acceptance, String, Option<Vec<u8>>) {
         let Arrival {
             event,
+            lacks,
             origin,
             body,
-            ..
         } = self.arrival;
         let acceptance = Acceptance {
             source: source.to_owned(),
             body: event.to_json(),
+            is_incomplete: lacks.is_some(),
             id: event.id,
             event_type: event.event_type,
             runs: self.runs.into_iter().map(|(_, run)| run).collect(),

@@ -57,6 +57,7 @@ async fn each_kind_ends_what_is_its_own_and_what_lives_on_keeps_its_attempt_open
     let claim = Claim {
         owner: before,
         limit: 9,
+        awaiting: 0,
         held: Vec::new(),
     };
     journal.claim(claim, now).await.unwrap();

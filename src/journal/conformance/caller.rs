@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 
 use super::{Asking, Ground, LostAnswers};
+use crate::core::event::Key;
 use crate::core::retention::Retention;
 use crate::journal::{
-    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Dropped,
-    Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined,
-    Reply, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
+    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, ClaimedRun,
+    Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned,
+    QuarantineId, Quarantined, Reply, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
 };
 
 /// One service, or one command. What it holds of its claims it says with each claim, as dispatch does.
@@ -102,10 +103,22 @@ impl Caller {
         self.ask_with(same, question).await
     }
 
+    /// Claims up to so many runs of either kind.
     pub(in crate::journal) async fn claim(&self, limit: usize, now: Timestamp) -> Answer<Claimed> {
+        self.claim_each(limit, limit, now).await
+    }
+
+    /// Claims up to so many runs that await nothing, and so many that await their lease.
+    pub(in crate::journal) async fn claim_each(
+        &self,
+        limit: usize,
+        awaiting: usize,
+        now: Timestamp,
+    ) -> Answer<Claimed> {
         let claim = Claim {
             owner: self.owner(),
             limit,
+            awaiting,
             held: self.held.lock().unwrap().iter().copied().collect(),
         };
         let claimed = self
@@ -142,9 +155,25 @@ impl Caller {
             .await
     }
 
-    pub(in crate::journal) async fn complete(&self, run: RunId, event: String) -> Answer<()> {
-        self.ask(|journal| journal.complete(run, event.clone()))
-            .await
+    /// Completes the event of a run that it has claimed.
+    pub(in crate::journal) async fn complete(
+        &self,
+        claimed: &ClaimedRun,
+        event: &str,
+        key: Key,
+    ) -> Answer<()> {
+        let completion = Completion {
+            owner: self.owner(),
+            run: claimed.id,
+            attempt: claimed.attempt,
+            event: event.to_owned(),
+            key,
+        };
+        self.ask(|journal| journal.complete(completion.clone()))
+            .await?;
+        let attempt = (claimed.id, claimed.attempt);
+        self.held.lock().unwrap().remove(&attempt);
+        Ok(())
     }
 
     /// The end of an attempt of its own.

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use crate::core::retention::Retention;
 use crate::journal::{
-    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Dropped,
-    Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined,
-    Reply, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Work,
+    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
+    Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned, QuarantineId,
+    Quarantined, Reply, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Work,
 };
 
 /// Such a journal, by another one.
@@ -98,8 +98,8 @@ impl<J: Journal> Work for LostAnswers<J> {
         self.lose("remark", self.journal.remark(run, attempt, remark))
     }
 
-    fn complete(&self, run: RunId, event: String) -> Reply<'_, ()> {
-        self.lose("complete", self.journal.complete(run, event))
+    fn complete(&self, completion: Completion) -> Reply<'_, ()> {
+        self.lose("complete", self.journal.complete(completion))
     }
 
     fn record(&self, end: AttemptEnd) -> Reply<'_, ()> {

@@ -1,7 +1,7 @@
 //! Sources that keep a cursor, and events whose lease comes later.
 
 use super::Scene;
-use super::story::{accept, at, claim_one, end, event, state, summary};
+use super::story::{accept, at, claim_one, end, event, state};
 use crate::core::run::{Outcome, State, Step};
 use crate::journal::{
     Accept, Accepted, AttemptEnd, Blame, Browse, Cursor, Entry, JournalError, Keep, Progress,
@@ -177,36 +177,4 @@ pub(in crate::journal) async fn a_missing_lease_counts_against_the_event_and_not
     let retried = claim_one(&journal, 40).await;
     assert_eq!((retried.id, retried.lease_failures), (1, 0));
     assert!(retried.awaits_lease);
-}
-
-pub(in crate::journal) async fn a_completed_event_is_rewritten_and_awaits_nothing(
-    scene: &Scene<'_>,
-) {
-    let journal = scene.journal().await;
-    let mut awaiting = event("7", &[("r", "k"), ("s", "l")]);
-    for run in &mut awaiting.runs {
-        run.awaits_lease = true;
-    }
-    let entries = vec![Entry::Event(awaiting)];
-    journal.accept(entries.into(), at(0)).await.unwrap();
-    claim_one(&journal, 1).await;
-    let whole = r#"{"id":"7","whole":true}"#.to_owned();
-    journal.complete(1, whole.clone()).await.unwrap();
-    journal.record(end(1, 1, Step::Fail, 2)).await.unwrap();
-    assert_eq!(summary(&journal, 1).await.state, State::Retryable);
-
-    // Another rule's run is yet to be decided, but has the event as it is now.
-    let sibling = claim_one(&journal, 3).await;
-    assert_eq!((sibling.id, sibling.awaits_lease), (2, true));
-    assert_eq!(sibling.event, whole);
-    let again = journal.claim(9, at(30)).await.unwrap().runs;
-    let [again] = again.as_slice() else {
-        panic!("{again:?}")
-    };
-    assert_eq!(
-        (again.id, again.awaits_lease, again.failures),
-        (1, false, 1)
-    );
-    assert_eq!(again.event, whole);
-    assert!(journal.complete(99, whole).await.is_err());
 }

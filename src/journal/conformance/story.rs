@@ -37,6 +37,7 @@ pub(in crate::journal) fn event(id: &str, runs: &[(&str, &str)]) -> Acceptance {
         id: id.to_owned(),
         event_type: "esi_leap.lease.fulfill.end".to_owned(),
         body: format!("{{\"id\":\"{id}\"}}"),
+        is_incomplete: false,
         runs: runs.iter().map(planned).collect(),
     }
 }

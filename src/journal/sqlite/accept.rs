@@ -100,10 +100,21 @@ fn accept_event(
     let finished_at = event.runs.is_empty().then_some(now);
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO events (source, event_id, event_type, body, accepted_at, finished_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (event_id, source) DO NOTHING RETURNING id",
+            "INSERT INTO events (source, event_id, event_type, body, accepted_at, finished_at, is_incomplete)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (event_id, source) DO NOTHING RETURNING id",
         )?
-        .query_row(params![source, id, event.event_type, event.body, now, finished_at], |row| row.get(0))
+        .query_row(
+            params![
+                source,
+                id,
+                event.event_type,
+                event.body,
+                now,
+                finished_at,
+                event.is_incomplete
+            ],
+            |row| row.get(0),
+        )
         .optional()?;
     let is_new = inserted.is_some();
     let number = match inserted {
@@ -112,6 +123,13 @@ fn accept_event(
             .prepare_cached("SELECT id FROM events WHERE event_id = ?1 AND source = ?2")?
             .query_row([&id, &source], |row| row.get::<_, i64>(0))?,
     };
+    if !is_new && !event.is_incomplete {
+        connection
+            .prepare_cached(
+                "UPDATE events SET body = ?2, is_incomplete = 0 WHERE id = ?1 AND is_incomplete = 1",
+            )?
+            .execute(params![number, event.body])?;
+    }
     let mut runs = Vec::with_capacity(event.runs.len());
     for planned in &event.runs {
         let (rule, key) = (limited(&planned.rule), planned.key.limited());

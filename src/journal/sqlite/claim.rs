@@ -19,12 +19,12 @@ pub(super) const TO_WAKE: &str =
     "SELECT id FROM runs WHERE turn = 1 AND state = 'retryable' AND due_at <= ?1
      ORDER BY due_at LIMIT ?2";
 
-/// What can be claimed, in order of acceptance.
+/// What can be claimed, of what awaits its lease or of what does not, in order of acceptance.
 pub(super) const TO_CLAIM: &str =
     "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
             e.lease_failures
      FROM runs r JOIN events e ON e.id = r.event
-     WHERE r.turn = 1 AND r.state = 'due' ORDER BY r.id LIMIT ?1";
+     WHERE r.turn = 1 AND r.state = 'due' AND r.awaits_lease = ?1 ORDER BY r.id LIMIT ?2";
 
 /// What an owner has claimed and not recorded. The index holds the open attempts of all: they are few.
 pub(super) const CLAIMED: &str = "SELECT a.run, a.number FROM attempts a INDEXED BY attempts_open
@@ -51,18 +51,24 @@ pub(super) fn claim(
     claim: &Claim,
     now: Timestamp,
 ) -> Result<Claimed, Fault> {
-    let Claim { owner, limit, held } = claim;
+    let owner = claim.owner;
     let mut runs = Vec::new();
-    let mut due = Vec::new();
-    if *limit > 0 {
-        wake(connection, (*limit).max(WAKE), now)?;
-        runs = unheard_of(connection, *owner, held, *limit)?;
-        due = connection
-            .prepare_cached(TO_CLAIM)?
-            .query_map([sql_limit(limit - runs.len())], |row| {
-                claimed_run(row, *owner)
-            })?
-            .collect::<rusqlite::Result<_>>()?;
+    let mut due: Vec<ClaimedRun> = Vec::new();
+    if claim.limit + claim.awaiting > 0 {
+        wake(connection, (claim.limit + claim.awaiting).max(WAKE), now)?;
+        runs = unheard_of(connection, claim)?;
+        for (awaits_lease, limit) in [(false, claim.limit), (true, claim.awaiting)] {
+            let heard_of_late = runs.iter().filter(|run| run.awaits_lease == awaits_lease);
+            let left = limit - heard_of_late.count();
+            let mut statement = connection.prepare_cached(TO_CLAIM)?;
+            let found = statement.query_map(params![awaits_lease, sql_limit(left)], |row| {
+                claimed_run(row, owner)
+            })?;
+            for run in found {
+                due.push(run?);
+            }
+        }
+        due.sort_unstable_by_key(|run| run.id);
     }
     for run in &due {
         let state = after(run.id, State::Due, Step::Claim)?;
@@ -87,23 +93,35 @@ pub(super) fn claim(
     Ok(Claimed { runs, wait })
 }
 
-/// Up to `limit` runs that the owner has claimed and does not hold.
-fn unheard_of(
-    connection: &Connection,
-    owner: Owner,
-    held: &[(RunId, u32)],
-    limit: usize,
-) -> rusqlite::Result<Vec<ClaimedRun>> {
+/// The runs that the owner has claimed and does not hold, up to as many of each kind as are asked for.
+fn unheard_of(connection: &Connection, claim: &Claim) -> rusqlite::Result<Vec<ClaimedRun>> {
+    let owner = claim.owner;
     let claimed: Vec<(RunId, u32)> = connection
         .prepare_cached(CLAIMED)?
         .query_map([owner], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut read = connection.prepare_cached(CLAIMED_RUN)?;
-    let unheard_of = claimed.iter().filter(|attempt| !held.contains(attempt));
-    unheard_of
-        .take(limit)
-        .map(|(run, _)| read.query_row([run], |row| claimed_run(row, owner)))
-        .collect()
+    let (mut ready, mut awaiting) = (claim.limit, claim.awaiting);
+    let mut runs = Vec::new();
+    for (run, _) in claimed
+        .iter()
+        .filter(|attempt| !claim.held.contains(attempt))
+    {
+        if ready + awaiting == 0 {
+            break;
+        }
+        let run = read.query_row([run], |row| claimed_run(row, owner))?;
+        let left = if run.awaits_lease {
+            &mut awaiting
+        } else {
+            &mut ready
+        };
+        if *left > 0 {
+            *left -= 1;
+            runs.push(run);
+        }
+    }
+    Ok(runs)
 }
 
 fn wake(connection: &Connection, limit: usize, now: Timestamp) -> Result<(), Fault> {

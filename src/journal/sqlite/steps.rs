@@ -11,7 +11,7 @@ use super::turns::{give_turn, reopen_event};
 use crate::core::event::Key;
 use crate::core::run::{State, Step};
 use crate::crash::{self, Point};
-use crate::journal::{AttemptEnd, Blame, OpenAttempt, Owner, RunId};
+use crate::journal::{AttemptEnd, Blame, Completion, OpenAttempt, Owner, RunId};
 
 /// The attempts of other owners that have not ended.
 pub(super) const OPEN: &str = "SELECT a.run, a.number, r.rule, a.started_at, a.handle, a.owner
@@ -63,15 +63,50 @@ pub(super) fn remark(
     Ok(())
 }
 
-/// Writes the event of a run anew, which awaits its lease no longer.
-pub(super) fn complete(connection: &Connection, run: RunId, body: &str) -> Result<(), Fault> {
-    let (event, ..) = standing(connection, run)?;
+/// Writes the event of a run anew, which awaits its lease no longer: it is due, and has its place among the
+/// runs of its key, which may be another one than before.
+pub(super) fn complete(connection: &Connection, completion: &Completion) -> Result<(), Fault> {
+    let Completion {
+        owner,
+        run,
+        attempt,
+        event: body,
+        key,
+    } = completion;
+    let (event, former, from) = standing(connection, *run)?;
+    let awaits: bool = connection
+        .prepare_cached("SELECT awaits_lease FROM runs WHERE id = ?1")?
+        .query_row([run], |row| row.get(0))?;
+    if !awaits {
+        return Ok(());
+    }
+    let withdrawn = connection
+        .prepare_cached(
+            "DELETE FROM attempts WHERE run = ?1 AND number = ?2 AND owner = ?3 AND ended_at IS NULL",
+        )?
+        .execute(params![run, attempt, owner])?;
+    if withdrawn == 0 {
+        return Err(Fault::lost(*run, *attempt));
+    }
     connection
-        .prepare_cached("UPDATE events SET body = ?2 WHERE id = ?1")?
+        .prepare_cached("UPDATE events SET body = ?2, is_incomplete = 0 WHERE id = ?1")?
         .execute(params![event, body])?;
-    connection
-        .prepare_cached("UPDATE runs SET awaits_lease = 0 WHERE id = ?1")?
-        .execute([run])?;
+    let changed = connection
+        .prepare_cached(
+            "UPDATE runs SET state = ?3, attempts = attempts - 1, awaits_lease = 0, key_space = ?4,
+                 key = ?5, turn = 0
+             WHERE id = ?1 AND state = ?2",
+        )?
+        .execute(params![
+            run,
+            from,
+            after(*run, from, Step::Interrupt)?,
+            key.space,
+            key.text
+        ])?;
+    expect_one(changed)?;
+    give_turn(connection, &former)?;
+    give_turn(connection, key)?;
     Ok(())
 }
 

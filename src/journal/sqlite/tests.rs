@@ -31,7 +31,12 @@ async fn claim_as(
     seconds: i64,
 ) -> Answer<Claimed> {
     let held = Vec::new();
-    let claim = Claim { owner, limit, held };
+    let claim = Claim {
+        owner,
+        limit,
+        awaiting: 0,
+        held,
+    };
     journal.claim(claim, at(seconds)).await
 }
 

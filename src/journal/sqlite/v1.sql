@@ -17,6 +17,8 @@ CREATE TABLE events (
     body        TEXT NOT NULL,
     accepted_at INTEGER NOT NULL,
     finished_at INTEGER,
+    -- 1 while the body lacks the lease that the event is about.
+    is_incomplete INTEGER NOT NULL DEFAULT 0 CHECK (is_incomplete IN (0, 1)),
     -- How often the lease that the event is about could not be shown.
     lease_failures INTEGER NOT NULL DEFAULT 0,
     UNIQUE (event_id, source)
@@ -56,7 +58,7 @@ CREATE TABLE runs (
 ) STRICT;
 
 CREATE UNIQUE INDEX runs_turn ON runs (key, key_space) WHERE turn = 1;
-CREATE INDEX runs_due ON runs (turn) WHERE turn = 1 AND state = 'due';
+CREATE INDEX runs_due ON runs (turn, awaits_lease) WHERE turn = 1 AND state = 'due';
 CREATE INDEX runs_retryable ON runs (turn, due_at) WHERE state = 'retryable';
 CREATE INDEX runs_unfinished ON runs (key, key_space, COALESCE(place, id)) WHERE finished_at IS NULL;
 

@@ -93,6 +93,7 @@ async fn journal(keys: &[&str]) -> (tempfile::TempDir, SqliteJournal, Owner) {
             id: number.to_string(),
             event_type: "t".to_owned(),
             body: EVENT.to_owned(),
+            is_incomplete: false,
             runs: vec![PlannedRun {
                 rule: "r".to_owned(),
                 key: Key::node(*key),

@@ -33,8 +33,13 @@ hold_to_the_contract!(Folders);
 #[tokio::test]
 async fn a_shared_journal_of_any_kind_serves_those_who_take_a_journal() {
     async fn claims<J: Journal>(journal: &J, owner: Owner, held: &[(RunId, u32)]) -> (usize, u64) {
-        let (limit, held) = (9, held.to_vec());
-        let claimed = journal.claim(Claim { owner, limit, held }, at(1)).await;
+        let claim = Claim {
+            owner,
+            limit: 9,
+            awaiting: 0,
+            held: held.to_vec(),
+        };
+        let claimed = journal.claim(claim, at(1)).await;
         let unfinished = journal.census().await.unwrap().unfinished();
         (claimed.unwrap().runs.len(), unfinished)
     }

@@ -24,7 +24,10 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
     let cases: [(&str, &[&str]); 13] = [
         (
             claim::TO_CLAIM,
-            &["runs_due (turn=?)", "e USING INTEGER PRIMARY KEY"],
+            &[
+                "runs_due (turn=? AND awaits_lease=?)",
+                "e USING INTEGER PRIMARY KEY",
+            ],
         ),
         (claim::TO_WAKE, &["runs_retryable (turn=? AND due_at<?)"]),
         (claim::NEXT_DUE, &["runs_retryable (turn=? AND due_at>?)"]),

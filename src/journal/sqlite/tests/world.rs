@@ -218,6 +218,7 @@ impl World {
         let claim = Claim {
             owner: self.owner,
             limit,
+            awaiting: 0,
             held: running
                 .map(|run| (self.runs[run].id, self.runs[run].attempts))
                 .collect(),
