@@ -146,6 +146,10 @@ pub enum Accepted {
     Noted,
 }
 
+/// What a journal looked like at some time: the same as before if nothing was written since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(pub String);
+
 /// Who performs attempts: one start of a service. An attempt is of the owner that claimed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner(pub i64);

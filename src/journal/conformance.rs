@@ -130,7 +130,8 @@ macro_rules! hold_to_the_contract {
                 runs_and_attempts_go_with_their_event_and_their_numbers_are_not_used_again,
                 an_event_with_something_to_do_again_stays,
                 the_quarantine_is_pruned_too,
-                what_is_written_beside_the_service_is_claimed_by_it;
+                what_is_written_beside_the_service_is_claimed_by_it,
+                a_version_is_another_one_only_if_something_was_written;
             order:
                 one_run_of_a_key_at_a_time_in_order_of_acceptance,
                 a_retry_holds_the_later_runs_of_its_key_and_no_others,

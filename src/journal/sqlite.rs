@@ -49,7 +49,7 @@ use self::writer::Session;
 use super::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
     Dropped, Entry, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, Reply, RunDetail,
-    RunFilter, RunId, RunSummary, SourceRecord, Work,
+    RunFilter, RunId, RunSummary, SourceRecord, Version, Work,
 };
 use crate::core::retention::Retention;
 
@@ -77,6 +77,7 @@ struct Shared {
     /// Only a service has one. It goes first, since the last connection to go works in the log.
     reader: Option<Worker>,
     writer: Worker,
+    readable: Option<Arc<Readable>>,
     name: String,
 }
 
@@ -114,6 +115,7 @@ impl SqliteJournal {
         let session = Session::new(connection, presence, place, access, readable.clone())?;
         let writer = Worker::start("writer", &path, |inbox| writer::serve(session, inbox))?;
         let reader = readable
+            .clone()
             .map(|readable| {
                 Worker::start("reader", &path, move |inbox| {
                     reader::serve(&readable, inbox);
@@ -124,6 +126,7 @@ impl SqliteJournal {
             shared: Arc::new(Shared {
                 reader,
                 writer,
+                readable,
                 name,
             }),
         })
@@ -235,6 +238,13 @@ impl Work for SqliteJournal {
 }
 
 impl Browse for SqliteJournal {
+    fn version(&self) -> Reply<'_, Version> {
+        let readable = self.shared.readable.clone();
+        self.look("look for changes", move |db| {
+            reads::version(db, readable.map_or(0, |readable| readable.opened()))
+        })
+    }
+
     fn census(&self) -> Reply<'_, Census> {
         self.look("count runs", reads::census)
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{
     Acceptance, Accepted, Answer, AttemptEnd, Census, Claim, Claimed, Completion, Dropped, Entry,
     OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary,
-    SourceRecord,
+    SourceRecord, Version,
 };
 use crate::core::retention::Retention;
 
@@ -65,6 +65,9 @@ pub trait Work: Send + Sync + 'static {
 
 /// What people look at.
 pub trait Browse: Send + Sync + 'static {
+    /// Tells whether anything was written, by anybody, since it last did: costs next to nothing.
+    fn version(&self) -> Reply<'_, Version>;
+
     /// Counts what is there.
     fn census(&self) -> Reply<'_, Census>;
 
@@ -158,6 +161,10 @@ impl<J: Work + ?Sized> Work for Arc<J> {
 }
 
 impl<J: Browse + ?Sized> Browse for Arc<J> {
+    fn version(&self) -> Reply<'_, Version> {
+        (**self).version()
+    }
+
     fn census(&self) -> Reply<'_, Census> {
         (**self).census()
     }

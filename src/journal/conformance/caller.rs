@@ -13,6 +13,7 @@ use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, ClaimedRun,
     Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned,
     QuarantineId, Quarantined, Reply, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
+    Version,
 };
 
 /// One service, or one command. What it holds of its claims it says with each claim, as dispatch does.
@@ -224,6 +225,10 @@ impl Accept for Caller {
 }
 
 impl Browse for Caller {
+    fn version(&self) -> Reply<'_, Version> {
+        Box::pin(self.ask(|journal| journal.version()))
+    }
+
     fn census(&self) -> Reply<'_, Census> {
         Box::pin(self.ask(|journal| journal.census()))
     }

@@ -1,5 +1,6 @@
 //! Retention, and what other processes do to the same file.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::story::{accept, at, claim_one, end, event, undecided};
@@ -181,4 +182,44 @@ pub(in crate::journal) async fn what_is_written_beside_the_service_is_claimed_by
         .unwrap();
     assert_eq!(released, Accepted::Runs(vec![2]));
     assert_eq!(claim_one(&service, 4).await.id, 2);
+}
+
+pub(in crate::journal) async fn a_version_is_another_one_only_if_something_was_written(
+    scene: &Scene<'_>,
+) {
+    let ground = scene.ground();
+    let (service, beside) = (ground.service().await, ground.beside());
+    let versions = async || {
+        let version = async |caller: &Caller| caller.version().await.unwrap();
+        (version(&service).await, version(&beside).await)
+    };
+    let mut before = versions().await;
+    let mut expect = async |changed: bool, what: &str| {
+        let now = versions().await;
+        assert_eq!(now.0 != before.0, changed, "the service, after {what}");
+        assert_eq!(now.1 != before.1, changed, "the command, after {what}");
+        before = now;
+    };
+    expect(false, "nothing").await;
+    accept(&service, "a", &[("r", "k")], 0).await;
+    expect(true, "an event").await;
+    let junk: Arc<[Entry]> = vec![Entry::Event(event("a", &[("r", "k")]))].into();
+    service.accept(junk, at(1)).await.unwrap();
+    expect(false, "a known event").await;
+    service.census().await.unwrap();
+    service.run(1).await.unwrap();
+    assert!(beside.run(2).await.is_err());
+    expect(false, "looks").await;
+    let run = claim_one(&service, 1).await;
+    expect(true, "a claim").await;
+    assert!(service.claim(9, at(2)).await.unwrap().runs.is_empty());
+    service.clock_stepped(at(2)).await.unwrap();
+    expect(false, "a claim of nothing").await;
+    service
+        .record(end(run.id, 1, Step::Discard, 2))
+        .await
+        .unwrap();
+    expect(true, "an end").await;
+    beside.retry(vec![1]).await.unwrap();
+    expect(true, "a command").await;
 }

@@ -12,7 +12,7 @@ use crate::core::retention::Retention;
 use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
     Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned, QuarantineId,
-    Quarantined, Reply, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Work,
+    Quarantined, Reply, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version, Work,
 };
 
 /// Such a journal, by another one.
@@ -120,6 +120,10 @@ impl<J: Journal> Work for LostAnswers<J> {
 }
 
 impl<J: Journal> Browse for LostAnswers<J> {
+    fn version(&self) -> Reply<'_, Version> {
+        self.lose("version", self.journal.version())
+    }
+
     fn census(&self) -> Reply<'_, Census> {
         self.lose("census", self.journal.census())
     }

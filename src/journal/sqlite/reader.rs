@@ -4,6 +4,7 @@
 //! A look sees what was committed when it began. Meanwhile the log is not begun anew, so it grows.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -20,6 +21,8 @@ pub(super) struct Readable {
     database: PathBuf,
     real: PathBuf,
     open: Mutex<Option<Connection>>,
+    /// How often it was opened.
+    opened: AtomicU64,
 }
 
 impl Readable {
@@ -29,9 +32,15 @@ impl Readable {
             database: place.database.clone(),
             real: place.real.clone(),
             open: Mutex::default(),
+            opened: AtomicU64::default(),
         };
         *readable.lock() = Some(readable.connect()?);
         Ok(readable)
+    }
+
+    /// How often it was opened.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
     }
 
     /// Closes it, when a look that is under way has ended; nobody opens it before the answer is dropped.
@@ -47,6 +56,7 @@ impl Readable {
         connection.execute_batch("PRAGMA query_only = ON")?;
         // Reading opens the files beside it, too.
         connection.query_row("SELECT count(*) FROM meta", [], |_| Ok(()))?;
+        self.opened.fetch_add(1, Ordering::Relaxed);
         Ok(connection)
     }
 

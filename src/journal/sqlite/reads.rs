@@ -8,7 +8,7 @@ use super::rows::{duration, optional_time, outcome, sql_limit, time};
 use crate::core::limits::limited;
 use crate::core::run::State;
 use crate::journal::{
-    AttemptRecord, Census, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
+    AttemptRecord, Census, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version,
 };
 
 /// The columns that [`summary`] and [`run`] read. An unfinished run waits for the first delivery in
@@ -134,6 +134,16 @@ pub(super) fn event(connection: &Connection, id: &str) -> Result<Option<String>,
         .query_row([limited(id)], |row| row.get(0))
         .optional()?;
     Ok(body)
+}
+
+/// What tells whether anything was written: by others since this connection was opened, and over it. `opened`
+/// tells connections apart.
+pub(super) fn version(connection: &Connection, opened: u64) -> Result<Version, Fault> {
+    let by_others: i64 = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+    let own: i64 = connection
+        .prepare_cached("SELECT total_changes()")?
+        .query_row([], |row| row.get(0))?;
+    Ok(Version(format!("{opened} {by_others} {own}")))
 }
 
 /// One of the numbers that the triggers keep.
