@@ -75,6 +75,9 @@ pub struct PlannedRun {
     /// Whether the rule can be decided, and its action performed, only with the lease that the event
     /// is about, which could not be shown yet.
     pub awaits_lease: bool,
+    /// When it becomes due, if that is not at once. Until then it is `scheduled`, and takes no place in the
+    /// order of its key; then it comes behind all that are there.
+    pub due_at: Option<Timestamp>,
 }
 
 /// A delivery that could not be decoded, or not be decided.
@@ -212,8 +215,8 @@ pub struct Claimed {
     /// At most as many runs as asked for: those that were claimed before, with an answer that was lost, then
     /// others, both in order of acceptance; `running` from now on.
     pub runs: Vec<ClaimedRun>,
-    /// How long to wait, by the journal's clock, until the first `retryable` run that nothing else holds
-    /// back is due.
+    /// How long to wait, by the journal's clock, until the first run is due that is `scheduled`, or is
+    /// `retryable` and nothing else holds back.
     pub wait: Option<Duration>,
 }
 

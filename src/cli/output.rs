@@ -77,7 +77,7 @@ pub(super) fn state_cell(state: State) -> Cell {
         State::Succeeded => cell.fg(Color::Green),
         State::Retryable => cell.fg(Color::Yellow),
         State::Discarded | State::Cancelled => cell.fg(Color::Red),
-        State::Due | State::Running => cell,
+        State::Scheduled | State::Due | State::Running => cell,
     }
 }
 

@@ -1,9 +1,12 @@
 //! A run's life as one pure function.
 //!
-//! A run is one rule matched by one event. Intake makes it `due`; dispatch, recovery and the
-//! operator move it on, and nobody does so except through [`State::after`].
+//! A run is one rule matched by one event. Intake makes it `due`, or `scheduled` if its time is still to come;
+//! dispatch, recovery and the operator move it on, and nobody does so except through [`State::after`].
 //!
 //! ```text
+//! scheduled ──wake──▶ due
+//!     └─────cancel──▶ cancelled
+//!
 //! due ──claim──▶ running ──succeed──▶ succeeded
 //!  ▲ ▲              ├─────fail──────▶ retryable ──wake──▶ due
 //!  │ └──interrupt───┤
@@ -18,6 +21,8 @@ use std::time::Duration;
 /// Where a run stands. The words are those of the command line and of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
+    /// Its time has not come. Until then it takes no place in the order of its key, and holds nothing.
+    Scheduled,
     /// Waits for its turn: for the runs of its key before it, and for a free place.
     Due,
     /// An attempt is under way, or was when the process died.
@@ -46,7 +51,7 @@ pub enum Step {
     Discard,
     /// Dispatch on stopping, or recovery after a crash: the attempt never came to its end.
     Interrupt,
-    /// Dispatch: the time of the next attempt has come.
+    /// Dispatch: the time of the run, or of its next attempt, has come.
     Wake,
     /// Dispatch: no rule of this name is in force any more.
     Cancel,
@@ -70,6 +75,7 @@ impl fmt::Display for IllegalStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { state, step } = self;
         let because = match state {
+            State::Scheduled => "it is `scheduled`: its time has not come yet",
             State::Due => "it is `due`: it waits for its turn and starts by itself",
             State::Running => "it is `running`: an attempt is under way",
             State::Retryable => "it is `retryable`: its next attempt has not come yet",
@@ -89,7 +95,7 @@ impl Step {
             Self::Succeed => "record that its attempt succeeded",
             Self::Fail | Self::Discard => "record that its attempt failed",
             Self::Interrupt => "record that its attempt was interrupted",
-            Self::Wake => "make it due after a failure",
+            Self::Wake => "make it due",
             Self::Cancel | Self::Refuse => "cancel it",
             Self::Retry => "retry it",
         }
@@ -97,14 +103,15 @@ impl Step {
 }
 
 impl State {
-    /// Every state, in the order of a run's life.
-    pub const ALL: [Self; 6] = [
+    /// Every state, in the order of most runs' lives.
+    pub const ALL: [Self; 7] = [
         Self::Due,
         Self::Running,
         Self::Succeeded,
         Self::Retryable,
         Self::Discarded,
         Self::Cancelled,
+        Self::Scheduled,
     ];
 
     /// The state after `step`.
@@ -117,8 +124,11 @@ impl State {
             (Self::Running, Step::Succeed) => Ok(Self::Succeeded),
             (Self::Running, Step::Fail) => Ok(Self::Retryable),
             (Self::Running, Step::Discard) => Ok(Self::Discarded),
-            (Self::Running, Step::Cancel | Step::Refuse) => Ok(Self::Cancelled),
+            (Self::Running, Step::Cancel | Step::Refuse) | (Self::Scheduled, Step::Cancel) => {
+                Ok(Self::Cancelled)
+            }
             (Self::Running, Step::Interrupt)
+            | (Self::Scheduled, Step::Wake)
             | (Self::Retryable, Step::Wake | Step::Retry)
             | (Self::Succeeded | Self::Discarded | Self::Cancelled, Step::Retry) => Ok(Self::Due),
             (state, step) => Err(IllegalStep { state, step }),
@@ -135,6 +145,7 @@ impl State {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Scheduled => "scheduled",
             Self::Due => "due",
             Self::Running => "running",
             Self::Succeeded => "succeeded",
@@ -227,8 +238,10 @@ mod tests {
 
     #[test]
     fn every_pair_of_state_and_step_is_decided_as_the_picture_says() {
-        use State::{Cancelled, Discarded, Due, Retryable, Running, Succeeded};
+        use State::{Cancelled, Discarded, Due, Retryable, Running, Scheduled, Succeeded};
         let legal = [
+            (Scheduled, Step::Wake, Due),
+            (Scheduled, Step::Cancel, Cancelled),
             (Due, Step::Claim, Running),
             (Running, Step::Succeed, Succeeded),
             (Running, Step::Fail, Retryable),

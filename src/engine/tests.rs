@@ -26,6 +26,7 @@ pub(super) async fn journal_with(rules: &[&str]) -> (TempDir, SqliteJournal) {
                 rule: (*rule).to_owned(),
                 key: Key::node(&id),
                 awaits_lease: false,
+                due_at: None,
             }],
             id,
         })

@@ -17,6 +17,7 @@ mod lost_answers;
 pub(in crate::journal) mod order;
 pub(in crate::journal) mod owners;
 pub(in crate::journal) mod reading;
+pub(in crate::journal) mod scheduling;
 pub(in crate::journal) mod story;
 
 use std::sync::Arc;
@@ -151,6 +152,12 @@ macro_rules! hold_to_the_contract {
                 passes_and_failures_are_told_apart,
                 a_cursor_is_moved_only_from_where_it_was_when_the_source_was_read,
                 a_missing_lease_counts_against_the_event_and_not_against_its_runs;
+            scheduling:
+                a_scheduled_run_is_claimed_when_its_time_has_come,
+                until_it_is_due_it_takes_no_place_and_holds_nothing,
+                a_delivery_in_quarantine_holds_it_once_it_is_due,
+                what_is_released_may_be_scheduled_too,
+                it_is_neither_retried_nor_forgotten;
         }
     };
     (@cases $fresh:expr; $($theme:ident: $($case:ident),+;)+) => {

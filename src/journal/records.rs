@@ -41,7 +41,7 @@ pub struct RunSummary {
     pub attempts: u32,
     /// When it was accepted.
     pub accepted_at: Timestamp,
-    /// When the next attempt is due, if it is `retryable`.
+    /// When it is due, if it is `scheduled`, or the next attempt, if it is `retryable`.
     pub due_at: Option<Timestamp>,
     /// When it came to its final state.
     pub finished_at: Option<Timestamp>,

@@ -66,6 +66,7 @@ impl Decision {
                     rule: rule.name.clone(),
                     key,
                     awaits_lease: rule.paths().any(|(_, path)| lacks(path)),
+                    due_at: None,
                 };
                 self.runs.push((Arc::clone(rule), run));
             }

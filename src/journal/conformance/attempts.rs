@@ -72,7 +72,7 @@ pub(in crate::journal) async fn an_attempt_ends_once_and_only_if_it_began(scene:
     );
     assert_eq!(
         refused(1, 1, Step::Wake).await,
-        "run 1: cannot make it due after a failure: it is `running`: an attempt is under way"
+        "run 1: cannot make it due: it is `running`: an attempt is under way"
     );
     journal.record(end(1, 1, Step::Fail, 0)).await.unwrap();
     claim_one(&journal, 10).await;

@@ -29,6 +29,7 @@ pub(in crate::journal) fn meant(key: &str) -> Key {
 pub(in crate::journal) fn event(id: &str, runs: &[(&str, &str)]) -> Acceptance {
     let planned = |(rule, key): &(&str, &str)| PlannedRun {
         awaits_lease: false,
+        due_at: None,
         rule: (*rule).to_owned(),
         key: meant(key),
     };

@@ -8,6 +8,7 @@ use super::quarantine::{quarantine, take_out};
 use super::rows::Millis;
 use super::turns::{give_turn, reopen_event};
 use crate::core::limits::limited;
+use crate::core::run::State;
 use crate::crash::{self, Point};
 use crate::journal::{
     Acceptance, Accepted, Cursor, Entry, JournalError, Progress, ProgressStep, QuarantineId, RunId,
@@ -132,12 +133,16 @@ fn accept_event(
     }
     let mut runs = Vec::with_capacity(event.runs.len());
     for planned in &event.runs {
+        let due_at = planned.due_at.filter(|due| *due > now.0).map(Millis);
+        let state = due_at.map_or(State::Due, |_| State::Scheduled);
+        let place = place.filter(|_| state == State::Due);
         let (rule, key) = (limited(&planned.rule), planned.key.limited());
         let run: Option<RunId> = connection
             .prepare_cached(
                 // Not by conflict: that would use a number up each time.
-                "INSERT INTO runs (event, rule, key_space, key, state, accepted_at, awaits_lease, place)
-                 SELECT ?1, ?2, ?3, ?4, 'due', ?5, ?6, ?7
+                "INSERT INTO runs
+                     (event, rule, key_space, key, state, accepted_at, awaits_lease, place, due_at)
+                 SELECT ?1, ?2, ?3, ?4, ?8, ?5, ?6, ?7, ?9
                  WHERE NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND rule = ?2) RETURNING id",
             )?
             .query_row(
@@ -148,7 +153,9 @@ fn accept_event(
                     key.text,
                     now,
                     planned.awaits_lease,
-                    place
+                    place,
+                    state,
+                    due_at
                 ],
                 |row| row.get(0),
             )

@@ -8,16 +8,23 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::fault::Fault;
 use super::rows::{Millis, key, sql_limit, time};
 use super::steps::{after, expect_one};
+use super::turns::{give_turn, new_place};
+use crate::core::event::Key;
 use crate::core::run::{State, Step};
 use crate::journal::{Claim, Claimed, ClaimedRun, Owner, RunId};
 
-/// The fewest retries that one claim wakes, if so many are due.
+/// The fewest retries, and scheduled runs, that one claim wakes, if so many are due.
 const WAKE: usize = 64;
 
 /// Retries whose time has come, longest due first.
 pub(super) const TO_WAKE: &str =
     "SELECT id FROM runs WHERE turn = 1 AND state = 'retryable' AND due_at <= ?1
      ORDER BY due_at LIMIT ?2";
+
+/// Scheduled runs whose time has come, longest due first.
+pub(super) const SCHEDULED: &str =
+    "SELECT id, key_space, key FROM runs WHERE state = 'scheduled' AND due_at <= ?1
+     ORDER BY due_at, id LIMIT ?2";
 
 /// What can be claimed, of what awaits its lease or of what does not, in order of acceptance.
 pub(super) const TO_CLAIM: &str =
@@ -41,10 +48,14 @@ pub(super) const NEXT_DUE: &str =
     "SELECT due_at FROM runs WHERE turn = 1 AND state = 'retryable' AND due_at > ?1
      ORDER BY due_at LIMIT 1";
 
+/// The first scheduled run that has to wait.
+pub(super) const NEXT_SCHEDULED: &str =
+    "SELECT due_at FROM runs WHERE state = 'scheduled' AND due_at > ?1 ORDER BY due_at LIMIT 1";
+
 /// Wakes what has become due, and claims up to as many runs as asked for; first those that the owner has
 /// claimed already without learning of it.
 ///
-/// Only so many retries are woken at a time that a claim costs the same with fifty thousand of them
+/// Only so many runs are woken at a time that a claim costs the same with fifty thousand of them
 /// due as with fifty; the ones that are left are the next ones to wake.
 pub(super) fn claim(
     connection: &Connection,
@@ -55,7 +66,9 @@ pub(super) fn claim(
     let mut runs = Vec::new();
     let mut due: Vec<ClaimedRun> = Vec::new();
     if claim.limit + claim.awaiting > 0 {
-        wake(connection, (claim.limit + claim.awaiting).max(WAKE), now)?;
+        let most = (claim.limit + claim.awaiting).max(WAKE);
+        wake(connection, most, now)?;
+        wake_scheduled(connection, most, now)?;
         runs = unheard_of(connection, claim)?;
         for (awaits_lease, limit) in [(false, claim.limit), (true, claim.awaiting)] {
             let heard_of_late = runs.iter().filter(|run| run.awaits_lease == awaits_lease);
@@ -85,11 +98,16 @@ pub(super) fn claim(
             .execute(params![run.id, run.attempt, owner, Millis(now)])?;
     }
     runs.append(&mut due);
-    let next_due = connection
-        .prepare_cached(NEXT_DUE)?
-        .query_row([Millis(now)], |row| time(row, 0))
-        .optional()?;
-    let wait = next_due.map(|due| Duration::try_from(now.duration_until(due)).unwrap_or_default());
+    let next = |sql| -> rusqlite::Result<Option<Timestamp>> {
+        connection
+            .prepare_cached(sql)?
+            .query_row([Millis(now)], |row| time(row, 0))
+            .optional()
+    };
+    let next_due = next(NEXT_DUE)?.into_iter().chain(next(NEXT_SCHEDULED)?);
+    let wait = next_due
+        .min()
+        .map(|due| Duration::try_from(now.duration_until(due)).unwrap_or_default());
     Ok(Claimed { runs, wait })
 }
 
@@ -137,6 +155,28 @@ fn wake(connection: &Connection, limit: usize, now: Timestamp) -> Result<(), Fau
             )?
             .execute(params![run, State::Retryable, state])?;
         expect_one(changed)?;
+    }
+    Ok(())
+}
+
+/// Gives scheduled runs whose time has come a place in the order of their keys, behind all there are.
+fn wake_scheduled(connection: &Connection, limit: usize, now: Timestamp) -> Result<(), Fault> {
+    let woken: Vec<(RunId, Key)> = connection
+        .prepare_cached(SCHEDULED)?
+        .query_map(params![Millis(now), sql_limit(limit)], |row| {
+            Ok((row.get(0)?, key(row, 1)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    for (run, key) in woken {
+        let state = after(run, State::Scheduled, Step::Wake)?;
+        let place = new_place(connection)?;
+        let changed = connection
+            .prepare_cached(
+                "UPDATE runs SET state = ?3, due_at = NULL, place = ?4 WHERE id = ?1 AND state = ?2",
+            )?
+            .execute(params![run, State::Scheduled, state, place])?;
+        expect_one(changed)?;
+        give_turn(connection, &key)?;
     }
     Ok(())
 }

@@ -9,14 +9,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::rows::{Millis, optional_key, sql_limit, time};
-use super::turns::give_turn;
+use super::turns::{give_turn, new_place};
 use crate::core::event::Key;
 use crate::core::limits::limited;
 use crate::journal::{Dropped, QuarantineId, Quarantined, Undecided};
 
 /// How many runs of a key stand from the place `?3` on, and before the place `?4`.
 pub(super) const WAITING: &str = "SELECT count(*) FROM runs
-     WHERE key_space = ?1 AND key = ?2 AND finished_at IS NULL
+     WHERE key_space = ?1 AND key = ?2 AND finished_at IS NULL AND state <> 'scheduled'
      AND COALESCE(place, id) > ?3 AND COALESCE(place, id) < ?4";
 
 /// How many runs wait for deliveries.
@@ -24,12 +24,13 @@ pub(super) const HELD: &str = "SELECT count(*)
      FROM (SELECT key_space, key, min(place) AS place FROM quarantine WHERE key IS NOT NULL
            GROUP BY key_space, key) q
      JOIN runs r ON r.key_space = q.key_space AND r.key = q.key AND r.finished_at IS NULL
-          AND COALESCE(r.place, r.id) > q.place";
+          AND r.state <> 'scheduled' AND COALESCE(r.place, r.id) > q.place";
 
 /// The columns that [`delivery`] reads.
 const DELIVERY: &str = "SELECT id, arrived_at, source, origin, reason, body, size, key_space, key,
         (SELECT count(*) FROM runs r
-         WHERE r.key_space = q.key_space AND r.key = q.key AND r.finished_at IS NULL AND COALESCE(r.place, r.id) > q.place)
+         WHERE r.key_space = q.key_space AND r.key = q.key AND r.finished_at IS NULL
+         AND r.state <> 'scheduled' AND COALESCE(r.place, r.id) > q.place)
      FROM quarantine q";
 
 /// Keeps a delivery, unless exactly the same is kept already: an unsettled one comes again.
@@ -92,16 +93,6 @@ fn fingerprint(body: &[u8]) -> i64 {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });
     hash.cast_signed()
-}
-
-/// A place behind all runs there are, before all that will be: the number that the next run would have
-/// got.
-fn new_place(connection: &Connection) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached(
-            "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'runs' RETURNING seq",
-        )?
-        .query_row([], |row| row.get(0))
 }
 
 /// Deletes deliveries, and answers what that means for the runs that waited for them.

@@ -17,7 +17,7 @@ const SUMMARY: &str =
     "SELECT r.id, r.state, r.rule, r.key, e.event_type, e.event_id, r.attempts, r.accepted_at,
             r.due_at, r.finished_at, a.outcome, a.outcome_detail, a.outcome_value, a.outcome_reason,
             e.body, e.source,
-            CASE WHEN r.finished_at IS NULL THEN
+            CASE WHEN r.finished_at IS NULL AND r.state <> 'scheduled' THEN
                 (SELECT id FROM quarantine
                  WHERE key_space = r.key_space AND key = r.key AND place < COALESCE(r.place, r.id) ORDER BY place LIMIT 1)
             END

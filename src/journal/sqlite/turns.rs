@@ -12,7 +12,7 @@ pub(super) const HAS_TURN: &str =
 
 /// The oldest unfinished run of a key, unless it has to wait for a delivery in quarantine.
 pub(super) const FIRST: &str = "SELECT id FROM runs
-     WHERE key_space = ?1 AND key = ?2 AND finished_at IS NULL
+     WHERE key_space = ?1 AND key = ?2 AND finished_at IS NULL AND state <> 'scheduled'
      AND COALESCE(place, id) < (SELECT COALESCE(min(place), 9223372036854775807)
                                 FROM quarantine WHERE key_space = ?1 AND key = ?2)
      ORDER BY COALESCE(place, id), id LIMIT 1";
@@ -45,6 +45,16 @@ pub(super) fn give_turn(connection: &Connection, key: &Key) -> rusqlite::Result<
         set.execute(params![first, 1])?;
     }
     Ok(())
+}
+
+/// A place behind all runs there are, before all that will be: the number that the next run would have
+/// got.
+pub(super) fn new_place(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'runs' RETURNING seq",
+        )?
+        .query_row([], |row| row.get(0))
 }
 
 /// Notes that a run of the event has something to do again.

@@ -37,7 +37,7 @@ CREATE TABLE runs (
     key_space   TEXT NOT NULL,
     key         TEXT NOT NULL,
     state       TEXT NOT NULL
-                CHECK (state IN ('due', 'running', 'succeeded', 'retryable', 'discarded', 'cancelled')),
+                CHECK (state IN ('scheduled', 'due', 'running', 'succeeded', 'retryable', 'discarded', 'cancelled')),
     turn        INTEGER NOT NULL DEFAULT 0 CHECK (turn IN (0, 1)),
     due_at      INTEGER,
     retry_in    INTEGER,
@@ -48,11 +48,14 @@ CREATE TABLE runs (
     -- 1 while the rule cannot be decided, because the event's lease could not be shown yet.
     awaits_lease INTEGER NOT NULL DEFAULT 0 CHECK (awaits_lease IN (0, 1)),
     -- Where the run stands in the order of its key, if that is not its id: one that comes out of
-    -- quarantine has the place at which its delivery arrived.
+    -- quarantine has the place at which its delivery arrived, one that was scheduled the place behind
+    -- all there were when it became due.
     place       INTEGER,
     UNIQUE (event, rule),
     CHECK (state <> 'running' OR turn = 1),
-    CHECK ((state = 'retryable') = (due_at IS NOT NULL AND retry_in IS NOT NULL)),
+    CHECK ((state IN ('scheduled', 'retryable')) = (due_at IS NOT NULL)),
+    CHECK ((state = 'retryable') = (retry_in IS NOT NULL)),
+    CHECK (state <> 'scheduled' OR (turn = 0 AND place IS NULL)),
     CHECK ((state IN ('succeeded', 'discarded', 'cancelled')) = (finished_at IS NOT NULL)),
     CHECK (finished_at IS NULL OR turn = 0)
 ) STRICT;
@@ -60,7 +63,9 @@ CREATE TABLE runs (
 CREATE UNIQUE INDEX runs_turn ON runs (key, key_space) WHERE turn = 1;
 CREATE INDEX runs_due ON runs (turn, awaits_lease) WHERE turn = 1 AND state = 'due';
 CREATE INDEX runs_retryable ON runs (turn, due_at) WHERE state = 'retryable';
-CREATE INDEX runs_unfinished ON runs (key, key_space, COALESCE(place, id)) WHERE finished_at IS NULL;
+CREATE INDEX runs_scheduled ON runs (due_at) WHERE state = 'scheduled';
+CREATE INDEX runs_unfinished ON runs (key, key_space, COALESCE(place, id))
+    WHERE finished_at IS NULL AND state <> 'scheduled';
 
 -- Places are given by counting this up, so the row has to be there before the first run.
 INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', 0);
@@ -142,7 +147,7 @@ CREATE TABLE tally (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO tally VALUES
-    ('due', 0), ('running', 0), ('succeeded', 0), ('retryable', 0), ('discarded', 0), ('cancelled', 0),
+    ('scheduled', 0), ('due', 0), ('running', 0), ('succeeded', 0), ('retryable', 0), ('discarded', 0), ('cancelled', 0),
     ('finished events', 0), ('quarantined', 0);
 
 CREATE TRIGGER run_made AFTER INSERT ON runs BEGIN

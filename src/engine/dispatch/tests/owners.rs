@@ -98,6 +98,7 @@ async fn journal(keys: &[&str]) -> (tempfile::TempDir, SqliteJournal, Owner) {
                 rule: "r".to_owned(),
                 key: Key::node(*key),
                 awaits_lease: false,
+                due_at: None,
             }],
         })
     };

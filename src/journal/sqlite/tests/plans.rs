@@ -21,7 +21,7 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
 #[tokio::test]
 async fn nothing_in_the_daily_round_scans_or_sorts() {
     let (_folder, journal) = journal();
-    let cases: [(&str, &[&str]); 13] = [
+    let cases: [(&str, &[&str]); 15] = [
         (
             claim::TO_CLAIM,
             &[
@@ -46,6 +46,8 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
         (steps::BRING_FORWARD, &["runs_retryable (turn=?)"]),
         (prune::EVENTS, &["events_finished (finished_at<?)"]),
         (prune::QUARANTINE, &["quarantine_arrived (arrived_at<?)"]),
+        (claim::SCHEDULED, &["runs_scheduled (due_at<?)"]),
+        (claim::NEXT_SCHEDULED, &["runs_scheduled (due_at>?)"]),
         (claim::CLAIMED, &["attempts_open"]),
         (
             claim::CLAIMED_RUN,

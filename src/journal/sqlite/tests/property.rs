@@ -12,9 +12,8 @@ use crate::core::run::Step;
 #[derive(Clone, Debug)]
 enum Op {
     Accept {
-        event: u8,
-        rules: u8,
-        key: u8,
+        event: (u8, u8, u8),
+        delay: u8,
         beside: bool,
     },
     Quarantine {
@@ -66,8 +65,8 @@ fn op() -> impl Strategy<Value = Op> {
     };
     let which = any::<Index>;
     prop_oneof![
-        6 => (0..12_u8, 0..8_u8, 0..3_u8, any::<bool>())
-            .prop_map(|(event, rules, key, beside)| Op::Accept { event, rules, key, beside }),
+        6 => ((0..12_u8, 0..8_u8, 0..3_u8), prop_oneof![2 => Just(0), 1 => 1..60_u8], any::<bool>())
+            .prop_map(|(event, delay, beside)| Op::Accept { event, delay, beside }),
         2 => (0..4_u8, 0..4_u8, any::<bool>())
             .prop_map(|(body, key, beside)| Op::Quarantine { body, key, beside }),
         1 => (which(), (0..24_u8, 0..8_u8, 0..3_u8), any::<bool>())
@@ -88,10 +87,9 @@ async fn apply(world: &mut World, op: &Op) {
     match op {
         Op::Accept {
             event,
-            rules,
-            key,
+            delay,
             beside,
-        } => world.accept(*event, *rules, *key, *beside).await,
+        } => world.accept(*event, *delay, *beside).await,
         Op::Quarantine { body, key, beside } => world.quarantine(*body, *key, *beside).await,
         Op::Release {
             which,

@@ -1,5 +1,6 @@
 //! A journal with a plain list of what should be in it: each act is done to both and compared.
 
+mod accepted;
 mod ends;
 mod held;
 
@@ -11,9 +12,7 @@ use tempfile::TempDir;
 use super::{at, event, meant};
 use crate::core::run::{Outcome, State, Step};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{
-    Accept, Acceptance, Accepted, Browse, Claim, Entry, Keep, Owner, RunFilter, RunId, Work,
-};
+use crate::journal::{Acceptance, Browse, Claim, Keep, Owner, RunFilter, RunId, Work};
 
 const RULES: [&str; 3] = ["create", "tell", "wipe"];
 
@@ -53,6 +52,11 @@ impl Expected {
     /// What its key's runs are ordered by.
     fn order(&self) -> (i64, RunId) {
         (self.place.unwrap_or(self.id), self.id)
+    }
+
+    /// Whether it stands in the order of its key.
+    fn has_place(&self) -> bool {
+        !self.state.is_final() && self.state != State::Scheduled
     }
 
     fn take(&mut self, step: Step) {
@@ -114,7 +118,7 @@ impl World {
     fn next_of_each_key(&self) -> Vec<usize> {
         let mut first = BTreeMap::new();
         let mut unfinished: Vec<_> = (0..self.len())
-            .filter(|run| !self.runs[*run].state.is_final())
+            .filter(|run| self.runs[*run].has_place())
             .collect();
         unfinished.sort_unstable_by_key(|run| self.runs[*run].order());
         for index in unfinished {
@@ -163,56 +167,6 @@ impl World {
         }
     }
 
-    pub(super) async fn accept(&mut self, number: u8, rules: u8, key: u8, beside: bool) {
-        let entries = vec![Entry::Event(planned(number, rules, key))];
-        let mut answer = self
-            .journal(beside)
-            .accept(entries.into(), at(self.now))
-            .await
-            .unwrap();
-        let answer = answer.pop().expect("one answer");
-        self.expect_runs(number, rules, key, None, answer);
-    }
-
-    /// Notes the runs that have been made.
-    fn expect_runs(
-        &mut self,
-        number: u8,
-        rules: u8,
-        key: u8,
-        place: Option<i64>,
-        answer: Accepted,
-    ) {
-        let is_new = |rule: &&str| {
-            let mut runs = self.runs.iter();
-            !runs.any(|run| run.event == number && run.rule == *rule)
-        };
-        let new: Vec<_> = asked(rules).into_iter().filter(is_new).collect();
-        let made = match answer {
-            Accepted::Runs(made) => made,
-            Accepted::Known => Vec::new(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(made.len(), new.len(), "one run for each rule that had none");
-        for (id, rule) in made.into_iter().zip(new) {
-            self.last += 1;
-            assert_eq!(id, self.last, "numbers rise, and none is left out");
-            let run = Expected {
-                id,
-                event: number,
-                rule,
-                key,
-                state: State::Due,
-                due_at: 0,
-                retry_in: 0,
-                attempts: 0,
-                failures: 0,
-                place,
-            };
-            self.runs.push(run);
-        }
-    }
-
     pub(super) async fn claim(&mut self, limit: usize) {
         let running = self.running().into_iter();
         let claim = Claim {
@@ -228,7 +182,7 @@ impl World {
             .claim(claim, at(self.now))
             .await
             .unwrap();
-        let next = self.next_of_each_key();
+        let mut next = self.next_of_each_key();
         if limit > 0 {
             for index in &next {
                 let run = &mut self.runs[*index];
@@ -236,6 +190,8 @@ impl World {
                     run.take(Step::Wake);
                 }
             }
+            self.wake_scheduled();
+            next = self.next_of_each_key();
         }
         let due: Vec<_> = next
             .iter()
@@ -268,10 +224,12 @@ impl World {
             );
         }
         let waits = |run: &&Expected| run.state == State::Retryable && run.due_at > self.now;
+        let scheduled = |run: &&Expected| run.state == State::Scheduled && run.due_at > self.now;
         let next_due = next
             .iter()
             .map(|run| &self.runs[*run])
             .filter(waits)
+            .chain(self.runs.iter().filter(scheduled))
             .map(|run| run.due_at)
             .min();
         let wait = next_due.map(|due| Duration::from_secs((due - self.now).unsigned_abs()));
@@ -322,7 +280,7 @@ impl World {
             assert_eq!(found.held_by, self.held_by(run), "{run:?}");
             assert_eq!(
                 found.due_at,
-                (run.state == State::Retryable).then(|| at(run.due_at)),
+                matches!(run.state, State::Scheduled | State::Retryable).then(|| at(run.due_at)),
                 "{run:?}"
             );
         }

@@ -20,7 +20,7 @@ impl World {
 
     /// The delivery that a run has to wait for.
     pub(super) fn held_by(&self, run: &Expected) -> Option<QuarantineId> {
-        if run.state.is_final() {
+        if !run.has_place() {
             return None;
         }
         let before = |delivery: &&Delivery| {
@@ -94,7 +94,7 @@ impl World {
     fn waiting(&self, delivery: &Delivery) -> impl Iterator<Item = &Expected> {
         let hold = delivery.key;
         self.runs.iter().filter(move |run| {
-            !run.state.is_final()
+            run.has_place()
                 && hold.is_some_and(|(key, place)| key == run.key && place < run.order().0)
         })
     }
