@@ -149,7 +149,10 @@ impl Unended {
             let why = recovery_of(&attempt, &self.recoveries)
                 .map_or(UNDER_WAY, |recovery| recovery.interrupted());
             let end = interrupted(&attempt, why, Timestamp::now());
-            retry_while_unavailable(stop, || journal.record(end.clone())).await?;
+            match retry_while_unavailable(stop, || journal.record(end.clone())).await {
+                Err(lost @ JournalError::Lost { .. }) => tracing::debug!("{lost}"),
+                recorded => recorded?,
+            }
             self.open.retain(|open| open.run != run);
             crash::point(Point::InterruptionRecorded);
         }

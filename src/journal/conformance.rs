@@ -177,3 +177,29 @@ macro_rules! hold_to_the_contract {
 }
 
 pub(in crate::journal) use hold_to_the_contract;
+
+#[test]
+fn the_contract_names_cases_that_there_are() {
+    let page = include_str!("../../ARCHITECTURE.md");
+    let contract = page.split("## The journal's contract").nth(1).unwrap();
+    let rows = contract
+        .lines()
+        .skip_while(|line| !line.starts_with("| 1."));
+    let rows: Vec<_> = rows.take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.len(), 15);
+    for row in rows {
+        let named = row.split('`').skip(1).step_by(2);
+        for case in named.filter_map(|name| name.split_once("::")) {
+            let list = include_str!("conformance.rs").split_once(&format!(" {}:\n", case.0));
+            let list = list.and_then(|(_, list)| list.split_once(';'));
+            let cases = list
+                .map_or("", |(cases, _)| cases)
+                .split(',')
+                .map(str::trim);
+            assert!(
+                cases.into_iter().any(|name| name == case.1),
+                "{case:?} in {row}"
+            );
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! The database runs with a write-ahead log and `synchronous=FULL`: a commit that was answered
 //! survives a power cut. All writes of a process go through one writer thread; what people look at in a service
-//! is read by another one ([`reader`]). Other processes may open the same file [`Access::Beside`] the service.
+//! is read by another one (`reader`). Other processes may open the same file [`Access::Beside`] the service.
 //!
 //! Who may start is decided here and nowhere else: each key has one *turn*, which belongs to its
 //! running run, else to its oldest unfinished one, unless a delivery in quarantine comes before that.

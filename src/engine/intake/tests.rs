@@ -1,3 +1,5 @@
+mod commits;
+
 use std::path::Path;
 
 use serde_json::json;

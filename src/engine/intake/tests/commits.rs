@@ -1,0 +1,97 @@
+//! Intake beside a journal whose answers are lost.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+
+use super::super::*;
+use crate::core::event::Event;
+use crate::core::retry::RetryPolicy;
+use crate::core::rules::{EventPattern, Rule};
+use crate::journal::conformance::LostAnswers;
+use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::{Browse, Progress, ProgressStep, RunFilter};
+use crate::sources::{Arrival, Batch, NothingToAdd, Pending};
+
+/// One that has this to give, and counts how often it is settled.
+struct Once {
+    given: Option<Batch>,
+    settled: Arc<AtomicUsize>,
+}
+
+impl Source for Once {
+    fn name(&self) -> &'static str {
+        "bus"
+    }
+
+    fn receive(&mut self) -> Pending<'_, Result<Received, SourceError>> {
+        let given = self.given.take().map_or(Received::Drained, Received::Batch);
+        Box::pin(std::future::ready(Ok(given)))
+    }
+
+    fn settle(&mut self) -> Pending<'_, ()> {
+        self.settled.fetch_add(1, Ordering::Relaxed);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn close(&mut self) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// A rule for all events.
+fn rules() -> RuleSet {
+    RuleSet::new(vec![Rule {
+        name: "r".to_owned(),
+        events: vec![EventPattern::parse("*").unwrap()],
+        filters: Vec::new(),
+        asks: Vec::new(),
+        order_by: None,
+        retry: RetryPolicy {
+            retries: 0,
+            first_delay: std::time::Duration::ZERO,
+        },
+        enabled: true,
+    }])
+}
+
+#[tokio::test]
+async fn what_is_accepted_with_a_lost_answer_is_accepted_once_and_settled_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(folder.path(), Access::Service).unwrap();
+    let event = Event::new(
+        "m1".into(),
+        "t".into(),
+        "now".into(),
+        None,
+        serde_json::json!({}),
+    );
+    let progress = Progress {
+        source: "bus".to_owned(),
+        from: None,
+        step: ProgressStep::Failed("the cloud is away".to_owned()),
+    };
+    let settled: Arc<AtomicUsize> = Arc::default();
+    let source = Once {
+        given: Some(Batch {
+            decoded: vec![Decoded::Event(Arrival::whole(event))],
+            progress: Some(progress),
+        }),
+        settled: Arc::clone(&settled),
+    };
+    let intake = Intake {
+        source: Box::new(source),
+        journal: Arc::new(LostAnswers::of(journal.clone())),
+        rules: Rulebook::new(rules(), HashMap::new()).0,
+        enrich: Arc::new(NothingToAdd),
+        work: Arc::default(),
+    };
+    intake.run(CancellationToken::new()).await.unwrap();
+    assert_eq!(settled.load(Ordering::Relaxed), 1);
+    let all = RunFilter {
+        limit: 9,
+        ..RunFilter::default()
+    };
+    assert_eq!(journal.runs(all).await.unwrap().len(), 1);
+    // Both tries had the same time, so the second told nothing new.
+    assert_eq!(journal.sources().await.unwrap()[0].failures, 1);
+}
