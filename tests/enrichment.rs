@@ -5,4 +5,5 @@ mod asking;
 mod awaiting;
 mod both_feeds;
 mod faults;
+mod outage;
 mod values;

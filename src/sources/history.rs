@@ -6,6 +6,7 @@
 //! nothing.
 
 mod client;
+mod cloud_status;
 mod leases;
 mod native;
 mod openstack;

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OnceCell, Semaphore, watch};
+use tokio::time::Instant;
 
+use super::cloud_status::CloudStatus;
 use super::record::{Lease, Record, Row};
 use super::{Client, ClientError};
 use crate::core::event::Event;
@@ -16,18 +18,6 @@ use crate::sources::{Enrich, Incomplete, Pending};
 const AT_ONCE: usize = 4;
 
 type Answer = Result<Lease, ClientError>;
-
-/// What the pass under way has found out about the cloud.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum CloudStatus {
-    /// Nothing yet.
-    #[default]
-    Unknown,
-    /// It answers.
-    Reached,
-    /// It does not, for this reason.
-    Failed(String),
-}
 
 /// Shows leases, to intake for new events and to dispatch for those whose lease could not be shown.
 #[derive(Debug)]
@@ -61,9 +51,17 @@ impl<C> Leases<C> {
         self.cloud.send_replace(CloudStatus::Reached);
     }
 
-    /// The cloud, or the way there, has failed in this pass: until the next one nothing more is asked.
+    /// The cloud, or the way there, has failed. In a pass nothing more is asked until the next one; between
+    /// passes, for as long as a first retry takes.
     pub(super) fn cloud_failed(&self, why: String) {
-        self.cloud.send_replace(CloudStatus::Failed(why));
+        let pause = self.retry.first_delay;
+        self.cloud
+            .send_modify(|cloud| cloud.fail(why, Instant::now() + pause));
+    }
+
+    /// All rows of this pass have been handed over and settled.
+    pub(super) fn pass_over(&self) {
+        self.cloud.send_modify(CloudStatus::end_pass);
     }
 
     /// There is no further pass: nobody waits for it.
@@ -71,18 +69,16 @@ impl<C> Leases<C> {
         self.cloud.send_if_modified(|cloud| {
             let is_unknown = *cloud == CloudStatus::Unknown;
             if is_unknown {
-                *cloud = CloudStatus::Failed("the event history is not read any more".to_owned());
+                let why = "the event history is not read any more".to_owned();
+                *cloud = CloudStatus::Failed { why, until: None };
             }
             is_unknown
         });
     }
 
-    /// How the cloud has failed in this pass, if it has.
+    /// Why nothing is asked now, if that is so: the cloud has failed.
     pub(super) fn failure(&self) -> Option<String> {
-        match &*self.cloud.borrow() {
-            CloudStatus::Failed(why) => Some(why.clone()),
-            _ => None,
-        }
+        self.cloud.borrow().failure(Instant::now())
     }
 
     fn asked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<OnceCell<Answer>>>> {
@@ -93,10 +89,11 @@ impl<C> Leases<C> {
     /// no lease is to blame.
     async fn reachable(&self) -> Result<(), Incomplete> {
         let mut cloud = self.cloud.subscribe();
-        let known = cloud.wait_for(|cloud| *cloud != CloudStatus::Unknown).await;
-        match known.as_deref() {
-            Ok(CloudStatus::Failed(why)) => Err(Incomplete::Unreachable(why.clone())),
-            Ok(CloudStatus::Reached | CloudStatus::Unknown) | Err(_) => Ok(()),
+        // The sender is here, so the channel is never closed.
+        drop(cloud.wait_for(|cloud| *cloud != CloudStatus::Unknown).await);
+        match self.failure() {
+            Some(why) => Err(Incomplete::Unreachable(why)),
+            None => Ok(()),
         }
     }
 }
@@ -115,8 +112,8 @@ impl<C: Client> Leases<C> {
         question.get_or_init(|| self.ask(uuid)).await.clone()
     }
 
-    /// Asks for a lease. Once the cloud has failed in this pass, only questions that are under way are
-    /// waited for: each further one could hang as long as a question may.
+    /// Asks for a lease. Once the cloud has failed, only questions that are under way are waited for: each
+    /// further one could hang as long as a question may.
     async fn ask(&self, uuid: &str) -> Answer {
         // Never closed.
         let _place = self.places.acquire().await;
@@ -156,3 +153,6 @@ impl<C: Client> Enrich for Leases<C> {
         self.retry
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -288,6 +288,7 @@ impl<C: Client> HistorySource<C> {
 
     /// What follows a pass that began then and came to this.
     fn over(&mut self, began: Instant, came_to: Result<(), HistoryError>) {
+        self.leases.pass_over();
         let Some(every) = self.every else {
             self.phase = Phase::Over(came_to);
             return;
