@@ -92,8 +92,8 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     args.logging.begin()?;
     tell_problems(&reading, config, &state_dir, survey_history);
     let folder = config.folder();
-    let poll = |cloud: Option<String>| Poll {
-        cloud: cloud.unwrap_or_else(|| "openstack".to_owned()),
+    let poll = Poll {
+        cloud: identity(args.cloud.as_deref()),
         every: args.every,
         start: args.begin.start(),
         force: args.begin.force,
@@ -107,15 +107,12 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let done = match client {
         HistoryClient::Openstack(words) => {
             let cloud = args.cloud.clone();
-            let poll = poll(cloud_name(cloud.as_deref()));
             let client = OpenstackClient::new(&folder, words.clone(), cloud, *client_timeout);
             block_on(app::poll(config, &state_dir, client, poll))?
         }
         HistoryClient::Native => {
             install_tls_provider()?;
             let cloud = Cloud::of_process(args.cloud.as_deref())?;
-            let name = cloud_name(args.cloud.as_deref());
-            let poll = poll(name.or_else(|| Some(cloud.name().to_owned())));
             let client = NativeClient::new(cloud, *client_timeout)?;
             block_on(app::poll(config, &state_dir, client, poll))?
         }
@@ -137,11 +134,15 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// What tells this cloud's events from those of another one in the same journal, by either client.
-fn cloud_name(named: Option<&str>) -> Option<String> {
+/// What tells this cloud's events from those of another one in the same journal, whichever client asks: its
+/// name, or its address. What nothing names is called as it is where its settings are found.
+fn identity(named: Option<&str>) -> String {
     let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let found = || Some(Cloud::of_process(None).ok()?.name().to_owned());
     named
         .map(str::to_owned)
         .or_else(|| variable("OS_CLOUD"))
         .or_else(|| variable("OS_AUTH_URL"))
+        .or_else(found)
+        .unwrap_or_else(|| "openstack".to_owned())
 }

@@ -228,3 +228,39 @@ fn clouds_yaml_in_the_current_folder_has_to_be_ours_alone() {
         assert!(said.contains("belongs to another user"), "{said}");
     }
 }
+
+#[test]
+fn a_cloud_that_nothing_names_is_the_same_one_for_either_client() {
+    let mut poller = Poller::new();
+    poller.rule("r", RULE);
+    let node = "00000000-0000-4000-8000-00000000000b";
+    let api = CloudApi::start();
+    let rows = [row(1, ENDS, LEASE, node), row(2, ENDS, LEASE, node)];
+    poller.openstack.rows(&rows[..1]);
+    poller.openstack.lease(LEASE, lease_of(LEASE, node));
+    api.rows(rows.to_vec());
+    api.lease(lease_of(LEASE, node));
+    let clouds = api.clouds_yaml(&poller.path(""));
+    let pass = |poller: &Poller, arguments: &[&str]| {
+        let mut polling = poller.polling(arguments);
+        polling
+            .env("OS_CLIENT_CONFIG_FILE", &clouds)
+            .env("OS_CLIENT_SECURE_FILE", poller.path("secure.yaml"));
+        let output = polling.output().expect("the program");
+        assert!(output.status.success(), "{output:?}");
+    };
+    pass(&poller, &["--from-start"]);
+    poller.default("client = native");
+    pass(&poller, &[]);
+    let ran: Vec<Value> = poller
+        .runs()
+        .iter()
+        .map(|run| run["event_id"].clone())
+        .collect();
+    assert_eq!(ran, ["1", "2"]);
+    let status = poller.status();
+    let [cloud] = &status[..] else {
+        panic!("{status:?}")
+    };
+    assert_eq!(cloud["cloud"], "test");
+}
