@@ -6,6 +6,7 @@
 
 mod held;
 pub(super) mod order;
+mod under_way;
 mod unended;
 
 use std::sync::Arc;
@@ -13,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-use super::enrich::{self, Enrichment};
+use super::enrich::{AT_ONCE, Enrichment};
 use super::handle;
 use super::rulebook::Rulebook;
 use crate::actions::{Action, Order, Performed};
@@ -30,7 +31,8 @@ use crate::journal::{
     AttemptEnd, Blame, Claim, ClaimedRun, Journal, JournalError, Owner, retry_while_unavailable,
 };
 use crate::sources::Enrich;
-use held::{Held, Holding};
+use held::Holding;
+use under_way::{Attempted, UnderWay};
 use unended::Unended;
 
 /// How often the journal is looked at without being told to: the commands `runs retry`, `quarantine
@@ -98,33 +100,6 @@ impl Tally {
     }
 }
 
-/// What has come of an attempt.
-enum Attempted {
-    /// It is over, and on record.
-    Recorded(Step),
-    /// Something of it cannot be ended.
-    Unended(Box<Unended>),
-}
-
-/// What dispatch has claimed and not recorded.
-struct UnderWay {
-    /// Each takes a place.
-    attempts: JoinSet<Result<Attempted, JournalError>>,
-    /// Runs whose events are being completed; how an attempt ended for which that failed.
-    completing: JoinSet<Result<Option<Step>, JournalError>>,
-    /// What cannot be ended takes no place: nobody knows how long it will be.
-    unended: JoinSet<Result<Step, JournalError>>,
-    held: Held,
-    enrichment: Arc<Enrichment>,
-}
-
-impl UnderWay {
-    /// Whether nothing is left that a stop waits for.
-    fn is_over(&self) -> bool {
-        self.attempts.is_empty() && self.completing.is_empty()
-    }
-}
-
 impl<J: Journal> Dispatch<J> {
     /// Performs runs as `owner` until `stop.intake` is cancelled and those that run have ended; or, once
     /// `drained` is cancelled, for as long as [`Dispatch::until`] says. What cannot be ended is not
@@ -140,13 +115,7 @@ impl<J: Journal> Dispatch<J> {
     ) -> Result<Tally, DispatchError> {
         let this = Arc::new(self);
         let enrichment = Enrichment::new(this.enrich.clone(), this.rules.clone());
-        let mut under_way = UnderWay {
-            attempts: JoinSet::new(),
-            completing: JoinSet::new(),
-            unended: JoinSet::new(),
-            held: Held::default(),
-            enrichment: Arc::new(enrichment),
-        };
+        let mut under_way = UnderWay::new(enrichment);
         let mut tally = Tally::default();
         let mut clock = Clock::start();
         let mut stepped = false;
@@ -218,7 +187,7 @@ impl<J: Journal> Dispatch<J> {
         stop: &Stop,
     ) -> Result<Option<Duration>, JournalError> {
         let places = self.max_parallel.saturating_sub(under_way.attempts.len());
-        let awaiting = enrich::AT_ONCE.saturating_sub(under_way.completing.len());
+        let awaiting = AT_ONCE.saturating_sub(under_way.completing.len());
         if places + awaiting == 0 {
             return Ok(Some(LOOK_AGAIN));
         }
@@ -239,7 +208,7 @@ impl<J: Journal> Dispatch<J> {
             let holding = under_way.held.hold(&run);
             let (this, stop) = (self.clone(), stop.clone());
             if run.awaits_lease {
-                let completing = this.complete(run, holding, under_way.enrichment.clone(), stop);
+                let completing = this.complete(run, holding, under_way.enrichment(), stop);
                 under_way.completing.spawn(completing);
             } else {
                 under_way.attempts.spawn(this.attempt(run, holding, stop));
@@ -281,26 +250,6 @@ impl<J: Journal> Dispatch<J> {
         tell(&run, &performed, then);
         let step = self.record(&run, performed, then, &stop).await?;
         Ok(Attempted::Recorded(step))
-    }
-
-    /// Completes the event of a run, which is due then. If that fails, the attempt has ended with that.
-    async fn complete(
-        self: Arc<Self>,
-        run: ClaimedRun,
-        _holding: Holding,
-        enrichment: Arc<Enrichment>,
-        stop: Stop,
-    ) -> Result<Option<Step>, JournalError> {
-        let completed = enrichment.complete(&self.journal, &run, &stop.intake).await;
-        let is_told = enrichment.note(&run, completed.as_ref().err());
-        let Err(none) = completed else {
-            return Ok(None);
-        };
-        let (performed, then) = none.into_performed();
-        if is_told {
-            tell(&run, &performed, then);
-        }
-        self.record(&run, performed, then, &stop).await.map(Some)
     }
 
     /// Records the end of an attempt.

@@ -76,7 +76,7 @@ impl Enrichment {
         crash::point(Point::LateLeaseShown);
         let key = match rule.verdict(&event) {
             Verdict::Run { key } => key,
-            verdict => return Err(refused(&rule, &event.event_type, verdict)),
+            verdict => return Err(self.refused(&rule, &event.event_type, verdict)),
         };
         // Only now: an event on record as complete is not decided again.
         let completion = Completion {
@@ -130,6 +130,7 @@ impl Enrichment {
     /// Notes what came of an attempt to complete an event. Answers whether that is to be told of this run: that
     /// nobody can be asked is told once for all of them.
     pub(super) fn note(&self, run: &ClaimedRun, none: Option<&NoOrder>) -> bool {
+        let what = self.enrich.what();
         let mut outage = self
             .unreachable
             .lock()
@@ -140,38 +141,39 @@ impl Enrichment {
                 match outage.failed(&why, Instant::now()) {
                     Some(Notice::New) => true,
                     Some(notice) => {
-                        tracing::warn!("leases cannot be asked for: {why}{notice}");
+                        tracing::warn!("{what}s cannot be asked for: {why}{notice}");
                         false
                     }
                     None => {
-                        tracing::debug!(run = run.id, "its lease cannot be asked for: {why}");
+                        tracing::debug!(run = run.id, "its {what} cannot be asked for: {why}");
                         false
                     }
                 }
             }
             Some(none) if none.step == Step::Interrupt => true,
             _ => {
-                outage.log_end("leases can be asked for again", Instant::now());
+                outage.log_end(&format!("{what}s can be asked for again"), Instant::now());
                 true
             }
         }
     }
-}
 
-/// What follows for a run that its rule does not make any more, now that its event is complete.
-fn refused(rule: &Rule, event_type: &str, verdict: Verdict) -> NoOrder {
-    match verdict {
-        Verdict::Refused(mismatch) => {
-            let why = format!("the lease, now that it is shown, is refused: {mismatch}");
-            NoOrder::because(Step::Refuse, why)
-        }
-        Verdict::Undecidable(why) => {
-            let why = format!("the rule cannot be decided: {why}");
-            NoOrder::because(Step::Discard, why)
-        }
-        Verdict::Disabled | Verdict::OtherType | Verdict::Run { .. } => {
-            let why = format!("the rule [{}] is not for {event_type} any more", rule.name);
-            NoOrder::because(Step::Cancel, why)
+    /// What follows for a run that its rule does not make any more, now that its event is complete.
+    fn refused(&self, rule: &Rule, event_type: &str, verdict: Verdict) -> NoOrder {
+        match verdict {
+            Verdict::Refused(mismatch) => {
+                let what = self.enrich.what();
+                let why = format!("the {what}, now that it is shown, is refused: {mismatch}");
+                NoOrder::because(Step::Refuse, why)
+            }
+            Verdict::Undecidable(why) => {
+                let why = format!("the rule cannot be decided: {why}");
+                NoOrder::because(Step::Discard, why)
+            }
+            Verdict::Disabled | Verdict::OtherType | Verdict::Run { .. } => {
+                let why = format!("the rule [{}] is not for {event_type} any more", rule.name);
+                NoOrder::because(Step::Cancel, why)
+            }
         }
     }
 }

@@ -12,6 +12,9 @@ pub trait Enrich: Send + Sync + 'static {
 
     /// What follows when what an event lacks is refused.
     fn retry_policy(&self) -> RetryPolicy;
+
+    /// What events lack, in a word for messages.
+    fn what(&self) -> &'static str;
 }
 
 /// Why an event cannot be completed, in words.
@@ -39,5 +42,9 @@ impl Enrich for NothingToAdd {
             retries: 0,
             first_delay: std::time::Duration::from_secs(60),
         }
+    }
+
+    fn what(&self) -> &'static str {
+        "lease"
     }
 }

@@ -152,6 +152,10 @@ impl<C: Client> Enrich for Leases<C> {
     fn retry_policy(&self) -> RetryPolicy {
         self.retry
     }
+
+    fn what(&self) -> &'static str {
+        "lease"
+    }
 }
 
 #[cfg(test)]
