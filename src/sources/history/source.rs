@@ -261,6 +261,8 @@ impl<C: Client> HistorySource<C> {
         }
         let cursor = self.window.cursor();
         let position = self.window.position();
+        // A first pass may end with a cursor though it had no rows.
+        self.handed_over = Some(self.window.clone());
         self.tell(format!("read {} up to event {position}", self.cloud));
         self.over(began, Ok(()));
         self.note(ProgressStep::Passed(cursor))
