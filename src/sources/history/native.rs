@@ -1,7 +1,7 @@
 //! Our own client: Keystone and ESI Leap by HTTP, with the settings that the `openstack` program has.
 //!
 //! It costs a request where the program costs a second of CPU. The rooms: [`cloud`] and [`clouds`]
-//! find the settings, [`keystone`] and [`leap`] know what to ask and how answers look; [`http`](crate::http)
+//! find the settings, [`keystone`] and [`leap`] know what to ask and how answers look; [`crate::http`]
 //! asks.
 
 mod cloud;
