@@ -8,9 +8,9 @@ use crate::actions::{Action, ActionPart, Recovery, script};
 use crate::config::table::{ActionOptions, Kind, OptionRow, RULE, SERVICE, Scope, Table};
 use crate::config::{self, Options, RuleContext};
 use crate::core::rules::Asks;
-use crate::sources::Decode;
 use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History};
+use crate::sources::{Arrival, Decode, Interest};
 
 /// What a rule can do. The first is what it does if it does not say.
 pub const ACTIONS: [ActionPart; 1] = [script::PART];
@@ -39,6 +39,21 @@ pub fn decoder(source: &str) -> Option<Decode> {
     let kind = source.split(':').next()?;
     let of_kind = DECODERS.iter().find(|(name, _)| *name == kind);
     of_kind.map(|(_, decode)| *decode)
+}
+
+/// What bytes hold that may be from any source.
+///
+/// # Errors
+/// What the first kind of source has to say against them, if none knows them.
+pub fn decode(body: &[u8], interest: &Interest) -> Result<Option<Arrival>, String> {
+    let mut refusal = None;
+    for (_, decode) in DECODERS {
+        match decode(body, interest) {
+            Ok(arrival) => return Ok(arrival),
+            Err(why) => refusal = refusal.or(Some(why)),
+        }
+    }
+    Err(refusal.unwrap_or_default())
 }
 
 const ACTION: OptionRow = OptionRow {

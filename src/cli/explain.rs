@@ -10,13 +10,13 @@ use super::inputs::{ask, failed_to_read};
 use super::output::{Format, cell, print_json, print_line, table};
 use super::quarantine;
 use crate::actions::{Action, Description};
+use crate::app::parts;
 use crate::cli::report::{Exit, Failure};
 use crate::core::event::{Event, PayloadPath};
 use crate::core::printable::printable;
 use crate::core::python_json;
 use crate::core::rules::{EventPattern, Rule, Verdict};
 use crate::journal::{Browse, QuarantineId};
-use crate::sources::amqp;
 use crate::sources::history::record::{Record, Row, lacks};
 use crate::sources::{Arrival, Interest};
 
@@ -229,22 +229,15 @@ fn find(places: &Places, args: &Args) -> Result<Event, Failure> {
 
 /// An event in any of the forms that one may be in.
 fn decode(body: &[u8]) -> Result<Event, String> {
-    let undecodable = match amqp::decode(body, &Interest::in_all()).and_then(event) {
-        Ok(event) => return Ok(event),
-        Err(undecodable) => undecodable,
-    };
-    if let Ok(record) = Record::decode(body) {
-        return Ok(record.into_event());
-    }
-    if let Ok(rows) = python_json::read::<Vec<Row>>(body) {
+    let decoded = parts::decode(body, &Interest::in_all()).and_then(event);
+    decoded.or_else(|undecodable| {
+        // As the client prints it.
+        let rows: Vec<Row> = python_json::read(body).map_err(|_| undecodable)?;
         let found = rows.len();
-        let one = <[Row; 1]>::try_from(rows);
-        return one
+        <[Row; 1]>::try_from(rows)
             .map(|[row]| Record { row, lease: None }.into_event())
-            .map_err(|_| format!("expected one row, but found {found}"));
-    }
-    // The form of the journal and of standard input is the last one it may be in.
-    python_json::read(body).map_err(|_| undecodable)
+            .map_err(|_| format!("expected one row, but found {found}"))
+    })
 }
 
 fn event(arrival: Option<Arrival>) -> Result<Event, String> {

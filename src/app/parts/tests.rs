@@ -1,3 +1,4 @@
+mod decoding;
 mod login;
 mod table;
 
