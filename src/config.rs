@@ -10,6 +10,7 @@ mod command;
 mod event_types;
 mod fields;
 mod filter_params;
+mod json;
 mod options;
 mod rule;
 mod secret_place;
@@ -23,6 +24,7 @@ pub use crate::core::ini::problem::{Problem, Problems};
 pub use action::{ReadAction, RuleAction, RuleContext};
 pub use command::command;
 pub use fields::payload_path;
+pub use json::JsonEntry;
 pub use secrets::{is_secret_variable, secrets_among, shown_command};
 pub use settings::{Config, Fingerprints, Password, Reading, SecretPlace};
 
