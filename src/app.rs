@@ -1,7 +1,6 @@
-//! Opens, joins and stops every task; the only room that knows everyone.
+//! Makes a service of a configuration: the composition root, the only room that knows every part.
 //!
-//! A task that fails or panics is a failure of the service: everything else is stopped in order,
-//! and the first cause is what the service ends with.
+//! What is made runs under the [`supervisor`](crate::supervisor).
 
 mod beginning;
 pub mod parts;
@@ -12,39 +11,36 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::dispatch::{Dispatch, DispatchError, Tally, Until};
-use crate::engine::intake::{Intake, IntakeError};
-use crate::engine::recover::{RecoverError, recover};
+use crate::config::Fingerprints;
+use crate::engine::dispatch::{Dispatch, Tally, Until};
+use crate::engine::recover::recover;
 use crate::engine::rulebook::Rulebook;
 use crate::engine::stop::Stop;
 use crate::engine::upkeep::{join, leave, prune, tell_held};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{JournalError, Work};
 use crate::os::process::reap_orphans;
-use crate::sources::amqp::{Amqp, AmqpSource};
+use crate::sources::amqp::BUS;
 use crate::sources::history::options::History;
 use crate::sources::history::window::Start;
-use crate::sources::history::{Client, HistorySource};
-use crate::sources::{Condition, Enrich, NothingToAdd, Source, SourceError};
-use crate::telemetry;
+use crate::sources::history::{Client, HistorySource, source_name};
+use crate::sources::{Enrich, Interest, NothingToAdd, Opening, Setup};
+use crate::supervisor::{Failure, Feed, Open, Opener, Rest, Supervisor};
+use crate::telemetry::{self, Conditions};
 use beginning::beginning;
-use parts::Config;
+use parts::{Config, Listen, SourceSetup};
 use reload::Reload;
 use signals::Signals;
 
 /// Why the service ended, other than by being told to.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The journal cannot be used.
+    /// A part of it failed.
     #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// A source has given up.
-    #[error(transparent)]
-    Source(#[from] SourceError),
+    Failed(#[from] Failure),
     /// It is not clear from where to read the event history.
     #[error("{what}: where is it to be read from?")]
     Beginning {
@@ -54,28 +50,21 @@ pub enum DaemonError {
     /// The system refuses what a service needs.
     #[error("failed to catch signals: {0}")]
     Signals(#[source] std::io::Error),
-    /// What an earlier service left behind cannot be found, in words.
-    #[error("{0}")]
-    Leftovers(String),
-    /// A task panicked: a defect of this program.
-    #[error("a part of the service failed: {0}")]
-    Defect(#[from] JoinError),
 }
 
-/// How a task ended that did what it should.
-enum Ended {
-    Intake,
-    Dispatch(Tally),
-    Pruning,
-    Telling,
+impl From<JournalError> for DaemonError {
+    fn from(error: JournalError) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
-/// What a feed brings to the service.
-struct Feed<F, C> {
+/// What a service serves, and how it takes up changes of that.
+struct Served<F> {
     rules: Rulebook,
     reload: Reload<F>,
-    source: Box<dyn Source>,
-    condition: watch::Receiver<C>,
+    feeds: Vec<Feed>,
+    changes: mpsc::Receiver<Vec<Feed>>,
+    conditions: Conditions,
     enrich: Arc<dyn Enrich>,
     until: Until,
 }
@@ -95,29 +84,38 @@ pub struct Poll {
     pub sample_file: Option<PathBuf>,
 }
 
-/// Consumes the queues until it is told to stop, or, with `until_idle`, until they are empty and
-/// every run is in a final state or waits for a delivery in quarantine.
+/// Serves the bus and the sources until it is told to stop or, with `until_idle`, until they have nothing
+/// left and every run is in a final state or waits for a delivery in quarantine.
 ///
 /// # Errors
 /// [`DaemonError`] with the first cause, after everything that ran has been stopped in order.
 pub async fn listen(
-    config: &Config<Amqp>,
+    config: &Config<Listen>,
     state_dir: &Path,
     until_idle: bool,
 ) -> Result<Tally, DaemonError> {
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
     let journal = SqliteJournal::open(state_dir, Access::Service)?;
     let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
-    let source = AmqpSource::new(config.feed.clone(), rules.interest(), until_idle);
-    let feed = Feed {
+    let conditions = Conditions::default();
+    let feeds = Feeds {
+        interest: rules.interest(),
+        conditions: conditions.clone(),
+        until_drained: until_idle,
+    };
+    let (change, changes) = mpsc::channel(1);
+    let now = feeds.of(&config.feed);
+    let renew = move |listen: &Listen| drop(change.try_send(feeds.of(listen)));
+    let served = Served {
         rules,
-        reload: Reload::new(config, parts::read_for_bus, editor),
-        condition: source.condition(),
-        source: Box::new(source),
+        reload: Reload::new(config, parts::read_for_listen, editor, Box::new(renew)),
+        feeds: now,
+        changes,
+        conditions,
         enrich: Arc::new(NothingToAdd),
         until: Until::EveryRunIsFinal,
     };
-    serve(config, journal, signals, feed).await
+    serve(config, journal, signals, served).await
 }
 
 /// Reads the event history until it is told to stop or, if it is to be read only once, until that is
@@ -135,74 +133,69 @@ pub async fn poll<C: Client>(
     let journal = SqliteJournal::open(state_dir, Access::Poller)?;
     let (beginning, stored) = beginning(&journal, &poll).await?;
     let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
-    let interest = rules.interest();
-    let Poll { cloud, every, .. } = &poll;
-    let source = HistorySource::new(
-        client,
-        &config.feed,
-        interest,
-        cloud,
-        beginning,
+    let conditions = Conditions::default();
+    let Poll { cloud, every, .. } = poll;
+    let identity = source_name(&cloud);
+    let opening = Opening {
+        name: cloud,
+        identity: identity.clone(),
+        interest: rules.interest(),
         stored,
-        *every,
-    );
-    let feed = Feed {
+        teller: conditions.teller(),
+        until_drained: every.is_none(),
+    };
+    let source = HistorySource::new(client, &config.feed, opening, beginning, every);
+    // What the history's own options say takes effect with the next start.
+    let (_change, changes) = mpsc::channel(1);
+    let served = Served {
         rules,
-        reload: Reload::new(config, parts::read_for_history, editor),
-        condition: source.condition(),
+        reload: Reload::new(config, parts::read_for_history, editor, Box::new(|_| {})),
         enrich: source.leases(),
-        source: Box::new(source),
+        feeds: vec![Feed {
+            identity,
+            summary: None,
+            said: Fingerprints::default(),
+            open: Open::Once(Box::new(source)),
+        }],
+        changes,
+        conditions,
         until: Until::NoRunIsDue,
     };
-    serve(config, journal, signals, feed).await
+    serve(config, journal, signals, served).await
 }
 
-/// Takes what a feed has to give, performs what is due, and stops both in order.
-async fn serve<F: Send + Sync + 'static, C: Condition>(
+/// Takes what the feeds have to give, performs what is due, and stops both in order.
+async fn serve<F: Send + Sync + 'static>(
     config: &Config<F>,
     journal: SqliteJournal,
     signals: Signals,
-    feed: Feed<F, C>,
+    served: Served<F>,
 ) -> Result<Tally, DaemonError> {
     let stop = Stop::default();
-    let reload = Arc::new(Notify::new());
-    let signals = signals.into_tokens(stop.clone(), config.stop_timeout, reload.clone());
+    let asked = Arc::new(Notify::new());
+    let signals = signals.into_tokens(stop.clone(), config.stop_timeout, asked.clone());
     let signals = tokio::spawn(signals);
-
     let reaping = tokio::spawn(reap_orphans());
 
-    let rules = feed.rules;
-    let work = Arc::new(Notify::new());
-    let drained = CancellationToken::new();
-    let intake = Intake {
-        source: feed.source,
+    let (work, drained) = (Arc::new(Notify::new()), CancellationToken::new());
+    let supervisor = Supervisor {
         journal: journal.clone(),
-        rules: rules.clone(),
-        enrich: feed.enrich.clone(),
+        rules: served.rules.clone(),
+        enrich: served.enrich.clone(),
         work: work.clone(),
+        stop: stop.clone(),
+        drained: drained.clone(),
     };
     let dispatch = Dispatch {
         journal: journal.clone(),
-        enrich: feed.enrich,
-        rules,
+        enrich: served.enrich,
+        rules: served.rules,
         max_parallel: config.max_parallel,
         work: work.clone(),
-        until: feed.until,
+        until: served.until,
     };
-
-    let mut tasks: JoinSet<Result<Ended, DaemonError>> = JoinSet::new();
-    tasks.spawn({
-        let (stop, drained, work) = (stop.clone(), drained.clone(), work.clone());
-        async move {
-            let taken = intake.run(stop.intake).await;
-            drained.cancel();
-            work.notify_one();
-            taken.map(|()| Ended::Intake).map_err(DaemonError::from)
-        }
-    });
-    tasks.spawn({
-        let (stop, drained, journal) = (stop.clone(), drained.clone(), journal.clone());
-        let work = work.clone();
+    let dispatch = {
+        let (stop, journal) = (stop.clone(), journal.clone());
         async move {
             let owner = join(&journal, &stop.intake).await?;
             let recoveries = parts::recoveries(journal.name());
@@ -213,83 +206,96 @@ async fn serve<F: Send + Sync + 'static, C: Condition>(
                 failed = unended.outlive(&journal, &work, &stop.intake) => return Err(failed.into()),
             };
             leave(&journal, owner).await;
-            Ok(Ended::Dispatch(tally))
+            Ok(tally)
         }
-    });
-    tasks.spawn({
+    };
+    let upkeep = {
         let (stop, retention) = (stop.intake.clone(), config.retention);
         async move {
-            stop.run_until_cancelled(prune(&journal, retention))
-                .await
-                .unwrap_or(Ok(()))?;
-            Ok(Ended::Pruning)
+            let pruned = stop.run_until_cancelled(prune(&journal, retention)).await;
+            Ok(pruned.unwrap_or(Ok(()))?)
         }
-    });
+    };
     // To the very end: systemd's watchdog counts while the last scripts finish.
-    let over = CancellationToken::new();
-    tasks.spawn({
-        let (stop, over, timeout) = (stop.intake.clone(), over.clone(), config.stop_timeout);
+    let aside = {
+        let telling =
+            telemetry::tell_systemd(served.conditions, stop.intake.clone(), config.stop_timeout);
+        let reload = served.reload.run(asked);
         async move {
-            let telling = telemetry::tell_systemd(feed.condition, stop, timeout);
-            let aside = futures_util::future::join(telling, feed.reload.run(reload));
-            over.run_until_cancelled(aside).await;
-            Ok(Ended::Telling)
+            tokio::join!(telling, reload);
         }
-    });
-
-    let mut tally = Tally::default();
-    let mut failure = None;
-    while let Some(ended) = tasks.join_next().await {
-        match ended.map_err(DaemonError::Defect).flatten() {
-            Ok(Ended::Dispatch(done)) => {
-                tally = done;
-                stop.intake.cancel();
-            }
-            Ok(Ended::Intake | Ended::Pruning | Ended::Telling) => {}
-            // What is due already has nothing to do with the feed.
-            Err(of_feed @ DaemonError::Source(_)) => {
-                failure = failure.or(Some(of_feed));
-            }
-            Err(error) => {
-                if failure.is_some() {
-                    tracing::error!("{error}");
-                }
-                failure = failure.or(Some(error));
-                stop.intake.cancel();
-            }
-        }
-        if tasks.len() == 1 {
-            over.cancel();
-        }
-    }
+    };
+    let rest = Rest {
+        dispatch: Box::pin(dispatch),
+        upkeep: Box::pin(upkeep),
+        aside: Box::pin(aside),
+    };
+    let ended = supervisor.run(served.feeds, served.changes, rest).await;
     signals.abort();
     reaping.abort();
-    failure.map_or(Ok(tally), Err)
+    Ok(ended?)
 }
 
-impl From<IntakeError> for DaemonError {
-    fn from(error: IntakeError) -> Self {
-        match error {
-            IntakeError::Source(error) => Self::Source(error),
-            IntakeError::Journal(error) => Self::Journal(error),
-        }
+/// Makes feeds of what a configuration says.
+struct Feeds {
+    interest: Interest,
+    conditions: Conditions,
+    until_drained: bool,
+}
+
+impl Feeds {
+    fn of(&self, listen: &Listen) -> Vec<Feed> {
+        let bus = listen.bus.iter().map(|(said, bus)| {
+            let setup: Arc<dyn Setup> = Arc::new(bus.clone());
+            self.feed(BUS.to_owned(), BUS.to_owned(), said.clone(), setup, None)
+        });
+        let sources = listen.sources.iter().map(|named| {
+            let SourceSetup { kind, setup } = &named.source;
+            let identity = format!("{kind}:{}", named.name);
+            let summary = Some(setup.summary());
+            self.feed(
+                identity,
+                named.name.clone(),
+                named.said.clone(),
+                setup.clone(),
+                summary,
+            )
+        });
+        bus.chain(sources).collect()
     }
-}
 
-impl From<DispatchError> for DaemonError {
-    fn from(error: DispatchError) -> Self {
-        match error {
-            DispatchError::Journal(error) => Self::Journal(error),
-            DispatchError::Defect(error) => Self::Defect(error),
-        }
-    }
-}
-
-impl From<RecoverError> for DaemonError {
-    fn from(error: RecoverError) -> Self {
-        match error {
-            RecoverError::Journal(error) => Self::Journal(error),
-            RecoverError::Leftovers(error) => Self::Leftovers(error),
+    fn feed(
+        &self,
+        identity: String,
+        name: String,
+        said: Fingerprints,
+        setup: Arc<dyn Setup>,
+        summary: Option<String>,
+    ) -> Feed {
+        let until_drained = self.until_drained;
+        let (interest, conditions) = (self.interest.clone(), self.conditions.clone());
+        let opener: Opener = Box::new({
+            let identity = identity.clone();
+            move |stored| {
+                setup.open(Opening {
+                    name: name.clone(),
+                    identity: identity.clone(),
+                    interest: interest.clone(),
+                    stored,
+                    teller: conditions.teller(),
+                    until_drained,
+                })
+            }
+        });
+        Feed {
+            identity,
+            summary,
+            said,
+            open: if until_drained {
+                Open::UntilDrained(opener)
+            } else {
+                Open::Anew(opener)
+            },
         }
     }
 }

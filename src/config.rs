@@ -16,6 +16,7 @@ mod rule;
 mod secret_place;
 mod secrets;
 mod settings;
+mod source;
 pub mod table;
 
 use std::path::Path;
@@ -27,6 +28,7 @@ pub use fields::payload_path;
 pub use json::JsonEntry;
 pub use secrets::{is_secret_variable, secrets_among, shown_command};
 pub use settings::{Config, Fingerprints, Password, Reading, SecretPlace};
+pub use source::{Feeds, NamedSource};
 
 use crate::core::ini::merged::{self, DEFAULT, Merged, Section};
 use crate::core::ini::problem::nearest;
@@ -43,16 +45,17 @@ pub fn read<F, A: Clone>(
     table: Table,
     text: &str,
     path: &Path,
-    feed: fn(&mut Options<'_>, &Path) -> Option<F>,
+    feed: fn(&mut Feeds<'_>) -> Option<F>,
     action: ReadAction<A>,
 ) -> Reading<F, A> {
-    let (merged, mut problems) = merged::read(text, &|name| table.is_secret(name));
+    let (mut merged, mut problems) = merged::read(text, &|name| table.is_secret(name));
     if let Some((corrected, misnamed)) = misnamed_default(table, text, &merged) {
         let mut reading = read(table, &corrected, path, feed, action);
         reading.problems.append(misnamed);
         reading.config = None;
         return reading;
     }
+    let sources = source::take(table, &mut merged, &mut problems);
     report_unknown(table, &merged, &mut problems);
     let folder = path.parent().unwrap_or(Path::new(""));
 
@@ -78,8 +81,17 @@ pub fn read<F, A: Clone>(
         ));
     }
 
-    let options = &mut Options::new(table, &merged.defaults, &mut problems);
-    let feed = feed(options, folder);
+    source::unheard(&sources, &rules, &mut problems);
+
+    let mut feeds = Feeds {
+        folder,
+        table,
+        defaults: &merged.defaults,
+        sources: &sources,
+        problems: &mut problems,
+    };
+    let feed = feed(&mut feeds);
+    let options = &mut feeds.defaults();
     let retention = Retention {
         age: options.duration("keep_for"),
         number: options.number("keep_events"),
@@ -113,8 +125,7 @@ pub fn read<F, A: Clone>(
 /// What a section says of the service itself.
 fn service_options(table: Table, defaults: &Section) -> Fingerprints {
     let options = defaults.options.iter();
-    let options = options.filter(|(name, _)| table.is_of_service(name));
-    Fingerprints::new(options.map(|(name, option)| (name.as_str(), option.value.as_str().trim())))
+    Fingerprints::of(options.filter(|(name, _)| table.is_of_service(name)))
 }
 
 /// What no rule can do without that has this action or that one.

@@ -8,14 +8,17 @@ pub mod amqp;
 mod batch;
 mod enrich;
 pub mod history;
+mod part;
+pub mod timer;
 
 use std::pin::Pin;
 
 pub use batch::{
     Arrival, Batch, Decode, Decoded, Interest, KEPT_IN_QUARANTINE, Lacks, NOT_KEPT, Received,
-    for_quarantine,
+    decode_event, for_quarantine,
 };
 pub use enrich::{Enrich, Incomplete, NothingToAdd};
+pub use part::{Opening, Setup, SourcePart};
 
 /// What is to be waited for.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -78,13 +81,4 @@ pub enum SourceErrorKind {
     Failed,
     /// What was asked for on the command line cannot be done.
     Usage,
-}
-
-/// What a source is about, for whoever watches the service.
-pub trait Condition: Clone + Send + Sync + 'static {
-    /// Whether deliveries come in.
-    fn is_ready(&self) -> bool;
-
-    /// In words, for `systemctl status`.
-    fn in_words(&self) -> String;
 }

@@ -7,6 +7,7 @@
 //! Logging never waits for whoever reads the log (`backlog`).
 
 mod backlog;
+mod condition;
 mod systemd;
 
 use std::fs::File;
@@ -26,6 +27,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::backlog::{Backlog, Formatter};
+pub use self::condition::{Condition, Conditions, Teller};
 pub use self::systemd::tell_systemd;
 use crate::core::printable::{printable, printable_json};
 

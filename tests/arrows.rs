@@ -5,19 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and what belongs there. Imports point down this list.
-const ROOMS: [(&str, &str); 11] = [
+const ROOMS: [(&str, &str); 12] = [
     (
         "cli",
         "flags become one call, and its answer is printed: no decision",
     ),
     ("app", "the composition root: it alone puts parts together"),
     (
-        "engine",
-        "the journey over traits alone; no part by its name",
+        "supervisor",
+        "starts, joins and stops what a service does, and knows no part",
     ),
     (
-        "telemetry",
-        "how the service tells what it does: logs, systemd",
+        "engine",
+        "the journey over traits alone; no part by its name",
     ),
     (
         "sources",
@@ -31,6 +31,10 @@ const ROOMS: [(&str, &str); 11] = [
     (
         "os",
         "processes, groups, names of hosts, files with secrets",
+    ),
+    (
+        "telemetry",
+        "how the service tells what it does: logs, conditions, systemd",
     ),
     ("journal", "the durable store and its promises"),
     ("config", "how options are declared and read"),

@@ -56,7 +56,7 @@ fn compare(folder: &str, report: fn(&str, &str) -> String) {
 #[test]
 fn configuration_problems_are_reported_exactly_so() {
     compare("tests/cases/config", |text, file| {
-        report(&parts::read_for_bus(text, Path::new(file)), file)
+        report(&parts::read_for_listen(text, Path::new(file)), file)
     });
 }
 
@@ -90,7 +90,7 @@ fn report_on_documented(changes: &[(&str, &str)]) -> String {
         text.replace(from, to)
     };
     let text = changes.iter().fold(DOCUMENTED.to_owned(), changed);
-    let reading = parts::read_for_bus(&text, Path::new("listener.conf"));
+    let reading = parts::read_for_listen(&text, Path::new("listener.conf"));
     assert_eq!(reading.config.is_some(), reading.problems.is_empty());
     reading.problems.report("listener.conf").to_string()
 }

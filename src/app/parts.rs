@@ -5,15 +5,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::actions::{Action, ActionPart, Recovery, script};
-use crate::config::table::{ActionOptions, Kind, OptionRow, RULE, SERVICE, Scope, Table};
-use crate::config::{self, Options, RuleContext};
+use crate::config::table::{
+    ActionOptions, Kind, OptionRow, RULE, SERVICE, Scope, SourceOptions, Table,
+};
+use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
 use crate::core::rules::Asks;
 use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History};
-use crate::sources::{Arrival, Decode, Interest};
+use crate::sources::timer;
+use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart};
 
 /// What a rule can do. The first is what it does if it does not say.
 pub const ACTIONS: [ActionPart; 1] = [script::PART];
+
+/// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
+pub const SOURCES: [SourcePart; 1] = [timer::PART];
 
 /// The options of every part, in the order in which people want to read of them.
 pub const OPTIONS: Table = Table {
@@ -25,9 +31,10 @@ pub const OPTIONS: Table = Table {
         &[ACTION],
     ],
     actions: &ACTION_OPTIONS,
+    sources: &SOURCE_OPTIONS,
 };
 
-/// Each kind of source, with what decodes its deliveries when they are taken out of quarantine.
+/// What has no section of its own, with what decodes its deliveries when they are taken out of quarantine.
 const DECODERS: [(&str, Decode); 2] = [
     (amqp::BUS, amqp::decode),
     (history::HISTORY, history::decode),
@@ -37,8 +44,9 @@ const DECODERS: [(&str, Decode); 2] = [
 #[must_use]
 pub fn decoder(source: &str) -> Option<Decode> {
     let kind = source.split(':').next()?;
-    let of_kind = DECODERS.iter().find(|(name, _)| *name == kind);
-    of_kind.map(|(_, decode)| *decode)
+    let of_sources = SOURCES.iter().map(|part| (part.options.name, part.decode));
+    let mut all = DECODERS.into_iter().chain(of_sources);
+    all.find_map(|(name, decode)| (name == kind).then_some(decode))
 }
 
 /// What bytes hold that may be from any source.
@@ -74,6 +82,16 @@ const ACTION_OPTIONS: [ActionOptions; ACTIONS.len()] = {
     options
 };
 
+const SOURCE_OPTIONS: [SourceOptions; SOURCES.len()] = {
+    let mut options = [SOURCES[0].options; SOURCES.len()];
+    let mut at = 0;
+    while at < options.len() {
+        options[at] = SOURCES[at].options;
+        at += 1;
+    }
+    options
+};
+
 const ACTION_NAMES: [&str; ACTIONS.len()] = {
     let mut names = [""; ACTIONS.len()];
     let mut at = 0;
@@ -90,25 +108,70 @@ pub type Config<F = ()> = config::Config<F, Arc<dyn Action>>;
 /// What came of reading one.
 pub type Reading<F = ()> = config::Reading<F, Arc<dyn Action>>;
 
+/// What `listen` serves.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// How to reach the bus, and what the file says of that; nothing, if it says nothing and has sources.
+    pub bus: Option<(Fingerprints, Amqp)>,
+    /// The sources.
+    pub sources: Vec<NamedSource<SourceSetup>>,
+}
+
+/// A source, and what kind it is of.
+#[derive(Clone, Debug)]
+pub struct SourceSetup {
+    /// What `type` says.
+    pub kind: &'static str,
+    /// What its options say.
+    pub setup: Arc<dyn Setup>,
+}
+
 /// Reads the text of the configuration file at `path`, but nothing of how to reach a feed: for
 /// commands that have to do with none.
 #[must_use]
 pub fn read(text: &str, path: &Path) -> Reading {
-    config::read(OPTIONS, text, path, |_, _| Some(()), action)
+    config::read(OPTIONS, text, path, |_| Some(()), action)
 }
 
-/// The same for `listen`, with what it takes to reach the bus.
+/// The same for `listen`, with what it takes to reach the bus and the sources.
 #[must_use]
-pub fn read_for_bus(text: &str, path: &Path) -> Reading<Amqp> {
-    config::read(OPTIONS, text, path, amqp::options::read, action)
+pub fn read_for_listen(text: &str, path: &Path) -> Reading<Listen> {
+    let mut reading = config::read(OPTIONS, text, path, listen, action);
+    // These take effect without a new start.
+    let of_bus = |name: &str| amqp::options::OPTIONS.iter().any(|row| row.name == name);
+    if let Some(config) = &mut reading.config {
+        config.service = std::mem::take(&mut config.service).without(of_bus);
+    }
+    reading
 }
 
 /// The same for `poll`, with what it takes to read the event history. Of the bus nothing is
 /// expected, since tenants cannot reach it.
 #[must_use]
 pub fn read_for_history(text: &str, path: &Path) -> Reading<History> {
-    let feed = |options: &mut Options<'_>, _: &Path| Some(history::options::read(options));
+    let feed = |feeds: &mut Feeds<'_>| Some(history::options::read(&mut feeds.defaults()));
     config::read(OPTIONS, text, path, feed, action)
+}
+
+fn listen(feeds: &mut Feeds<'_>) -> Option<Listen> {
+    let (folder, has_sources) = (feeds.folder, feeds.has_sources());
+    let sources = feeds.sources(|kind, options, folder| {
+        let part = SOURCES.iter().find(|part| part.options.name == kind)?;
+        let setup = (part.read)(options, folder)?;
+        let kind = part.options.name;
+        Some(SourceSetup { kind, setup })
+    });
+    let options = &mut feeds.defaults();
+    let of_bus = &amqp::options::OPTIONS;
+    let bus = if has_sources && of_bus.iter().all(|row| options.lacks(row.name)) {
+        Some(None)
+    } else {
+        amqp::options::read(options, folder).map(|amqp| Some((options.said(of_bus), amqp)))
+    };
+    Some(Listen {
+        bus: bus?,
+        sources: sources?,
+    })
 }
 
 /// Reads what a rule does whose action has this name.

@@ -16,21 +16,27 @@ use crate::engine::rulebook::Editor;
 /// Reads the text of a configuration.
 type Read<F> = fn(&str, &Path) -> Reading<F>;
 
+/// Takes up what a configuration says of the feeds.
+type Renew<F> = Box<dyn Fn(&F) + Send>;
+
 /// The configuration that is in force, and how to read it again.
 pub(super) struct Reload<F> {
     path: PathBuf,
     read: Read<F>,
     rules: Editor,
-    /// What the file said of the service itself when it was started.
+    /// Has the feeds be what they are now.
+    renew: Renew<F>,
+    /// What the file said of the service itself when it was started, but for what its feeds take up.
     service: Fingerprints,
 }
 
 impl<F> Reload<F> {
-    pub(super) fn new(config: &Config<F>, read: Read<F>, rules: Editor) -> Self {
+    pub(super) fn new(config: &Config<F>, read: Read<F>, rules: Editor, renew: Renew<F>) -> Self {
         Self {
             path: config.path.clone(),
             read,
             rules,
+            renew,
             service: config.service.clone(),
         }
     }
@@ -66,6 +72,7 @@ impl<F> Reload<F> {
         };
         let number = config.rules.all().len();
         self.rules.replace(config.rules, config.actions);
+        (self.renew)(&config.feed);
         tracing::info!("{file} was read again: from now on its {number} rules are in force");
         let changed = self.service.changed(&config.service);
         if !changed.is_empty() {

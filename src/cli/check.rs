@@ -17,7 +17,7 @@ use super::inputs::Reader;
 use super::output::print_line;
 use super::permissions::Survey;
 use crate::actions::{Action, Purpose};
-use crate::app::parts::{self, Config, Reading};
+use crate::app::parts::{self, Config, Listen, Reading, SourceSetup};
 use crate::cli::report::{Exit, Failure};
 use crate::config::{Password, Problem, Problems, RuleAction, shown_command};
 use crate::core::ini::merged::DEFAULT;
@@ -25,6 +25,7 @@ use crate::core::rules::{EventPattern, Rule};
 use crate::journal::sqlite::network_warning;
 use crate::os::credentials::credential_file;
 use crate::os::program::locate;
+use crate::sources::Setup;
 use crate::sources::amqp::{Amqp, Endpoint};
 use crate::sources::history::options::{History, HistoryClient};
 use crate::sources::history::record::{bus_field, history_field};
@@ -57,10 +58,10 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
         Feed::Bus => check(
             places,
             args,
-            parts::read_for_bus,
+            parts::read_for_listen,
             survey_bus,
             bus_problems,
-            bus_summary,
+            listen_summary,
         ),
         Feed::History => check(
             places,
@@ -209,8 +210,10 @@ fn action_problems(actions: &[RuleAction<Arc<dyn Action>>], survey: &mut Survey)
 }
 
 /// Who may read the secrets of the bus that have files of their own.
-pub(super) fn survey_bus(config: &Config<Amqp>, survey: &mut Survey) {
-    let Amqp { endpoints, tls, .. } = &config.feed;
+pub(super) fn survey_bus(config: &Config<Listen>, survey: &mut Survey) {
+    let Some((_, Amqp { endpoints, tls, .. })) = &config.feed.bus else {
+        return;
+    };
     let passwords = endpoints.iter().filter_map(password_of);
     let keys = tls.iter().filter_map(|tls| tls.identity.as_ref());
     let keys = keys.map(|(_, key)| ("ssl_key_file", key.clone()));
@@ -242,8 +245,10 @@ fn password_of(endpoint: &Endpoint) -> Option<(&'static str, PathBuf)> {
 /// The rules that ask for what the bus never tells, and the files that connecting needs and that cannot
 /// be read from here. Warnings: the service may see
 /// what this user does not.
-fn bus_problems(config: &Config<Amqp>) -> Problems {
-    let amqp = &config.feed;
+fn bus_problems(config: &Config<Listen>) -> Problems {
+    let Some((_, amqp)) = &config.feed.bus else {
+        return Problems::default();
+    };
     let passwords = amqp.endpoints.iter().filter_map(password_of);
     let tls = amqp.tls.iter().flat_map(|tls| {
         let identity = tls.identity.iter().flat_map(|(certificate, key)| {
@@ -319,13 +324,13 @@ fn enabled<F>(config: &Config<F>) -> impl Iterator<Item = &Arc<Rule>> {
     config.rules.all().iter().filter(|rule| rule.enabled)
 }
 
-fn bus_summary(amqp: &Amqp) -> String {
-    let hosts: Vec<String> = amqp
-        .endpoints
-        .iter()
-        .map(|end| format!("{}:{}", end.host, end.port))
-        .collect();
-    format!("{} queues at {}", amqp.queues.len(), hosts.join(" or "))
+fn listen_summary(listen: &Listen) -> String {
+    let bus = listen.bus.iter().map(|(_, bus)| bus.summary());
+    let sources = listen.sources.iter().map(|named| {
+        let SourceSetup { kind, setup } = &named.source;
+        format!("{} ({kind} {})", named.name, setup.summary())
+    });
+    bus.chain(sources).collect::<Vec<_>>().join(", ")
 }
 
 /// The rules that ask for what the history never tells, and a client that is not there. Warnings:

@@ -20,7 +20,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
-    let reading = places.read(parts::read_for_bus)?;
+    let reading = places.read(parts::read_for_listen)?;
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     args.logging.begin()?;

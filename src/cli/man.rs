@@ -44,7 +44,8 @@ fn conf_page() -> String {
     )]);
     page.control("SH", ["DESCRIPTION"]);
     for paragraph in [
-        "The file has a section `[DEFAULT]` and a section for each rule, `[NAME]`. Lines are `name = value`; \
+        "The file has a section `[DEFAULT]`, a section for each rule, `[NAME]`, and one for each source of \
+         events besides the bus, `[source:NAME]`. Lines are `name = value`; \
          indented lines continue the value before them, and `%(name)s` stands for the value of another \
          option, as Python's configparser has it. A `#` or `;` at the beginning of a line or after white \
          space begins a comment, except inside JSON strings.",
@@ -60,23 +61,35 @@ fn conf_page() -> String {
         page.control("PP", []);
         page.text(inline(paragraph));
     }
-    for (title, scope) in [
-        ("OPTIONS OF [DEFAULT]", Scope::Service),
-        ("OPTIONS OF RULES", Scope::Rule),
-    ] {
-        page.control("SH", [title]);
-        if scope == Scope::Rule {
-            page.text(inline(
-                "In `[DEFAULT]` they hold for every rule that does not say otherwise.",
-            ));
-        }
-        for row in OPTIONS.rows().filter(|row| row.scope == scope) {
-            describe(&mut page, row);
-        }
+    page.control("SH", ["OPTIONS OF [DEFAULT]"]);
+    describe_all(&mut page, OPTIONS.general(Scope::Service));
+    page.control("SH", ["OPTIONS OF RULES"]);
+    page.text(inline(
+        "In `[DEFAULT]` they hold for every rule that does not say otherwise.",
+    ));
+    describe_all(&mut page, OPTIONS.general(Scope::Rule));
+    for action in OPTIONS.actions {
+        let title = format!("OPTIONS OF RULES WITH action = {}", action.name);
+        page.control("SH", [title.as_str()]);
+        describe_all(&mut page, action.rows.iter());
+    }
+    for source in OPTIONS.sources {
+        let title = format!("OPTIONS OF [source:NAME] WITH type = {}", source.name);
+        page.control("SH", [title.as_str()]);
+        page.text(inline(
+            "Nothing of `[DEFAULT]` holds here. `NAME` is the type of the events.",
+        ));
+        describe_all(&mut page, source.rows.iter());
     }
     page.control("SH", ["SEE ALSO"]);
     page.text([bold("esi-event-actions"), roman("(1)")]);
     page.to_roff()
+}
+
+fn describe_all(page: &mut Roff, rows: impl Iterator<Item = &'static OptionRow>) {
+    for row in rows {
+        describe(page, row);
+    }
 }
 
 fn describe(page: &mut Roff, row: &OptionRow) {

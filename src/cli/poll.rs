@@ -13,12 +13,13 @@ use super::service::{install_tls_provider, judge, tell_problems};
 use super::{Logging, Places};
 use crate::app::parts;
 use crate::app::{self, DaemonError, Poll};
-use crate::cli::report::{Exit, Failure};
+use crate::cli::report::{self, Exit};
 use crate::config::duration;
 use crate::journal::JournalError;
 use crate::sources::history::options::{History, HistoryClient};
 use crate::sources::history::window::Start;
 use crate::sources::history::{Cloud, NativeClient, OpenstackClient, sample};
+use crate::supervisor::Failure;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -82,7 +83,7 @@ fn every(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a length of time of at least 1s, like `60s` or `5m`".to_owned())
 }
 
-pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, report::Failure> {
     if args.status {
         return status::run(places, args.format);
     }
@@ -119,12 +120,12 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     };
     match done {
         // One is enough: it sees what this one would have seen.
-        Err(DaemonError::Journal(JournalError::InUse {
+        Err(DaemonError::Failed(Failure::Journal(JournalError::InUse {
             folder,
             pid,
             poller: true,
             ..
-        })) => {
+        }))) => {
             tracing::info!(
                 "process {pid} is polling into {folder} already: leaving it to that one"
             );

@@ -7,7 +7,7 @@ use crate::core::printable::printable;
 use crate::journal::JournalError;
 use crate::sources::history::CloudProblem;
 use crate::sources::{SourceError, SourceErrorKind};
-use crate::telemetry;
+use crate::{supervisor, telemetry};
 
 /// What the exit status says; the numbers are those of `sysexits.h` where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,8 +160,10 @@ impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Self {
         let message = error.to_string();
         match error {
-            DaemonError::Journal(error) => error.into(),
-            DaemonError::Source(SourceError { kind, hint, .. }) => {
+            DaemonError::Failed(supervisor::Failure::Journal(error)) => error.into(),
+            DaemonError::Failed(supervisor::Failure::Source(SourceError {
+                kind, hint, ..
+            })) => {
                 let exit = match kind {
                     SourceErrorKind::Temporary => Exit::Temporary,
                     SourceErrorKind::Failed => Exit::Failed,
@@ -175,13 +177,11 @@ impl From<DaemonError> for Failure {
                 "say so once: `poll --from-now` for what happens from now on, `poll --from-id ID`, or \
                  `poll --from-start` for everything there is",
             ),
-            DaemonError::Signals(_) | DaemonError::Leftovers(_) | DaemonError::Defect(_) => {
-                Self::new(
-                    Exit::Failed,
-                    &message,
-                    "nothing accepted is lost: start the service again, and report this with its log",
-                )
-            }
+            DaemonError::Failed(_) | DaemonError::Signals(_) => Self::new(
+                Exit::Failed,
+                &message,
+                "nothing accepted is lost: start the service again, and report this with its log",
+            ),
         }
     }
 }

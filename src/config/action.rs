@@ -59,11 +59,7 @@ pub(super) fn kind(table: Table, options: &mut Options<'_>) -> Option<&'static s
     let text = option.value.as_str().trim();
     let found = find(table, text);
     if found.is_none() {
-        let names: Vec<&str> = table.actions.iter().map(|action| action.name).collect();
-        let hint = match nearest(&text.to_lowercase(), names.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("write one of these: {}", names.join(", ")),
-        };
+        let hint = one_of(text, table.actions.iter().map(|action| action.name));
         let message = format!("expected an action in `{ACTION}`, but found `{text}`");
         options.report(
             Problem::error(message, hint),
@@ -72,6 +68,17 @@ pub(super) fn kind(table: Table, options: &mut Options<'_>) -> Option<&'static s
         );
     }
     found.map(|action| action.name)
+}
+
+/// What to write instead of this, where these can stand.
+pub(super) fn one_of(text: &str, names: impl Iterator<Item = &'static str> + Clone) -> String {
+    match nearest(&text.to_lowercase(), names.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!(
+            "write one of these: {}",
+            names.collect::<Vec<_>>().join(", ")
+        ),
+    }
 }
 
 /// That a rule has an option which only other actions read; `None` if no action does.

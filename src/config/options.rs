@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::action::{foreign, named};
-use super::table::{Kind, Table};
+use super::settings::Fingerprints;
+use super::table::{Kind, OptionRow, Table};
 use crate::core::ini::merged::{DEFAULT, Merged, MergedOption, Section};
 use crate::core::ini::problem::{Problem, Problems, nearest};
 use crate::core::ini::text::{Position, at_comma};
@@ -133,6 +134,21 @@ impl<'a> Options<'a> {
     pub fn lacks(&self, name: &str) -> bool {
         let option = self.section.options.get(name);
         option.is_none_or(|option| option.value.as_str().trim().is_empty())
+    }
+
+    /// What the section says of these options, to tell whether that has changed.
+    #[must_use]
+    pub fn said(&self, rows: &[OptionRow]) -> Fingerprints {
+        let named = |name: &str| rows.iter().any(|row| row.name == name);
+        let options = self.section.options.iter();
+        Fingerprints::of(options.filter(|(name, _)| named(name)))
+    }
+
+    /// Whether the section itself says something of the option, and not only `[DEFAULT]`.
+    #[must_use]
+    pub fn is_own(&self, name: &str) -> bool {
+        let option = self.section.options.get(name);
+        option.is_some_and(|option| !option.inherited)
     }
 
     /// Puts a problem with an option on the list. One that is inherited is a problem of `[DEFAULT]`,

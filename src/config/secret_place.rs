@@ -35,6 +35,7 @@ mod tests {
     static ALL: Table = Table {
         general: &[&ROWS],
         actions: &[],
+        sources: &[],
     };
     static ROWS: [OptionRow; 4] = [
         row("user", Kind::Text),

@@ -14,6 +14,7 @@ use crate::core::retention::Retention;
 use crate::core::rules::RuleSet;
 
 use super::action::RuleAction;
+use crate::core::ini::merged::MergedOption;
 use crate::core::ini::problem::Problems;
 use crate::core::ini::text::Position;
 
@@ -68,17 +69,24 @@ pub struct Config<F, A> {
 pub struct Fingerprints(BTreeMap<String, u64>);
 
 impl Fingerprints {
-    pub(super) fn new<'a>(options: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let hash = |text: &str| {
+    pub(super) fn of<'a>(options: impl Iterator<Item = (&'a String, &'a MergedOption)>) -> Self {
+        let hash = |option: &MergedOption| {
             let mut hasher = DefaultHasher::new();
-            text.hash(&mut hasher);
+            option.value.as_str().trim().hash(&mut hasher);
             hasher.finish()
         };
         Self(
             options
-                .map(|(name, text)| (name.to_owned(), hash(text)))
+                .map(|(name, option)| (name.clone(), hash(option)))
                 .collect(),
         )
+    }
+
+    /// Without these options.
+    #[must_use]
+    pub fn without(mut self, is_one: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|name, _| !is_one(name));
+        self
     }
 
     /// The names of the options that `other` has not, has besides, or says something else of.

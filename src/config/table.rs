@@ -30,6 +30,8 @@ pub struct OptionRow {
 pub enum Scope {
     /// In `[DEFAULT]` alone: it concerns the whole service.
     Service,
+    /// In the section of a source alone, of a kind that has it.
+    Source,
     /// In a rule; in `[DEFAULT]` it holds for every rule that does not say otherwise.
     Rule,
 }
@@ -133,6 +135,32 @@ impl ActionOptions {
     }
 }
 
+/// The options of a source of this kind, in a section of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceOptions {
+    /// What `type` says.
+    pub name: &'static str,
+    /// All that its section may have besides.
+    pub rows: &'static [OptionRow],
+}
+
+impl SourceOptions {
+    /// Whether it has an option of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.rows.iter().any(|row| row.name == name)
+    }
+
+    /// They alone.
+    pub(super) fn table(&'static self) -> Table {
+        Table {
+            general: std::slice::from_ref(&self.rows),
+            actions: &[],
+            sources: &[],
+        }
+    }
+}
+
 /// All options that a file may have, as the parts declare them.
 ///
 /// Several parts may have the same option: they share the constant of its row. One that concerns the whole
@@ -143,6 +171,8 @@ pub struct Table {
     pub general: &'static [&'static [OptionRow]],
     /// Those of each action. The first action is that of a rule that names none.
     pub actions: &'static [ActionOptions],
+    /// Those of each kind of source, which are no other section's.
+    pub sources: &'static [SourceOptions],
 }
 
 impl Table {
@@ -161,6 +191,13 @@ impl Table {
         self.general.iter().copied().flatten().chain(actions)
     }
 
+    /// Those of the service, or of every rule whatever its action, in the order in which people want to read
+    /// of them.
+    pub fn general(self, scope: Scope) -> impl Iterator<Item = &'static OptionRow> {
+        let rows = self.general.iter().copied().flatten();
+        rows.filter(move |row| row.scope == scope)
+    }
+
     /// The option of this name.
     #[must_use]
     pub fn option(self, name: &str) -> Option<&'static OptionRow> {
@@ -177,8 +214,7 @@ impl Table {
     /// Whether every rule may have the option of this name, whatever its action.
     #[must_use]
     pub fn is_of_every_rule(self, name: &str) -> bool {
-        let mut rows = self.general.iter().copied().flatten();
-        rows.any(|row| row.name == name && row.scope == Scope::Rule)
+        self.general(Scope::Rule).any(|row| row.name == name)
     }
 
     /// Whether nothing may show what the option of this name says.

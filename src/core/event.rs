@@ -40,7 +40,7 @@ pub struct Event {
     pub publisher: Option<String>,
     /// What runs for it are ordered by, if its source says so; else the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<Key>,
+    key: Option<String>,
     /// What it is about.
     pub payload: Value,
 }
@@ -66,10 +66,11 @@ impl Event {
         }
     }
 
-    /// The same event, of a source that says what runs for it are ordered by.
+    /// The same event, of a source that says what runs for it are ordered by: among all events of that
+    /// source, which is named by their type or by what is before its first dot.
     #[must_use]
-    pub fn with_key(self, key: Key) -> Self {
-        let key = Some(key);
+    pub fn with_key(self, key: impl Into<String>) -> Self {
+        let key = Some(key.into());
         Self { key, ..self }
     }
 
@@ -90,8 +91,11 @@ impl Event {
     /// else the node.
     #[must_use]
     pub fn key(&self) -> Key {
-        let key = self.key.clone();
-        key.unwrap_or_else(|| Key::node(self.node()))
+        let source = self.event_type.split('.').next().unwrap_or_default();
+        match &self.key {
+            Some(text) => Key::of_source(source, text.as_str()),
+            None => Key::node(self.node()),
+        }
     }
 
     /// The node that the event is about. Events without a node are ordered among themselves, under the
@@ -166,12 +170,12 @@ mod tests {
 
     #[test]
     fn a_key_of_the_source_replaces_the_node_and_lasts() {
-        let event = event(json!({"node_uuid": "n", "meta": {"endpoint": "e"}}));
+        let payload = json!({"node_uuid": "n", "meta": {"endpoint": "e"}});
+        let event = Event::new("1".into(), "hook.kind".into(), "now".into(), None, payload);
         assert_eq!(event.key(), Key::node("n"));
-        let key = Key::of_source("hook", "e");
-        let event = event.with_key(key.clone());
+        let event = event.with_key("e");
         let again: Event = serde_json::from_str(&event.to_json()).unwrap();
-        assert_eq!((again.key(), again), (key, event));
+        assert_eq!((again.key(), again), (Key::of_source("hook", "e"), event));
     }
 
     #[test]

@@ -24,19 +24,19 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
-pub use condition::Condition;
 pub use decode::{decode, decoded};
 pub use dial::prepare;
 pub use link::{Link, Unreachable};
 pub use settings::{Amqp, DeclareQueues, Endpoint, LoginMethod, Tls};
 pub use source::BUS;
 
-use super::{Interest, LARGEST_BATCH};
+use super::{Interest, LARGEST_BATCH, Opening, Setup, Source};
 use crate::core::outage::Outage;
+use crate::telemetry::Teller;
 use arrived::{Arrived, Delivery};
+use condition::Condition;
 use feed::{Feed, Whom};
 
 /// How long after a failure or a loss the next connection is tried; doubles up to the second figure,
@@ -57,7 +57,7 @@ pub struct AmqpSource {
     until_drained: bool,
     /// What has arrived and is not settled yet.
     arrived: Arrived,
-    condition: watch::Sender<Condition>,
+    teller: Teller,
     link: Option<Link>,
     feeds: Vec<Feed>,
     /// Whether a limit on channels has ended a connection: then the queues do not share one any more,
@@ -76,11 +76,33 @@ pub struct AmqpSource {
     channels: u64,
 }
 
+impl Setup for Amqp {
+    fn open(&self, opening: Opening) -> Box<dyn Source> {
+        Box::new(AmqpSource::new(self.clone(), opening))
+    }
+
+    fn summary(&self) -> String {
+        let hosts: Vec<String> = self
+            .endpoints
+            .iter()
+            .map(|end| format!("{}:{}", end.host, end.port))
+            .collect();
+        format!("{} queues at {}", self.queues.len(), hosts.join(" or "))
+    }
+}
+
 impl AmqpSource {
-    /// A source that has not connected yet. With `until_drained` it ends when nothing is waiting,
-    /// and fails at once where it would otherwise try again.
+    /// A source that has not connected yet. One that is opened until it is drained fails at once where it
+    /// would otherwise try again.
     #[must_use]
-    pub fn new(settings: Amqp, interest: Interest, until_drained: bool) -> Self {
+    pub fn new(settings: Amqp, opening: Opening) -> Self {
+        let Opening {
+            interest,
+            teller,
+            until_drained,
+            ..
+        } = opening;
+        teller.tell(Condition::Connecting.into());
         Self {
             feeds: settings
                 .queues
@@ -91,7 +113,7 @@ impl AmqpSource {
             interest,
             until_drained,
             arrived: Arrived::nothing(),
-            condition: watch::Sender::default(),
+            teller,
             link: None,
             is_limited: false,
             failures: Outage::default(),
@@ -102,12 +124,6 @@ impl AmqpSource {
             backoff: BACKOFF.0,
             channels: 0,
         }
-    }
-
-    /// Tells what the source is about, now and at every change.
-    #[must_use]
-    pub fn condition(&self) -> watch::Receiver<Condition> {
-        self.condition.subscribe()
     }
 
     /// Connects, trying as long as it takes.
@@ -172,11 +188,7 @@ impl AmqpSource {
             queues: self.queues(Feed::is_open),
             missing: self.queues(|feed| !feed.is_open()),
         };
-        self.condition.send_if_modified(|now| {
-            let changed = *now != condition;
-            *now = condition;
-            changed
-        });
+        self.teller.tell(condition.into());
     }
 
     fn queues(&self, which: fn(&Feed) -> bool) -> Vec<String> {
@@ -199,7 +211,7 @@ impl AmqpSource {
             return Ok(());
         }
         self.link = None;
-        self.condition.send_replace(Condition::Connecting);
+        self.teller.tell(Condition::Connecting.into());
         if self.connected_at.elapsed() >= BACKOFF.1 {
             self.recovered();
         }

@@ -76,6 +76,16 @@ pub type Lacks = fn(&PayloadPath) -> bool;
 /// Decodes what is kept of a quarantined delivery, unless nobody wants its type of event.
 pub type Decode = fn(&[u8], &Interest) -> Result<Option<Arrival>, String>;
 
+/// Decodes the JSON text of an event: a [`Decode`] for sources whose deliveries are no bytes.
+///
+/// # Errors
+/// Why it is no event, in words.
+pub fn decode_event(body: &[u8], interest: &Interest) -> Result<Option<Arrival>, String> {
+    let event: Event = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let is_wanted = interest.wants(&event.event_type, &event.id);
+    Ok(is_wanted.then(|| Arrival::whole(event)))
+}
+
 /// Whether any rule is for a type of event: what nobody wants is not decoded any further.
 #[derive(Clone)]
 pub struct Interest(Arc<dyn Fn(&str) -> bool + Send + Sync>);

@@ -101,23 +101,6 @@ impl From<HistoryError> for SourceError {
     }
 }
 
-/// What the source is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Condition {
-    has_read: bool,
-    words: String,
-}
-
-impl super::Condition for Condition {
-    fn is_ready(&self) -> bool {
-        self.has_read
-    }
-
-    fn in_words(&self) -> String {
-        self.words.clone()
-    }
-}
-
 /// The cloud whose history has this name among the sources of a journal.
 #[must_use]
 pub fn cloud_of(source: &str) -> &str {

@@ -8,10 +8,9 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::sources::Condition;
+use super::condition::{Condition, Conditions};
 
 /// How long to wait for systemd to take what it was told before.
 const FULL: Duration = Duration::from_millis(100);
@@ -19,15 +18,11 @@ const FULL: Duration = Duration::from_millis(100);
 /// What ends the scripts of a service that stops may take this much longer than `stop_timeout`.
 const TO_END_SCRIPTS: Duration = Duration::from_secs(30);
 
-/// Tells systemd how the service is: ready once deliveries come in, what it does, that it stops from the
+/// Tells systemd how the service is: ready once events come in from every feed, what the feeds do, that it stops from the
 /// moment on that `stop` is cancelled, and all the time that it is alive. Running scripts have
 /// `stop_timeout` from then on. Outside systemd it does nothing. Never returns, but may be dropped any
 /// time.
-pub async fn tell_systemd<C: Condition>(
-    mut condition: watch::Receiver<C>,
-    stop: CancellationToken,
-    stop_timeout: Duration,
-) {
+pub async fn tell_systemd(conditions: Conditions, stop: CancellationToken, stop_timeout: Duration) {
     let beat = sd_notify::watchdog_enabled().map(|limit| limit / 2);
     let alive = async {
         let Some(beat) = beat else {
@@ -39,20 +34,27 @@ pub async fn tell_systemd<C: Condition>(
         }
     };
     let conditions = async {
+        let mut standing = conditions.watch();
+        let mut had_any = false;
         loop {
-            let now = condition.borrow_and_update().clone();
-            if now.is_ready() {
+            let now: Vec<Condition> = standing.borrow_and_update().values().cloned().collect();
+            if !now.is_empty() && now.iter().all(|feed| feed.is_ready) {
                 tell(&[NotifyState::Ready]).await;
             }
-            tell(&[NotifyState::Status(&now.in_words())]).await;
-            if condition.changed().await.is_err() {
-                tell(&[NotifyState::Status("finishing what was taken")]).await;
+            let words: Vec<&str> = now.iter().map(|feed| feed.words.as_str()).collect();
+            match words[..] {
+                [] if had_any => tell(&[NotifyState::Status("finishing what was taken")]).await,
+                [] => {}
+                _ => tell(&[NotifyState::Status(&words.join("; "))]).await,
+            }
+            had_any |= !now.is_empty();
+            if standing.changed().await.is_err() {
                 return std::future::pending().await;
             }
         }
     };
     let stopping = async {
-        stop.run_until_cancelled(conditions).await;
+        let _: Option<std::convert::Infallible> = stop.run_until_cancelled(conditions).await;
         // So that `TimeoutStopSec` need not be raised together with `stop_timeout`.
         let needed = stop_timeout.saturating_add(TO_END_SCRIPTS).as_micros();
         let extended = format!("EXTEND_TIMEOUT_USEC={needed}");

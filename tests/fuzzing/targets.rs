@@ -50,7 +50,7 @@ fn holds<F: std::fmt::Debug>(text: &str, reading: &Reading<F>) {
 
 fn read_all(text: &str) {
     let file = Path::new("/etc/file");
-    holds(text, &parts::read_for_bus(text, file));
+    holds(text, &parts::read_for_listen(text, file));
     holds(text, &parts::read_for_history(text, file));
 }
 
@@ -89,7 +89,10 @@ pub(crate) fn transport_url(data: &[u8]) {
     for url in urls {
         let text =
             format!("[DEFAULT]\nqueues = q\ntransport_url = {url}\n[r]\nevents = *\nscript = x\n");
-        holds(&text, &parts::read_for_bus(&text, Path::new("/etc/file")));
+        holds(
+            &text,
+            &parts::read_for_listen(&text, Path::new("/etc/file")),
+        );
     }
 }
 

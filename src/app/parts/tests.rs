@@ -18,14 +18,18 @@ const QUEUES: &str = "queues = q\n";
 const RULE: &str = "events = e\nscript = s\n";
 
 /// The configuration that a file in `/etc/esi` of this text gives.
-fn config(text: &str) -> Config<Amqp> {
-    let reading = read_for_bus(text, Path::new("/etc/esi/listener.conf"));
+fn config(text: &str) -> Config<Listen> {
+    let reading = read_for_listen(text, Path::new("/etc/esi/listener.conf"));
     let report = reading.problems.report("listener.conf").to_string();
     reading.config.unwrap_or_else(|| panic!("{text}\n{report}"))
 }
 
-fn hosts(config: &Config<Amqp>) -> String {
-    let shown = config.feed.endpoints.iter().map(|end| {
+fn bus(config: &Config<Listen>) -> &Amqp {
+    &config.feed.bus.as_ref().expect("a bus").1
+}
+
+fn hosts(config: &Config<Listen>) -> String {
+    let shown = bus(config).endpoints.iter().map(|end| {
         let password = match &end.password {
             Password::Text(text) => text.expose_secret().to_owned(),
             Password::File { name, folder } => {
@@ -37,11 +41,11 @@ fn hosts(config: &Config<Amqp>) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-fn tls(config: &Config<Amqp>) -> String {
-    format!("{:?}", config.feed.tls)
+fn tls(config: &Config<Listen>) -> String {
+    format!("{:?}", bus(config).tls)
 }
 
-type Shown = fn(&Config<Amqp>) -> String;
+type Shown = fn(&Config<Listen>) -> String;
 
 /// Lines of a rule, what to look at, and what should be there.
 type RuleCase = (&'static str, fn(&Rule) -> String, &'static str);
@@ -76,26 +80,26 @@ fn options_of_the_bus_become_settings() {
             hosts,
             "h1:5672 a b, h2:5672 u /pw in /etc/esi",
         ),
-        (BUS, |config| config.feed.vhost.clone(), "/"),
+        (BUS, |config| bus(config).vhost.clone(), "/"),
         (
             "transport_url = rabbit://u:p@h/v%2F1\n",
-            |config| config.feed.vhost.clone(),
+            |config| bus(config).vhost.clone(),
             "v/1",
         ),
         (
             "transport_url = rabbit://u:p@h/v\nvhost = other\n",
-            |config| config.feed.vhost.clone(),
+            |config| bus(config).vhost.clone(),
             "other",
         ),
-        (BUS, |config| format!("{:?}", config.feed.heartbeat), "60s"),
+        (BUS, |config| format!("{:?}", bus(config).heartbeat), "60s"),
         (
             "transport_url = rabbit://u:p@h/\nheartbeat = 1m\n",
-            |config| format!("{:?}", config.feed.heartbeat),
+            |config| format!("{:?}", bus(config).heartbeat),
             "60s",
         ),
         (
             "transport_url = rabbit://u:p@h/\nheartbeat = 5\n",
-            |config| format!("{:?}", config.feed.heartbeat),
+            |config| format!("{:?}", bus(config).heartbeat),
             "5s",
         ),
         (BUS, tls, "None"),
@@ -116,26 +120,26 @@ fn options_of_the_bus_become_settings() {
             "Some(Tls { ca_file: Some(\"/etc/esi/ca.pem\"), \
              identity: Some((\"/c.pem\", \"/etc/esi/../k.pem\")) })",
         ),
-        (BUS, |config| config.feed.exchange.clone(), "openstack"),
+        (BUS, |config| bus(config).exchange.clone(), "openstack"),
         (
             "transport_url = rabbit://u:p@h/\nexchange = esi\n",
-            |config| config.feed.exchange.clone(),
+            |config| bus(config).exchange.clone(),
             "esi",
         ),
-        (BUS, |config| config.feed.prefetch.to_string(), "200"),
+        (BUS, |config| bus(config).prefetch.to_string(), "200"),
         (
             "transport_url = rabbit://u:p@h/\nprefetch = 65535\n",
-            |config| config.feed.prefetch.to_string(),
+            |config| bus(config).prefetch.to_string(),
             "65535",
         ),
         (
             BUS,
-            |config| format!("{:?}", config.feed.declare_queues),
+            |config| format!("{:?}", bus(config).declare_queues),
             "No",
         ),
         (
             "transport_url = rabbit://u:p@h/\ndeclare_queues = Quorum\n",
-            |config| format!("{:?}", config.feed.declare_queues),
+            |config| format!("{:?}", bus(config).declare_queues),
             "Quorum",
         ),
     ];
@@ -150,7 +154,7 @@ fn options_of_the_service_become_settings() {
     let cases: &[(&str, Shown, &str)] = &[
         (
             "queues = a, b,,\n  c,a\n",
-            |config| config.feed.queues.join("|"),
+            |config| bus(config).queues.join("|"),
             "a|b|c",
         ),
         ("", |config| format!("{:?}", config.state_dir), "None"),

@@ -39,6 +39,7 @@ static TABLE: Table = Table {
             rows: &SHOUT,
         },
     ],
+    sources: &[],
 };
 
 /// Reads a file; an action is its name with its volume.
@@ -47,7 +48,7 @@ fn read(text: &str) -> Reading<(), String> {
         TABLE,
         text,
         Path::new("/etc/f"),
-        |_, _| Some(()),
+        |_| Some(()),
         |name, options, _| {
             let volume = options.text_or_default("volume");
             Some((format!("{name} {volume}"), Asks::new()))

@@ -160,7 +160,10 @@ impl fmt::Display for Report<'_> {
             }
             match problem.section.as_deref() {
                 None => {}
-                Some("DEFAULT") => f.write_str(", section [DEFAULT]")?,
+                // Not every section is a rule: `[source:nightly]`.
+                Some(name) if name == "DEFAULT" || name.contains(':') => {
+                    write!(f, ", section [{name}]")?;
+                }
                 Some(rule) => write!(f, ", rule [{rule}]")?,
             }
             write!(f, "\nhint: {}", problem.hint)?;

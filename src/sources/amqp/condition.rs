@@ -1,10 +1,10 @@
-//! What the source is about, for whoever watches the service.
+//! How the source is doing, for whoever watches the service.
 
-use crate::sources;
+use crate::telemetry;
 
-/// What the source is about.
+/// How the source is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Condition {
+pub(super) enum Condition {
     /// There is no connection yet, or none any more.
     #[default]
     Connecting,
@@ -17,11 +17,16 @@ pub enum Condition {
     },
 }
 
-impl sources::Condition for Condition {
-    fn is_ready(&self) -> bool {
-        matches!(self, Self::Consuming { queues, .. } if !queues.is_empty())
+impl From<Condition> for telemetry::Condition {
+    fn from(condition: Condition) -> Self {
+        Self {
+            is_ready: matches!(&condition, Condition::Consuming { queues, .. } if !queues.is_empty()),
+            words: condition.in_words(),
+        }
     }
+}
 
+impl Condition {
     fn in_words(&self) -> String {
         let Self::Consuming { queues, missing } = self else {
             return "connecting to the broker".to_owned();

@@ -58,7 +58,7 @@ impl AmqpSource {
                 .filter(of_shared)
                 .for_each(Feed::close);
             self.link = None;
-            self.condition.send_replace(Condition::Connecting);
+            self.teller.tell(Condition::Connecting.into());
             self.connect_at = Instant::now();
         } else {
             self.tell_condition();
@@ -70,7 +70,7 @@ impl AmqpSource {
     pub(super) async fn renew(&mut self, link: &Link) {
         tracing::info!("renewing the connection to {}", link.name());
         self.leave().await;
-        self.condition.send_replace(Condition::Connecting);
+        self.teller.tell(Condition::Connecting.into());
         self.connect_at = Instant::now();
     }
 

@@ -4,20 +4,20 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::options::History;
 use super::window::{Judgement, Start, Window};
-use super::{Beginning, Client, Condition, HistoryError, Leases, source_name};
+use super::{Beginning, Client, HistoryError, Leases, source_name};
 use crate::core::outage::Outage;
 use crate::core::retry::RetryPolicy;
 use crate::crash::{self, Point};
 use crate::journal::{Cursor, Progress, ProgressStep};
 use crate::sources::history::record::{Record, Row};
 use crate::sources::{
-    Batch, Decoded, Interest, LARGEST_BATCH, Pending, Received, Source, SourceError,
+    Batch, Decoded, Interest, LARGEST_BATCH, Opening, Pending, Received, Source, SourceError,
 };
+use crate::telemetry::{Condition, Teller};
 
 /// Events of a batch are about this many leases at most. All of those may be shown before its commit, and a
 /// long history is not to be asked for in vain when the process ends in the middle.
@@ -35,7 +35,7 @@ pub struct HistorySource<C> {
     overlap: i64,
     /// How long after the beginning of a pass the next one begins; `None` for a single one.
     every: Option<Duration>,
-    condition: watch::Sender<Condition>,
+    teller: Teller,
     /// How to begin, until that has been done.
     beginning: Option<Beginning>,
     /// What is on disk, as a cursor too, and what will be when the batch under way is.
@@ -58,40 +58,32 @@ enum Phase {
 }
 
 impl<C: Client> HistorySource<C> {
-    /// A source that has not read yet, with the cursor that is `stored`. Events have their identity from
-    /// `cloud`.
+    /// A source that has not read yet. What it is opened as is the cloud: with that, events have their
+    /// identity.
     pub fn new(
         client: C,
         settings: &History,
-        interest: Interest,
-        cloud: &str,
+        opening: Opening,
         beginning: Beginning,
-        stored: Option<Cursor>,
         every: Option<Duration>,
     ) -> Self {
         let client = Arc::new(client);
         Self {
             leases: Arc::new(Leases::new(client.clone(), settings.lease_retry)),
             client,
-            interest,
+            interest: opening.interest,
             overlap: settings.overlap,
             every,
-            condition: watch::Sender::default(),
+            teller: opening.teller,
             beginning: Some(beginning),
             window: Window::default(),
             handed_over: None,
-            stored,
-            name: source_name(cloud),
-            cloud: cloud.to_owned(),
+            stored: opening.stored,
+            name: opening.identity,
+            cloud: opening.name,
             phase: Phase::Waiting(Instant::now()),
             outage: Outage::default(),
         }
-    }
-
-    /// Tells what the source is about, now and at every change.
-    #[must_use]
-    pub fn condition(&self) -> watch::Receiver<Condition> {
-        self.condition.subscribe()
     }
 
     /// Who shows leases, for those that could not be shown when their events were read.
@@ -314,9 +306,9 @@ impl<C: Client> HistorySource<C> {
     }
 
     fn tell(&self, words: String) {
-        self.condition.send_modify(|condition| {
-            condition.has_read |= self.beginning.is_none();
-            condition.words = words;
+        self.teller.tell(Condition {
+            is_ready: self.beginning.is_none(),
+            words,
         });
     }
 }

@@ -12,6 +12,7 @@ const TABLE: Table = Table {
         name: KIND,
         rows: &options::OPTIONS,
     }],
+    sources: &[],
 };
 
 /// The scripts of a file in `/etc/esi` of this text.
@@ -21,7 +22,7 @@ fn read(text: &str) -> Reading<(), Script> {
         TABLE,
         text,
         file,
-        |_, _| Some(()),
+        |_| Some(()),
         |_, options, rule| Some((options::read(options, rule)?, Vec::new())),
     )
 }

@@ -5,15 +5,21 @@ use std::path::Path;
 
 use crate::app::parts::{self, OPTIONS};
 use crate::config;
-use crate::config::table::{Kind, Scope};
+use crate::config::table::{Kind, OptionRow, Scope};
 
 const README: &str = include_str!("../../../../README.md");
 const SAMPLE: &str = include_str!("../../../../conf/esi-event-action-listener.conf");
 
-/// The table of the README for the options of one scope.
-fn markdown(scope: Scope) -> String {
+/// All options, those of sources too.
+fn all() -> impl Iterator<Item = &'static OptionRow> {
+    let of_sources = OPTIONS.sources.iter().flat_map(|source| source.rows);
+    OPTIONS.rows().chain(of_sources)
+}
+
+/// The table of the README for these options.
+fn markdown<'a>(rows: impl Iterator<Item = &'a OptionRow>) -> String {
     let mut table = "| option | default | meaning |\n| --- | --- | --- |\n".to_owned();
-    for row in OPTIONS.rows().filter(|row| row.scope == scope) {
+    for row in rows {
         let default = row.default.map(|text| format!("`{text}` "));
         let default = default.unwrap_or_default();
         writeln!(table, "| `{}` | {default}| {} |", row.name, row.meaning).expect("memory");
@@ -23,15 +29,23 @@ fn markdown(scope: Scope) -> String {
 
 #[test]
 fn the_tables_of_the_readme_are_this_one() {
-    for scope in [Scope::Service, Scope::Rule] {
-        let table = markdown(scope);
+    let general = [Scope::Service, Scope::Rule].map(|scope| markdown(OPTIONS.general(scope)));
+    let actions = OPTIONS
+        .actions
+        .iter()
+        .map(|action| markdown(action.rows.iter()));
+    let sources = OPTIONS
+        .sources
+        .iter()
+        .map(|source| markdown(source.rows.iter()));
+    for table in general.into_iter().chain(actions).chain(sources) {
         assert!(README.contains(&table), "README.md lacks this:\n\n{table}");
     }
 }
 
 #[test]
 fn the_sample_configuration_shows_every_option_with_its_default() {
-    for row in OPTIONS.rows() {
+    for row in all() {
         let lines = SAMPLE.lines().filter_map(|line| line.split_once(" = "));
         let mut shown = lines.filter(|(name, _)| name.trim_start_matches('#') == row.name);
         let Some((name, value)) = shown.next() else {
@@ -50,20 +64,25 @@ fn the_sample_configuration_shows_every_option_with_its_default() {
 #[test]
 fn each_default_and_each_word_of_a_choice_is_accepted() {
     let mut values = Vec::new();
-    for row in OPTIONS.rows() {
+    for row in all() {
         values.extend(row.default.map(|text| (row, text)));
         if let Kind::Choice(words) = row.kind {
             values.extend(words.iter().map(|word| (row, *word)));
         }
     }
-    assert!(values.len() > OPTIONS.rows().count() / 2);
+    assert!(values.len() > all().count() / 2);
     for (row, text) in values {
+        let source = OPTIONS.sources.iter().find(|source| source.has(row.name));
+        let source = source.filter(|_| row.scope == Scope::Source);
+        let place = source.map_or("[DEFAULT]".to_owned(), |source| {
+            format!("[source:s]\ntype = {}", source.name)
+        });
         let file = format!(
-            "[DEFAULT]\n{} = {text}\n[r]\nevents = a\nscript = s\n",
+            "{place}\n{} = {text}\n[r]\nevents = a\nscript = s\n",
             row.name
         );
         let path = Path::new("f");
-        let bus = parts::read_for_bus(&file, path).problems;
+        let bus = parts::read_for_listen(&file, path).problems;
         let history = parts::read_for_history(&file, path).problems;
         let about =
             |problem: &&config::Problem| problem.message.contains(&format!("in `{}`", row.name));

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::rules;
-use crate::core::event::{Event, Key};
+use crate::core::event::Event;
 use crate::engine::intake::{Intake, IntakeError};
 use crate::engine::rulebook::{Playbook, Rulebook};
 use crate::journal::sqlite::{Access, SqliteJournal};
@@ -81,9 +81,7 @@ fn tick(number: usize) -> Decoded {
         None,
         json!({ "i": number, "node_uuid": "n" }),
     );
-    Decoded::Event(Arrival::whole(
-        event.with_key(Key::of_source("nightly", "nightly")),
-    ))
+    Decoded::Event(Arrival::whole(event.with_key("nightly")))
 }
 
 /// Ticks that move the cursor from one of these places to the other.

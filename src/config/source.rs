@@ -1,0 +1,181 @@
+//! Sections `[source:NAME]`: which kind of source each is, and its options, which are all its own.
+
+use std::path::Path;
+
+use super::action::one_of;
+use super::options::Options;
+use super::settings::Fingerprints;
+use super::table::{SourceOptions, Table};
+use crate::core::ini::merged::{Merged, Section};
+use crate::core::ini::problem::{Problem, Problems};
+use crate::core::rules::Rule;
+
+/// What the names of these sections begin with.
+const PREFIX: &str = "source:";
+
+/// The option that says which kind of source it is.
+const TYPE: &str = "type";
+
+/// The section of a source, without what `[DEFAULT]` says: that is the broker's and the rules', and a
+/// password there must not be sent to anybody else.
+#[derive(Debug)]
+pub(super) struct SourceSection {
+    name: String,
+    kind: Option<&'static SourceOptions>,
+    section: Section,
+}
+
+/// A source of the file, as its part has read it.
+#[derive(Clone, Debug)]
+pub struct NamedSource<S> {
+    /// What stands behind `source:`.
+    pub name: String,
+    /// What its section says, to tell whether that has changed.
+    pub said: Fingerprints,
+    /// What its part has made of it.
+    pub source: S,
+}
+
+/// What a file says of where events come from: in `[DEFAULT]`, and in the section of each source.
+#[derive(Debug)]
+pub struct Feeds<'a> {
+    /// The configuration file's folder.
+    pub folder: &'a Path,
+    pub(super) table: Table,
+    pub(super) defaults: &'a Section,
+    pub(super) sources: &'a [SourceSection],
+    pub(super) problems: &'a mut Problems,
+}
+
+impl Feeds<'_> {
+    /// The options of `[DEFAULT]`.
+    pub fn defaults(&mut self) -> Options<'_> {
+        Options::new(self.table, self.defaults, self.problems)
+    }
+
+    /// Whether there is any source, right or wrong.
+    #[must_use]
+    pub fn has_sources(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
+    /// Reads each source by its kind; `None` if a problem makes one of them none.
+    pub fn sources<S>(
+        &mut self,
+        read: fn(&str, &mut Options<'_>, &Path) -> Option<S>,
+    ) -> Option<Vec<NamedSource<S>>> {
+        let mut all = Some(Vec::new());
+        for SourceSection {
+            name,
+            kind,
+            section,
+        } in self.sources
+        {
+            let source = kind.and_then(|kind| {
+                let options = &mut Options::new(kind.table(), section, self.problems);
+                read(kind.name, options, self.folder)
+            });
+            all = all.zip(source).map(|(mut all, source)| {
+                all.push(NamedSource {
+                    name: name.clone(),
+                    said: Fingerprints::of(section.options.iter()),
+                    source,
+                });
+                all
+            });
+        }
+        all
+    }
+}
+
+/// Takes the sections of sources out of the others, and tells what is wrong with their names, kinds and
+/// names of options.
+pub(super) fn take(
+    table: Table,
+    merged: &mut Merged,
+    problems: &mut Problems,
+) -> Vec<SourceSection> {
+    let (sources, others) = std::mem::take(&mut merged.sections)
+        .into_iter()
+        .partition(|section| section.name.starts_with(PREFIX));
+    merged.sections = others;
+    let sources: Vec<Section> = sources;
+    let source = |section| SourceSection::read(table, section, problems);
+    sources.into_iter().map(source).collect()
+}
+
+impl SourceSection {
+    fn read(table: Table, mut section: Section, problems: &mut Problems) -> Self {
+        section.options.retain(|_, option| !option.inherited);
+        let name = section.name[PREFIX.len()..].to_owned();
+        let mut report = |problem: Problem, position| {
+            problems.push(problem.at(position).within(&section.name));
+        };
+        if !is_name(&name) {
+            let problem = Problem::error(
+                format!("expected a name behind `[{PREFIX}`, but found `{name}`"),
+                "use letters, digits, `-` and `_`, as in `[source:nightly]`: its events are of that type",
+            );
+            report(problem, section.position);
+        }
+        let option = section.options.get(TYPE);
+        let text = option.map_or("", |option| option.value.as_str().trim());
+        let names = table.sources.iter().map(|kind| kind.name);
+        let kind = table.sources.iter().find(|kind| kind.name == text);
+        if kind.is_none() {
+            let (message, position) = match option {
+                Some(option) => (
+                    format!("expected a kind of source in `{TYPE}`, but found `{text}`"),
+                    option.value.position(),
+                ),
+                None => (
+                    format!("expected `{TYPE}` in the source, but found none"),
+                    section.position,
+                ),
+            };
+            report(Problem::error(message, one_of(text, names)), position);
+        }
+        for (name, option) in &section.options {
+            let Some(kind) = kind.filter(|kind| name != TYPE && !kind.has(name)) else {
+                continue;
+            };
+            if !option.used_as_variable {
+                let message = format!(
+                    "a source with `{TYPE} = {}` has no option `{name}`",
+                    kind.name
+                );
+                let hint = one_of(name, kind.rows.iter().map(|row| row.name));
+                report(Problem::error(message, hint), option.position);
+            }
+        }
+        Self {
+            name,
+            kind,
+            section,
+        }
+    }
+}
+
+/// Warns of sources whose events no rule is for.
+pub(super) fn unheard(sources: &[SourceSection], rules: &[Rule], problems: &mut Problems) {
+    for SourceSection { name, section, .. } in sources {
+        let kinds = format!("{name}.");
+        let hears = |rule: &Rule| {
+            let mut events = rule.events.iter();
+            events.any(|event| event.matches(name) || event.as_str().starts_with(&kinds))
+        };
+        if !rules.iter().any(hears) {
+            let problem = Problem::warning(
+                format!("no rule is for the events of this source, which are of type `{name}`"),
+                format!("add a rule with `events = {name}`, or remove the source"),
+            );
+            problems.push(problem.at(section.position).within(&section.name));
+        }
+    }
+}
+
+/// Whether this can be a type of event, and a part of one.
+fn is_name(name: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    !name.is_empty() && name.len() <= 100 && name.chars().all(known)
+}

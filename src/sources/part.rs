@@ -1,0 +1,49 @@
+//! A kind of source, as the table of parts has it; and a source that is set up, ready to be opened.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Decode, Interest, Source};
+use crate::config::Options;
+use crate::config::table::SourceOptions;
+use crate::journal::Cursor;
+use crate::telemetry::Teller;
+
+/// A kind of source that has sections of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct SourcePart {
+    /// What `type` says in such a section, and the options that it has besides.
+    pub options: SourceOptions,
+    /// Reads them; `None` if a problem makes it no source. The folder is the configuration file's.
+    pub read: fn(&mut Options<'_>, &Path) -> Option<Arc<dyn Setup>>,
+    /// What decodes its deliveries when they are taken out of quarantine.
+    pub decode: Decode,
+}
+
+/// A source as its options say, until they are read again.
+pub trait Setup: fmt::Debug + Send + Sync + 'static {
+    /// Opens it; each time that it failed, again. Connecting is the affair of
+    /// [`Source::receive`].
+    fn open(&self, opening: Opening) -> Box<dyn Source>;
+
+    /// What it is, in a few words, for the log and for `check`.
+    fn summary(&self) -> String;
+}
+
+/// What a source is opened with.
+#[derive(Debug)]
+pub struct Opening {
+    /// What the operator calls it; its events are of this type, or of types that begin with it and a dot.
+    pub name: String,
+    /// What the journal calls it: its kind, a colon, and its name.
+    pub identity: String,
+    /// Which types of event are wanted.
+    pub interest: Interest,
+    /// Where its cursor is, if it keeps one.
+    pub stored: Option<Cursor>,
+    /// By what it tells how it is doing.
+    pub teller: Teller,
+    /// It hands over what is there, and then says that it is drained.
+    pub until_drained: bool,
+}

@@ -1,0 +1,57 @@
+//! Timers: events at the times of a schedule.
+//!
+//! ```ini
+//! [source:nightly]
+//! type = timer
+//! cron = 0 3 * * mon-fri
+//! ```
+//!
+//! Each firing is an event of type `nightly`, which rules choose like any other:
+//!
+//! ```json
+//! {"id":"nightly@2026-01-15T02:00:00Z","type":"nightly","time":"2026-01-15T02:00:00Z",
+//!  "payload":{"i":7,"scheduled":"2026-01-15T02:00:00Z","fired":"2026-01-15T02:00:00.004Z"}}
+//! ```
+//!
+//! [`schedule`] decides, on times that are given; [`TimerSource`] has the clock. The payload is that of
+//! `ansible.eda.tick` (`i`, from 1) with the time that was meant and the time that it became.
+
+mod options;
+mod schedule;
+mod source;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Opening, Setup, Source, SourcePart, decode_event};
+use crate::config::Options;
+use crate::config::table::SourceOptions;
+use schedule::Schedule;
+use source::TimerSource;
+
+/// The row in the table of parts.
+pub const PART: SourcePart = SourcePart {
+    options: SourceOptions {
+        name: "timer",
+        rows: &options::OPTIONS,
+    },
+    read,
+    decode: decode_event,
+};
+
+fn read(options: &mut Options<'_>, _: &Path) -> Option<Arc<dyn Setup>> {
+    let schedule = options::read(options, Timestamp::now())?;
+    Some(Arc::new(schedule))
+}
+
+impl Setup for Schedule {
+    fn open(&self, opening: Opening) -> Box<dyn Source> {
+        Box::new(TimerSource::new(self.clone(), opening))
+    }
+
+    fn summary(&self) -> String {
+        self.to_string()
+    }
+}

@@ -1,0 +1,243 @@
+//! The options of a timer, and how they are read.
+
+use std::time::Duration;
+
+use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
+use jiff::civil::DateTime;
+use jiff::tz::{TimeZone, db};
+use jiff::{SignedDuration, Timestamp};
+
+use super::schedule::{Missed, Schedule, Times};
+use crate::config::table::{Kind, OptionRow, Scope};
+use crate::config::{Options, Problem, duration};
+use crate::core::ini::problem::nearest;
+
+/// In the section of a timer.
+pub(super) const OPTIONS: [OptionRow; 7] = [
+    OptionRow {
+        name: "every",
+        scope: Scope::Source,
+        kind: Kind::PositiveDuration,
+        default: None,
+        meaning: "fires when the timer is started for the first time, and each such length of time after \
+                  that, whenever the service is restarted",
+    },
+    OptionRow {
+        name: "cron",
+        scope: Scope::Source,
+        kind: Kind::Text,
+        default: None,
+        meaning: "instead of `every`: minute, hour, day, month and weekday, as in `0 3 * * mon-fri`; 0 and 7 are \
+                  Sunday, `L` is the last day, `fri#2` the second Friday. Where day and weekday are both given, \
+                  both must hold. A local time that a change of the clock leaves out is the first one after \
+                  it; one that comes twice counts once",
+    },
+    OptionRow {
+        name: "at",
+        scope: Scope::Source,
+        kind: Kind::Text,
+        default: None,
+        meaning: "instead of `every`: a single time, like `2027-01-31T18:00`, or with its zone like \
+                  `2027-01-31T18:00+01:00`",
+    },
+    OptionRow {
+        name: "timezone",
+        scope: Scope::Source,
+        kind: Kind::Text,
+        default: None,
+        meaning: "where the clock hangs that `cron` and `at` are about, like `Europe/Berlin`; without it, that \
+                  of the machine",
+    },
+    OptionRow {
+        name: "missed",
+        scope: Scope::Source,
+        kind: Kind::Choice(&["none", "once", "all"]),
+        default: Some("once"),
+        meaning: "what becomes of times that passed while the service was down: nothing, the last of them \
+                  fires, or each of them does. Up to a minute late is not missed",
+    },
+    OptionRow {
+        name: "jitter",
+        scope: Scope::Source,
+        kind: Kind::Duration,
+        default: Some("0s"),
+        meaning: "fires up to so much later, always the same for the same time",
+    },
+    OptionRow {
+        name: "limit",
+        scope: Scope::Source,
+        kind: Kind::Number(1, 1_000_000_000),
+        default: None,
+        meaning: "how often it fires in all",
+    },
+];
+
+/// What is missing, or too much.
+const ONE_OF: &str = "write one of `every = 10m`, `cron = 0 3 * * *` and `at = 2027-01-31T18:00`";
+
+/// Reads the schedule of a timer; `None` if a problem makes it none. `now` tells what is over.
+pub(super) fn read(options: &mut Options<'_>, now: Timestamp) -> Option<Schedule> {
+    let given: Vec<&str> = ["every", "cron", "at"]
+        .into_iter()
+        .filter(|name| !options.lacks(name))
+        .collect();
+    let zone = zone(options);
+    let missed = options.parse("missed", "write `none`, `once` or `all`", |text| match text
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "none" => Some(Missed::None),
+        "once" => Some(Missed::Once),
+        "all" => Some(Missed::All),
+        _ => None,
+    });
+    let jitter = options.duration("jitter");
+    let limit = (!options.lacks("limit")).then(|| options.number("limit"));
+    let times = match given[..] {
+        ["every"] => every(options, jitter),
+        ["cron"] => cron(options, zone?, now),
+        ["at"] => at(options, &zone?, now),
+        [] => {
+            options.report_section(
+                "expected `every`, `cron` or `at` in the timer, but found none",
+                ONE_OF,
+            );
+            None
+        }
+        _ => {
+            let message = format!(
+                "expected one schedule in the timer, but found `{}`",
+                given.join("` and `")
+            );
+            options.report_section(&message, ONE_OF);
+            None
+        }
+    };
+    Some(Schedule {
+        times: times?,
+        missed: missed?,
+        jitter,
+        limit,
+    })
+}
+
+/// The time zone; `None` if there is none of that name.
+fn zone(options: &mut Options<'_>) -> Option<TimeZone> {
+    let Some(name) = options.text("timezone") else {
+        return Some(TimeZone::system());
+    };
+    let zone = TimeZone::get(name).ok();
+    if zone.is_none() {
+        let known: Vec<String> = db().available().map(|name| name.to_string()).collect();
+        let near = nearest(name, known.iter().map(String::as_str));
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "write it like `Europe/Berlin` or `UTC`".to_owned(),
+        };
+        report(
+            options,
+            "timezone",
+            format!("expected a time zone, but found `{name}`"),
+            &hint,
+        );
+    }
+    zone
+}
+
+fn every(options: &mut Options<'_>, jitter: Duration) -> Option<Times> {
+    let every = options.parse(
+        "every",
+        "write it like `30s`, `10m`, `2h` or `7d`",
+        |text| duration(text).filter(|every| !every.is_zero()),
+    )?;
+    if jitter >= every {
+        let message = "expected a `jitter` shorter than `every`".to_owned();
+        report(
+            options,
+            "jitter",
+            message,
+            "choose a shorter one: firings must stay in their order",
+        );
+        return None;
+    }
+    SignedDuration::try_from(every).ok().map(Times::Every)
+}
+
+fn cron(options: &mut Options<'_>, zone: TimeZone, now: Timestamp) -> Option<Times> {
+    let text = options.text("cron")?;
+    let parser = CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .dom_and_dow(true)
+        .build();
+    let cron: Cron = match parser.parse(text) {
+        Ok(cron) => cron,
+        Err(error) => {
+            let message = format!("expected a cron pattern in `cron`, but found `{text}`: {error}");
+            let hint = "write minute, hour, day, month and weekday, like `0 3 * * mon-fri`";
+            report(options, "cron", message, hint);
+            return None;
+        }
+    };
+    if cron
+        .find_next_occurrence(&now.to_zoned(zone.clone()), false)
+        .is_err()
+    {
+        let message = format!("`{text}` in `cron` is a time that never comes");
+        report(options, "cron", message, "correct day and month");
+        return None;
+    }
+    if !cron.pattern.is_dom_wildcard() && !cron.pattern.is_dow_wildcard() {
+        warn(
+            options,
+            "cron",
+            format!("`{text}` in `cron` has a day and a weekday: it fires only where both hold"),
+            "write `*` for one of them, unless that is meant: other programs fire where either holds",
+        );
+    }
+    Some(Times::Cron(Box::new(cron), zone))
+}
+
+fn at(options: &mut Options<'_>, zone: &TimeZone, now: Timestamp) -> Option<Times> {
+    let text = options.text("at")?;
+    let local = || text.parse::<DateTime>().ok()?.to_zoned(zone.clone()).ok();
+    let time = text
+        .parse()
+        .ok()
+        .or_else(|| local().map(|local| local.timestamp()));
+    let Some(time) = time else {
+        let message = format!("expected a time in `at`, but found `{text}`");
+        report(
+            options,
+            "at",
+            message,
+            "write it like `2027-01-31T18:00` or `2027-01-31T18:00+01:00`",
+        );
+        return None;
+    };
+    if time < now {
+        let message = format!("`at` is over: {time}");
+        warn(
+            options,
+            "at",
+            message,
+            "a timer that is started after its time does not fire; correct it, or remove the timer",
+        );
+    }
+    Some(Times::At(time))
+}
+
+fn report(options: &mut Options<'_>, name: &str, message: String, hint: &str) {
+    tell(options, name, Problem::error(message, hint));
+}
+
+fn warn(options: &mut Options<'_>, name: &str, message: String, hint: &str) {
+    tell(options, name, Problem::warning(message, hint));
+}
+
+fn tell(options: &mut Options<'_>, name: &str, problem: Problem) {
+    if let Some(option) = options.get(name) {
+        options.report(problem, option, option.value.position());
+    }
+}

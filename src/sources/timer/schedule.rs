@@ -1,0 +1,251 @@
+//! When a timer fires: pure, on times that are given.
+//!
+//! A timer fires at *scheduled times*: each length of time from a fixed origin, the times of a cron
+//! pattern in a time zone, or one single time. How far it has come is [`Reached`], which is kept with the
+//! events: a restart delays nothing, and each scheduled time fires once.
+
+use std::fmt;
+use std::time::Duration;
+
+use croner::Cron;
+use flate2::Crc;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// So many scheduled times fire at once at most; those that are left fire directly after.
+const AT_ONCE: usize = 1_000;
+
+/// Who fires no later than this has missed nothing: services are busy at times.
+const LATE: SignedDuration = SignedDuration::from_secs(60);
+
+/// The scheduled times of a timer, and which of them fire.
+#[derive(Clone, Debug)]
+pub(super) struct Schedule {
+    /// The scheduled times.
+    pub(super) times: Times,
+    /// What becomes of those that passed while nothing could fire.
+    pub(super) missed: Missed,
+    /// Each fires up to so much later, always the same for the same time.
+    pub(super) jitter: Duration,
+    /// How often it fires in all.
+    pub(super) limit: Option<u64>,
+}
+
+/// The scheduled times of a timer.
+#[derive(Clone, Debug)]
+pub(super) enum Times {
+    /// At the origin, and each of these lengths of time after it.
+    Every(SignedDuration),
+    /// When the clock of a time zone shows what the pattern says. A local time that a change of the clock
+    /// leaves out is the first one after it; one that comes twice counts once.
+    Cron(Box<Cron>, TimeZone),
+    /// Once.
+    At(Timestamp),
+}
+
+/// What becomes of scheduled times that passed while nothing could fire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Missed {
+    /// Nothing.
+    None,
+    /// The last of them fires.
+    #[default]
+    Once,
+    /// Each of them fires.
+    All,
+}
+
+/// How far a timer has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reached {
+    /// When it was first started.
+    pub(super) origin: Timestamp,
+    /// The last scheduled time that is over, whether it fired or not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) last: Option<Timestamp>,
+    /// How often it has fired.
+    pub(super) count: u64,
+}
+
+/// What fires at some time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fired {
+    /// In the order of the times.
+    pub(super) firings: Vec<Firing>,
+    /// The first of the times that were missed and do not fire, if any were.
+    pub left_out: Option<Timestamp>,
+    /// How far the timer has come with that.
+    pub(super) reached: Reached,
+}
+
+/// One firing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Firing {
+    /// Which one it is, from 1.
+    pub(super) number: u64,
+    /// The time that it was scheduled for.
+    pub(super) scheduled: Timestamp,
+}
+
+/// In a few words, for the log.
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.times {
+            Times::Every(length) => write!(f, "every {length:#}"),
+            Times::Cron(cron, zone) => {
+                let zone = zone.iana_name().unwrap_or("the machine's time zone");
+                write!(f, "at `{}` in {zone}", cron.as_str())
+            }
+            Times::At(time) => write!(f, "at {time}"),
+        }
+    }
+}
+
+impl Reached {
+    /// A timer that is started for the first time.
+    pub(super) fn new(origin: Timestamp) -> Self {
+        Self {
+            origin,
+            last: None,
+            count: 0,
+        }
+    }
+
+    /// The time up to which all scheduled times are over.
+    fn over(&self) -> Option<Timestamp> {
+        self.last.or_else(|| just_before(self.origin))
+    }
+
+    /// Takes back what lies ahead of `now`: the clock was wrong then. What fired already has its event,
+    /// and makes no second one.
+    pub(super) fn not_after(mut self, now: Timestamp) -> Self {
+        self.origin = self.origin.min(now);
+        self.last = self.last.map(|last| last.min(now));
+        self
+    }
+}
+
+impl Schedule {
+    /// What fires at `now`, and how far the timer has come with that.
+    pub(super) fn fire(&self, timer: &str, reached: &Reached, now: Timestamp) -> Fired {
+        let mut fired = Fired {
+            firings: Vec::new(),
+            left_out: None,
+            reached: reached.clone(),
+        };
+        while fired.firings.len() < AT_ONCE
+            && self
+                .next(timer, &fired.reached)
+                .is_some_and(|next| next <= now)
+            && let Some((next, scheduled)) = self.following(timer, &fired.reached, now)
+        {
+            let reached = &mut fired.reached;
+            reached.last = Some(scheduled);
+            let late = now.duration_since(self.delayed(timer, scheduled));
+            let fires = self.missed != Missed::None || late <= LATE;
+            if next < scheduled || !fires {
+                fired.left_out.get_or_insert(next);
+            }
+            if fires {
+                reached.count += 1;
+                fired.firings.push(Firing {
+                    number: reached.count,
+                    scheduled,
+                });
+            }
+        }
+        fired
+    }
+
+    /// When it fires next; `None` if never again.
+    pub(super) fn next(&self, timer: &str, reached: &Reached) -> Option<Timestamp> {
+        if self.limit.is_some_and(|limit| reached.count >= limit) {
+            return None;
+        }
+        let next = self.times.after(reached.origin, reached.over()?)?;
+        Some(self.delayed(timer, next))
+    }
+
+    /// The next scheduled time, and the one to go on with: the same or, where only the last of those that
+    /// were missed counts, that one.
+    fn following(
+        &self,
+        timer: &str,
+        reached: &Reached,
+        now: Timestamp,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let over = reached.over()?;
+        let next = self.times.after(reached.origin, over)?;
+        if self.missed == Missed::All {
+            return Some((next, next));
+        }
+        let mut last = self.times.until(reached.origin, now);
+        while let Some(time) = last.filter(|time| *time > next) {
+            if self.delayed(timer, time) <= now {
+                return Some((next, time));
+            }
+            last = self.times.until(reached.origin, just_before(time)?);
+        }
+        Some((next, next))
+    }
+
+    /// When a scheduled time fires: the jitter is made of the time and the timer's name, so that it is the
+    /// same for everybody who asks.
+    fn delayed(&self, timer: &str, scheduled: Timestamp) -> Timestamp {
+        let jitter = self.jitter.as_millis();
+        if jitter == 0 {
+            return scheduled;
+        }
+        let mut hash = Crc::new();
+        hash.update(timer.as_bytes());
+        hash.update(&scheduled.as_millisecond().to_be_bytes());
+        let delay = (u128::from(hash.sum()) * jitter) >> u32::BITS;
+        let delay = Duration::from_millis(u64::try_from(delay).unwrap_or(u64::MAX));
+        scheduled.checked_add(delay).unwrap_or(scheduled)
+    }
+}
+
+impl Times {
+    /// The first scheduled time after this one.
+    fn after(&self, origin: Timestamp, time: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Every(length) => nth(origin, *length, passed(origin, *length, time)? + 1),
+            Self::Cron(cron, zone) => {
+                let next = cron.find_next_occurrence(&time.to_zoned(zone.clone()), false);
+                Some(next.ok()?.timestamp())
+            }
+            Self::At(at) => (*at > time).then_some(*at),
+        }
+    }
+
+    /// The last scheduled time that is not after this one.
+    fn until(&self, origin: Timestamp, time: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Every(length) => nth(origin, *length, passed(origin, *length, time)?),
+            Self::Cron(cron, zone) => {
+                let last = cron.find_previous_occurrence(&time.to_zoned(zone.clone()), true);
+                Some(last.ok()?.timestamp())
+            }
+            Self::At(at) => (*at <= time).then_some(*at),
+        }
+    }
+}
+
+/// How often the length goes into what has passed since the origin; below 0 before it.
+fn passed(origin: Timestamp, length: SignedDuration, time: Timestamp) -> Option<i128> {
+    let passed = time.duration_since(origin).as_nanos();
+    passed.checked_div_euclid(length.as_nanos())
+}
+
+fn nth(origin: Timestamp, length: SignedDuration, number: i128) -> Option<Timestamp> {
+    let nanos = length.as_nanos().checked_mul(number)?;
+    Timestamp::from_nanosecond(origin.as_nanosecond().checked_add(nanos)?).ok()
+}
+
+fn just_before(time: Timestamp) -> Option<Timestamp> {
+    time.checked_sub(SignedDuration::from_nanos(1)).ok()
+}
+
+#[cfg(test)]
+mod tests;

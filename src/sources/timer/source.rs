@@ -1,0 +1,150 @@
+//! A timer as a `Source`: each firing is an event, and how far the timer has come is in the commit with it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::schedule::{Firing, Reached, Schedule};
+use crate::core::event::Event;
+use crate::journal::{Cursor, Progress, ProgressStep};
+use crate::sources::{
+    Arrival, Batch, Decoded, Opening, Pending, Received, Source, SourceError, SourceErrorKind,
+};
+
+/// Clocks are set and machines sleep meanwhile: the time is looked at so often.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Fires at the times of a schedule.
+#[derive(Debug)]
+pub(super) struct TimerSource {
+    schedule: Schedule,
+    /// As it was opened, but with the cursor that is on disk by now.
+    opening: Opening,
+    /// The cursor that will be on disk once the batch under way is.
+    handed_over: Option<Cursor>,
+}
+
+impl TimerSource {
+    /// A timer that has come as far as its cursor says, if there is one.
+    pub(super) fn new(schedule: Schedule, opening: Opening) -> Self {
+        Self {
+            schedule,
+            opening,
+            handed_over: None,
+        }
+    }
+
+    /// What there is to put on disk at `now`; and if there is nothing, how long to wait for the next.
+    fn due(&self, now: Timestamp) -> Result<Result<Batch, Duration>, SourceError> {
+        let reached = match &self.opening.stored {
+            Some(Cursor(text)) => serde_json::from_str::<Reached>(text)
+                .map_err(|error| self.unreadable(&error))?
+                .not_after(now),
+            // A second is as near as anybody sets a clock.
+            None => Reached::new(whole_second(now)),
+        };
+        let fired = self.schedule.fire(&self.opening.name, &reached, now);
+        if self.opening.stored.is_some() && fired.reached == reached {
+            let next = self.schedule.next(&self.opening.name, &reached);
+            let wait = next.map(|next| Duration::try_from(next.duration_since(now)));
+            let wait = wait.map_or(LOOK_AGAIN, Result::unwrap_or_default);
+            return Ok(Err(wait.min(LOOK_AGAIN)));
+        }
+        if let Some(since) = fired.left_out {
+            tracing::warn!(
+                "timer {} did not fire at its times since {since}; of these {} (`missed`)",
+                self.opening.name,
+                match fired.firings.len() {
+                    0 => "none fires now",
+                    _ => "only the last fires now",
+                }
+            );
+        }
+        // Nobody asks for the events of a timer whose rules are switched off.
+        let wanted = |firing: &&Firing| {
+            self.opening
+                .interest
+                .wants(&self.opening.name, &firing.scheduled)
+        };
+        let event = |firing: &Firing| Decoded::Event(Arrival::whole(self.event(firing, now)));
+        let decoded = fired.firings.iter().filter(wanted).map(event).collect();
+        let to = serde_json::to_string(&fired.reached).expect("times and numbers serialize");
+        Ok(Ok(Batch {
+            decoded,
+            progress: Some(Progress {
+                source: self.opening.identity.clone(),
+                from: self.opening.stored.clone(),
+                step: ProgressStep::Passed(Cursor(to)),
+            }),
+        }))
+    }
+
+    fn event(&self, firing: &Firing, now: Timestamp) -> Event {
+        let Firing { number, scheduled } = firing;
+        let payload = json!({
+            "i": number, "scheduled": scheduled.to_string(), "fired": now.to_string(),
+        });
+        // The same firing is the same event, whoever fires it.
+        let id = format!("{}@{scheduled}", self.opening.name);
+        Event::new(
+            id,
+            self.opening.name.clone(),
+            scheduled.to_string(),
+            None,
+            payload,
+        )
+        .with_key(self.opening.name.as_str())
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> SourceError {
+        SourceError {
+            kind: SourceErrorKind::Failed,
+            message: format!(
+                "the journal's memory of timer {} cannot be read: {error}",
+                self.opening.name
+            ),
+            hint: "give the timer another name, and it begins anew",
+        }
+    }
+}
+
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+impl Source for TimerSource {
+    fn name(&self) -> &str {
+        let Opening { identity, .. } = &self.opening;
+        identity
+    }
+
+    fn receive(&mut self) -> Pending<'_, Result<Received, SourceError>> {
+        Box::pin(async {
+            loop {
+                match self.due(Timestamp::now())? {
+                    Ok(batch) => {
+                        let progress = batch.progress.as_ref().map(|it| &it.step);
+                        if let Some(ProgressStep::Passed(cursor)) = progress {
+                            self.handed_over = Some(cursor.clone());
+                        }
+                        return Ok(Received::Batch(batch));
+                    }
+                    Err(_) if self.opening.until_drained => return Ok(Received::Drained),
+                    Err(wait) => tokio::time::sleep(wait).await,
+                }
+            }
+        })
+    }
+
+    fn settle(&mut self) -> Pending<'_, ()> {
+        if let Some(cursor) = self.handed_over.take() {
+            self.opening.stored = Some(cursor);
+        }
+        Box::pin(std::future::ready(()))
+    }
+
+    fn close(&mut self) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}

@@ -1,0 +1,123 @@
+//! One feed: opened, and opened again after a failure, for as long as the service runs.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Fingerprints;
+use crate::engine::intake::{Intake, IntakeError};
+use crate::engine::rulebook::Rulebook;
+use crate::journal::{Cursor, Journal, JournalError, retry_while_unavailable};
+use crate::sources::{Enrich, Source, SourceErrorKind};
+
+/// How long after a failure a feed is opened again; doubles up to the second figure. One that has run for
+/// so long before it failed is opened soon again.
+const OPEN_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5 * 60));
+
+/// Where events come from, as a supervisor needs it.
+pub struct Feed {
+    /// What the journal calls it.
+    pub identity: String,
+    /// What it is, for the log; nothing to say where it says that itself.
+    pub summary: Option<String>,
+    /// What its options say, to tell whether that has changed.
+    pub said: Fingerprints,
+    /// How it is opened.
+    pub open: Open,
+}
+
+/// How a feed is opened.
+pub enum Open {
+    /// It is open, and its failure is final.
+    Once(Box<dyn Source>),
+    /// With its cursor; its failure is final, because whoever started it waits for the end.
+    UntilDrained(Opener),
+    /// With its cursor, as often as it fails.
+    Anew(Opener),
+}
+
+/// Opens a feed whose cursor is here, if it has one.
+pub type Opener = Box<dyn Fn(Option<Cursor>) -> Box<dyn Source> + Send>;
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed")
+            .field("identity", &self.identity)
+            .field("summary", &self.summary)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps one feed running.
+pub(super) struct Keeper<J> {
+    pub(super) journal: J,
+    pub(super) rules: Rulebook,
+    pub(super) enrich: Arc<dyn Enrich>,
+    pub(super) work: Arc<Notify>,
+    /// Ends it.
+    pub(super) stop: CancellationToken,
+}
+
+impl<J: Journal + Clone> Keeper<J> {
+    /// Runs until it is told to stop, the feed is drained, or its failure is final.
+    ///
+    /// # Errors
+    /// [`IntakeError`] if its failure is final, or the journal is beyond waiting.
+    pub(super) async fn keep(&self, feed: Feed) -> Result<(), IntakeError> {
+        let identity = feed.identity.as_str();
+        let opener = match feed.open {
+            Open::Once(source) => return self.take(source).await,
+            Open::UntilDrained(opener) => {
+                let cursor = self.cursor(identity).await?;
+                return self.take(opener(cursor)).await;
+            }
+            Open::Anew(opener) => opener,
+        };
+        let mut delay = OPEN_AGAIN.0;
+        loop {
+            let cursor = self.cursor(identity).await?;
+            let began = Instant::now();
+            let error = match self.take(opener(cursor)).await {
+                Err(IntakeError::Source(error)) if error.kind != SourceErrorKind::Usage => error,
+                ended => return ended,
+            };
+            if began.elapsed() >= OPEN_AGAIN.1 {
+                delay = OPEN_AGAIN.0;
+            }
+            tracing::error!(
+                "{identity}: {error}; {}; trying again in {delay:?}",
+                error.hint
+            );
+            let waited = self
+                .stop
+                .run_until_cancelled(tokio::time::sleep(delay))
+                .await;
+            if waited.is_none() {
+                return Ok(());
+            }
+            delay = (delay * 2).min(OPEN_AGAIN.1);
+        }
+    }
+
+    async fn take(&self, source: Box<dyn Source>) -> Result<(), IntakeError> {
+        let intake = Intake {
+            source,
+            journal: self.journal.clone(),
+            rules: self.rules.clone(),
+            enrich: self.enrich.clone(),
+            work: self.work.clone(),
+        };
+        intake.run(self.stop.clone()).await
+    }
+
+    /// Where the cursor of a feed is, if it has one.
+    async fn cursor(&self, identity: &str) -> Result<Option<Cursor>, JournalError> {
+        let sources = retry_while_unavailable(&self.stop, || self.journal.sources()).await?;
+        let record = sources.into_iter().find(|record| record.source == identity);
+        Ok(record.and_then(|record| record.cursor))
+    }
+}
