@@ -8,6 +8,7 @@
 //! nothing durable: recording is dispatch's work. What an action leaves behind when the service dies is
 //! for its [`Recovery`], which finds it by the handle that the action gave.
 
+pub mod http;
 pub mod script;
 
 use std::fmt;

@@ -11,3 +11,4 @@ pub mod retention;
 pub mod retry;
 pub mod rules;
 pub mod run;
+pub mod template;

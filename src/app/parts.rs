@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::actions::{Action, ActionPart, Recovery, script};
+use crate::actions::{Action, ActionPart, Recovery, http, script};
 use crate::config::table::{
     ActionOptions, Kind, OptionRow, RULE, SERVICE, Scope, SourceOptions, Table,
 };
@@ -16,7 +16,7 @@ use crate::sources::timer;
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart};
 
 /// What a rule can do. The first is what it does if it does not say.
-pub const ACTIONS: [ActionPart; 1] = [script::PART];
+pub const ACTIONS: [ActionPart; 2] = [script::PART, http::PART];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
 pub const SOURCES: [SourcePart; 1] = [timer::PART];

@@ -1,0 +1,285 @@
+//! Sends a request: a method, an address, headers and a JSON body, filled in for the event.
+//!
+//! The answer's status says how the attempt went, and the beginning of its body is the attempt's output.
+//! Nothing is followed and nothing is sent twice in one attempt: whether there is another one is the
+//! rule's affair, but for a status that says that it cannot help. What a request carries is secret where it
+//! comes from a file, and no output, message or handle shows it.
+//!
+//! A request whose service died may have been received. It is sent again: receivers that must not act twice
+//! look at `{{ run.id }}`, which stays the same.
+
+mod answer;
+mod options;
+mod request;
+mod statuses;
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use reqwest::Client;
+use reqwest::header::{LOCATION, RETRY_AFTER};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Action, ActionPart, Checkup, Description, FileInUse, Living, Order, Performed, Purpose,
+    Recovery,
+};
+use crate::config::Problem;
+use crate::config::table::ActionOptions;
+use crate::core::event::Event;
+use crate::core::retry::Again;
+use crate::core::rules::Asks;
+use crate::core::run::{Detail, Outcome};
+use crate::core::template::Scope;
+use crate::http::{self, Answer, Deadline, NoAnswer, Trust, TrustProblem, words};
+use crate::journal::OpenAttempt;
+use answer::{Verdict, verdict};
+use request::{Address, Call, Filled};
+use statuses::Statuses;
+
+/// What `action` says in a rule.
+const KIND: &str = "http";
+
+/// The row in the table of parts.
+pub const PART: ActionPart = ActionPart {
+    options: ActionOptions {
+        name: KIND,
+        rows: &options::OPTIONS,
+    },
+    read: |options, rule| Some(Arc::new(options::read(options, rule)?)),
+    recovery: Some(|_| Box::new(HttpRecovery)),
+};
+
+/// So many bytes of an answer are kept for the journal.
+const KEPT: usize = 64 * 1024;
+
+/// Sends the requests of one rule.
+#[derive(Debug)]
+struct HttpAction {
+    call: Call,
+    /// What the templates look up, and by which option.
+    asks: Asks,
+    /// The files with secrets, and where the configuration names them.
+    files: Vec<FileInUse>,
+    trust: Trust,
+    success: Statuses,
+    retry_on: Statuses,
+    timeout: Duration,
+    client: OnceLock<Client>,
+}
+
+impl HttpAction {
+    /// The client, made when it is first needed: a file that it takes may come later.
+    fn client(&self) -> Result<&Client, TrustProblem> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = self.trust.client()?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    async fn send(&self, order: &Order, started: oneshot::Sender<String>) -> Sent {
+        let not_started = |why: String| Sent::of(Outcome::NotStarted(why));
+        let client = match self.client() {
+            Ok(client) => client,
+            Err(problem) => return not_started(problem.to_string()),
+        };
+        let run = json!({"id": order.run, "rule": order.rule.name, "attempt": order.attempt});
+        let filled = self.call.fill(client, &scope(&order.event, &run));
+        let Filled { request, secrets } = match filled {
+            Ok(filled) => filled,
+            Err(why) => return not_started(why),
+        };
+        let origin = request.url().origin().ascii_serialization();
+        // Nobody waits for it if dispatch has given this attempt up.
+        drop(started.send(origin.clone()));
+        let secrets: Vec<_> = secrets.iter().collect();
+        let deadline = Deadline::after(self.timeout);
+        let answer = http::exchange(client, self.trust.names, request, KEPT, deadline).await;
+        match answer {
+            Ok(answer) => self.judge(&answer, &secrets),
+            Err(NoAnswer::Late(limit)) => Sent::of(Outcome::TimedOut(limit)),
+            Err(NoAnswer::Failed(why)) => {
+                let why = words::blanked(&why, &secrets);
+                Sent::of(Outcome::Failed(Detail::Told(format!(
+                    "no answer from {origin}: {why}"
+                ))))
+            }
+        }
+    }
+
+    fn judge(&self, answer: &Answer, secrets: &[&secrecy::SecretString]) -> Sent {
+        let header = |name| answer.headers.get(name)?.to_str().ok();
+        let verdict = verdict(
+            answer.status.as_u16(),
+            header(RETRY_AFTER),
+            &self.success,
+            &self.retry_on,
+            Timestamp::now(),
+        );
+        let elsewhere = header(LOCATION).filter(|_| answer.status.is_redirection());
+        let elsewhere = elsewhere.map_or_else(String::new, |to| {
+            let to = words::words(to.as_bytes(), secrets);
+            format!(", which leads to {to}: redirects are not followed")
+        });
+        let told = Detail::Told(format!("the server answered {}{elsewhere}", answer.status));
+        let (outcome, again) = match verdict {
+            Verdict::Succeeded => (Outcome::Succeeded(told), Again::AsTheRuleSays),
+            Verdict::Later(None) => (Outcome::Failed(told), Again::AsTheRuleSays),
+            Verdict::Later(Some(wait)) => (Outcome::Failed(told), Again::NotBefore(wait)),
+            Verdict::Refused => (Outcome::Failed(told), Again::Useless),
+        };
+        let body = String::from_utf8_lossy(&answer.body);
+        Sent {
+            outcome,
+            again,
+            output: words::blanked(&body, secrets).into_bytes(),
+        }
+    }
+}
+
+/// What came of sending.
+struct Sent {
+    outcome: Outcome,
+    again: Again,
+    output: Vec<u8>,
+}
+
+impl Sent {
+    fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            again: Again::AsTheRuleSays,
+            output: Vec::new(),
+        }
+    }
+}
+
+/// What of an event is no field of the lease, by the names that templates use.
+const KNOWN: [&str; 3] = ["event", "payload", "run"];
+
+/// The names that templates can use: the lease's fields, and what is known of the event and the run.
+fn scope(event: &Event, run: &Value) -> Scope {
+    let whole = serde_json::to_value(event).unwrap_or_default();
+    let fields = event.data().as_object().into_iter().flatten();
+    let fields = fields.map(|(name, value)| (name.as_str(), value));
+    let known = KNOWN.into_iter().zip([&whole, &event.payload, run]);
+    Scope::new(fields.chain(known))
+}
+
+impl Action for HttpAction {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn asks(&self) -> Asks {
+        self.asks.clone()
+    }
+
+    /// Files are warned of: the service may see what this user does not.
+    fn check(&self) -> Checkup {
+        let unreadable = |file: &FileInUse| {
+            let error = std::fs::File::open(&file.path).err()?;
+            let Purpose::Secret(option) = file.purpose else {
+                return None;
+            };
+            let message = format!(
+                "failed to read {} (`{option}`): {error}",
+                file.path.display()
+            );
+            let hint = "put the file there, or name it as the user of the service finds it";
+            Some(Problem::warning(message, hint).at(file.position))
+        };
+        Checkup {
+            problems: self.files.iter().filter_map(unreadable).collect(),
+            files: self.files.clone(),
+        }
+    }
+
+    fn describe(&self, event: &Event) -> Description {
+        let method = &self.call.method;
+        // What only a run has is shown as a number that no run has.
+        let parts = self
+            .call
+            .parts(&scope(event, &json!({"id": 0, "attempt": 1})));
+        let parts = match parts {
+            Ok(parts) => parts,
+            Err(why) => {
+                let line = format!("{method}, which cannot be filled in: {why}");
+                return Description {
+                    line,
+                    whole: (
+                        "request",
+                        json!({"method": method.as_str(), "problem": why}),
+                    ),
+                    losses: Vec::new(),
+                };
+            }
+        };
+        let url = match (&parts.url, &self.call.address) {
+            (Some(url), _) => http::shown(url),
+            (None, Address::File(path)) => format!("the address in {}", path.display()),
+            (None, Address::Template(_)) => String::new(),
+        };
+        let headers = parts.headers.iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), Value::from(value))
+        });
+        let headers: serde_json::Map<_, _> = headers.collect();
+        let body = parts
+            .body
+            .as_ref()
+            .map_or_else(String::new, |body| format!(" {body}"));
+        Description {
+            line: format!("{method} {url}{body}"),
+            whole: (
+                "request",
+                json!({"method": method.as_str(), "url": url, "headers": headers, "body": parts.body}),
+            ),
+            losses: Vec::new(),
+        }
+    }
+
+    fn perform(
+        &self,
+        order: Order,
+        started: oneshot::Sender<String>,
+        stop: CancellationToken,
+    ) -> BoxFuture<'_, Performed> {
+        Box::pin(async move {
+            let begin = Instant::now();
+            let sent = stop.run_until_cancelled(self.send(&order, started)).await;
+            let sent = sent.unwrap_or_else(|| {
+                let why = "the service stopped while the request was under way";
+                Sent::of(Outcome::Interrupted(why.to_owned()))
+            });
+            Performed {
+                again: sent.again,
+                output: sent.output,
+                ..Performed::new(sent.outcome, begin.elapsed())
+            }
+        })
+    }
+}
+
+/// Requests end with the service that sent them.
+#[derive(Clone, Copy, Debug)]
+struct HttpRecovery;
+
+impl Recovery for HttpRecovery {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn interrupted(&self) -> &'static str {
+        "the service ended while the request was under way"
+    }
+
+    fn end(&mut self, _: Vec<OpenAttempt>) -> BoxFuture<'_, Result<Vec<Living>, String>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+}

@@ -1,0 +1,193 @@
+//! What is sent: the parts of a request, filled in for one event. Pure, but for the files with secrets.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, Request, RequestBuilder, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use crate::core::template::{JsonTemplate, Scope, Template};
+use crate::os::credentials::first_line;
+
+/// What a rule sends.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) address: Address,
+    pub(super) headers: Vec<(HeaderName, Template)>,
+    /// `None` where nothing is sent but the head.
+    pub(super) body: Option<JsonTemplate>,
+    pub(super) login: Option<Login>,
+}
+
+/// Where it is sent.
+#[derive(Clone, Debug)]
+pub(super) enum Address {
+    /// `url`.
+    Template(Template),
+    /// `url_file`: the address itself is a secret.
+    File(PathBuf),
+}
+
+/// By what the server knows us.
+#[derive(Clone, Debug)]
+pub(super) enum Login {
+    /// `token_file`.
+    Token(PathBuf),
+    /// `basic_file`: user and password, with a colon between them.
+    Basic(PathBuf),
+}
+
+/// The parts of a request that are filled in for an event, none of them secret.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// `None` if the address is a secret.
+    pub(super) url: Option<Url>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Value>,
+}
+
+/// A request, and what no message about it may show.
+pub(super) struct Filled {
+    pub(super) request: Request,
+    pub(super) secrets: Vec<SecretString>,
+}
+
+impl Call {
+    /// Fills in the parts.
+    ///
+    /// # Errors
+    /// Why that fails, in words.
+    pub(super) fn parts(&self, scope: &Scope) -> Result<Parts, String> {
+        let url = match &self.address {
+            Address::Template(template) => {
+                let text = template
+                    .fill(scope)
+                    .map_err(|error| format!("`url`: {error}"))?;
+                Some(url(&text).map_err(|why| format!("`url`: {why}, but found `{text}`"))?)
+            }
+            Address::File(_) => None,
+        };
+        let body = self.body.as_ref().map(|body| body.fill(scope)).transpose();
+        let body = body.map_err(|error| format!("`body`: {error}"))?;
+        let mut headers = HeaderMap::new();
+        if body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        for (name, template) in &self.headers {
+            let text = template.fill(scope);
+            let text = text.map_err(|error| format!("`headers`: {name}: {error}"))?;
+            let value = HeaderValue::from_str(&text);
+            let value =
+                value.map_err(|_| format!("`headers`: {name}: `{text}` fits in no header"))?;
+            headers.insert(name, value);
+        }
+        Ok(Parts { url, headers, body })
+    }
+
+    /// The request for one event. Reads the files with secrets.
+    ///
+    /// # Errors
+    /// Why there is none, in words, without secrets.
+    pub(super) fn fill(&self, client: &Client, scope: &Scope) -> Result<Filled, String> {
+        let parts = self.parts(scope)?;
+        let mut secrets = Vec::new();
+        let url = match (parts.url, &self.address) {
+            (Some(url), _) => url,
+            (None, Address::File(path)) => secret_url(path, &mut secrets)?,
+            (None, Address::Template(_)) => {
+                unreachable!("a template is an address that can be shown")
+            }
+        };
+        let mut request = Request::new(self.method.clone(), url);
+        *request.headers_mut() = parts.headers;
+        *request.body_mut() = parts.body.map(|body| body.to_string().into());
+        if let Some(login) = &self.login {
+            let builder = RequestBuilder::from_parts(client.clone(), request);
+            request = login.add_to(builder, &mut secrets)?;
+        }
+        Ok(Filled { request, secrets })
+    }
+}
+
+/// Reads an address that is a secret itself: all behind the host.
+fn secret_url(path: &Path, secrets: &mut Vec<SecretString>) -> Result<Url, String> {
+    let line = first_line(path, "url_file")?;
+    let url = url(line.expose_secret().trim());
+    let url = url.map_err(|why| format!("{} (`url_file`): {why}", path.display()))?;
+    secrets.extend((url.path().len() > 1).then(|| url.path().into()));
+    secrets.extend(url.query().map(SecretString::from));
+    Ok(url)
+}
+
+impl Login {
+    /// The file, and the option that names it.
+    pub(super) fn file(&self) -> (&Path, &'static str) {
+        match self {
+            Self::Token(path) => (path, "token_file"),
+            Self::Basic(path) => (path, "basic_file"),
+        }
+    }
+
+    /// Reads the secret, and adds the header that has it.
+    fn add_to(
+        &self,
+        builder: RequestBuilder,
+        secrets: &mut Vec<SecretString>,
+    ) -> Result<Request, String> {
+        let (path, option) = self.file();
+        let wrong =
+            |expected: &str| format!("{} (`{option}`): expected {expected}", path.display());
+        let line = first_line(path, option)?;
+        let text = line.expose_secret().trim();
+        if text.is_empty() {
+            return Err(wrong("text, but found nothing in its first line"));
+        }
+        let (builder, secret) = match self {
+            Self::Token(_) => (builder.bearer_auth(text), text),
+            Self::Basic(_) => {
+                let (user, password) = text.split_once(':').ok_or_else(|| {
+                    wrong("user and password with a colon between them, but found no colon")
+                })?;
+                (builder.basic_auth(user, Some(password)), password)
+            }
+        };
+        let request = (builder.build()).map_err(|_| wrong("what fits in a header"))?;
+        // A server may say back either form.
+        let header = request.headers().get(AUTHORIZATION);
+        secrets.extend(
+            header
+                .and_then(|value| value.to_str().ok())
+                .map(SecretString::from),
+        );
+        secrets.push(secret.into());
+        Ok(request)
+    }
+}
+
+/// An address that a request may go to.
+fn url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("expected a URL ({error})"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("expected `http://` or `https://`".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("expected no user or password (they belong into a `basic_file`)".to_owned());
+    }
+    // A client would leave them out, and the name before them: a value would choose another address.
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let is_dots = |part: &str| {
+        matches!(
+            part.to_ascii_lowercase().replace("%2e", ".").as_str(),
+            "." | ".."
+        )
+    };
+    if path.split(['/', '\\']).any(is_dots) {
+        return Err("expected no `.` or `..` between slashes".to_owned());
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use serde_json::json;
+
+use super::*;
+use crate::core::template::Place;
+
+fn scope() -> Scope {
+    let payload = json!({"node_name": "a/../b?", "dots": "..", "line": "a\nb", "n": 3});
+    Scope::new([("payload", &payload), ("n", &payload["n"])])
+}
+
+fn call(url: &str) -> Call {
+    Call {
+        method: Method::POST,
+        address: Address::Template(Template::parse(url, Place::Url).expect("a template")),
+        headers: Vec::new(),
+        body: None,
+        login: None,
+    }
+}
+
+/// The request, and what no message may show of it.
+fn fill(call: &Call) -> Result<(Request, Vec<String>), String> {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let Filled { request, secrets } = call.fill(&Client::new(), &scope())?;
+    let secrets = secrets.iter().map(|it| it.expose_secret().to_owned());
+    Ok((request, secrets.collect()))
+}
+
+#[test]
+fn a_value_stays_in_its_place_in_the_address() {
+    for (template, filled) in [
+        (
+            "https://h/n/{{ payload.node_name }}?q={{ n }}",
+            Ok("https://h/n/a%2F..%2Fb%3F?q=3"),
+        ),
+        (
+            "https://h/n/{{ payload.dots }}/x",
+            Err("`url`: expected no `.` or `..` between slashes"),
+        ),
+        (
+            "https://h/n/.{{ payload.dots[:1] }}/x",
+            Err("`url`: expected no `.` or `..` between slashes"),
+        ),
+        ("https://h/?q={{ payload.dots }}", Ok("https://h/?q=..")),
+        ("ftp://h/", Err("`url`: expected `http://` or `https://`")),
+        ("https://u:p@h/", Err("`url`: expected no user or password")),
+        (
+            "/n",
+            Err("`url`: expected a URL (relative URL without a base)"),
+        ),
+        (
+            "https://h/{{ payload.nod }}",
+            Err("`url`: there is no `payload.nod`"),
+        ),
+    ] {
+        let found = fill(&call(template));
+        match (found, filled) {
+            (Ok(found), Ok(url)) => assert_eq!(found.0.url().as_str(), url),
+            (Err(why), Err(begin)) => assert!(why.starts_with(begin), "{why}"),
+            (found, _) => panic!("{template}: {found:?}"),
+        }
+    }
+}
+
+#[test]
+fn headers_and_body_are_filled_in_and_a_header_may_say_what_the_body_is() {
+    let mut call = call("https://h/");
+    let header = |name: &'static str, text: &str| {
+        let template = Template::parse(text, Place::Header).expect("a template");
+        (HeaderName::from_static(name), template)
+    };
+    call.body = Some(JsonTemplate::parse(&json!({"n": "{{ n }}"})).expect("a template"));
+    call.headers = vec![header("x-n", "{{ n }}")];
+    let request = fill(&call).expect("a request").0;
+    assert_eq!(request.headers()["x-n"], "3");
+    assert_eq!(request.headers()[CONTENT_TYPE], "application/json");
+    assert_eq!(
+        request.body().and_then(|body| body.as_bytes()),
+        Some(&b"{\"n\":3}"[..])
+    );
+
+    call.headers = vec![header("content-type", "application/cloudevents+json")];
+    let request = fill(&call).expect("a request").0;
+    assert_eq!(
+        request.headers()[CONTENT_TYPE],
+        "application/cloudevents+json"
+    );
+
+    call.headers = vec![header("x-n", "{{ payload.line }}")];
+    let why = fill(&call).expect_err("a line break");
+    assert!(
+        why.starts_with("`headers`: x-n: `payload.line`: a header holds no line break"),
+        "{why}"
+    );
+}
+
+#[test]
+fn secrets_are_read_when_they_are_needed_and_known_afterwards() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    let mut call = call("https://h/");
+    for (login, header, secret) in [
+        (
+            Login::Token(file("token", " t0ken \nmore\n")),
+            "Bearer t0ken",
+            "t0ken",
+        ),
+        (
+            Login::Basic(file("basic", "ann:p:w\n")),
+            "Basic YW5uOnA6dw==",
+            "p:w",
+        ),
+    ] {
+        call.login = Some(login);
+        let (request, secrets) = fill(&call).expect("a request");
+        let value = &request.headers()[AUTHORIZATION];
+        assert!(value == header && value.is_sensitive());
+        assert_eq!(secrets, [header, secret]);
+    }
+    call.login = None;
+    call.address = Address::File(file("url", "https://h/hooks/T0P?s=1\n"));
+    let (request, secrets) = fill(&call).expect("a request");
+    assert_eq!(request.url().as_str(), "https://h/hooks/T0P?s=1");
+    assert_eq!(secrets, ["/hooks/T0P", "s=1"]);
+
+    call.address = Address::File(file("not", "hooks.example.org/s3cret"));
+    let missing = folder.path().join("missing");
+    let not_basic = Some(Login::Basic(file("no-colon", "s3cret")));
+    for (address, login, part) in [
+        (
+            call.address.clone(),
+            None,
+            "not (`url_file`): expected a URL",
+        ),
+        (Address::File(missing.clone()), None, "failed to read "),
+        (
+            Address::File(file("ok", "https://h/")),
+            Some(Login::Token(missing)),
+            "missing (`token_file`): ",
+        ),
+        (
+            Address::File(file("ok", "https://h/")),
+            Some(Login::Token(file("none", "\n"))),
+            "found nothing",
+        ),
+        (
+            Address::File(file("ok", "https://h/")),
+            not_basic,
+            "found no colon",
+        ),
+    ] {
+        call.address = address;
+        call.login = login;
+        let why = fill(&call).expect_err(part);
+        assert!(why.contains(part) && !why.contains("s3cret"), "{why}");
+    }
+}

@@ -1,0 +1,305 @@
+//! Templates: text with `{{ expressions }}` that an event fills in, each escaped for where it stands.
+//!
+//! The language is Jinja's, by `minijinja`. It is strict: a name that is not there fails, and the error
+//! says which. What an event says can never leave its place: in a URL it is percent-encoded, in a header
+//! it may hold no line break, in JSON it stays one value.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Number, Value as Json};
+
+/// All but what stands for itself in any part of a URL (RFC 3986, "unreserved").
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Where the text of a template stands, and so how values are escaped in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Anywhere that a value can do no harm: a JSON string, a message.
+    Text,
+    /// A URL: values are percent-encoded.
+    Url,
+    /// The value of an HTTP header: a value with a control character fails.
+    Header,
+}
+
+impl Place {
+    const ALL: [Self; 3] = [Self::Text, Self::Url, Self::Header];
+
+    /// Under this name the template is known while it is filled in.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Url => "url",
+            Self::Header => "header",
+        }
+    }
+
+    fn of(name: &str) -> Self {
+        let found = Self::ALL.into_iter().find(|place| place.name() == name);
+        found.unwrap_or(Self::Text)
+    }
+}
+
+/// A template that is known to be well-formed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    source: String,
+    place: Place,
+}
+
+/// Why a template cannot be read or filled in, in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TemplateError(String);
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// [`TemplateError`] if it is malformed.
+    pub fn parse(source: &str, place: Place) -> Result<Self, TemplateError> {
+        (ENVIRONMENT.template_from_named_str(place.name(), source))
+            .map_err(|error| TemplateError::of(&error, source))?;
+        Ok(Self {
+            source: source.to_owned(),
+            place,
+        })
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Fills it in.
+    ///
+    /// # Errors
+    /// [`TemplateError`] if a name is not there, a filter does not take its value, or a value may not
+    /// stand in this place.
+    pub fn fill(&self, scope: &Scope) -> Result<String, TemplateError> {
+        (ENVIRONMENT.template_from_named_str(self.place.name(), &self.source))
+            .and_then(|template| template.render(scope.0.clone()))
+            .map_err(|error| TemplateError::of(&error, &self.source))
+    }
+
+    /// The names that it uses, with dots where they are parts of others.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        let template = ENVIRONMENT.template_from_named_str(self.place.name(), &self.source);
+        template.map_or_else(
+            |_| BTreeSet::new(),
+            |it| it.undeclared_variables(true).into_iter().collect(),
+        )
+    }
+
+    /// The value of a template that is nothing but one expression, as what it is: a number stays one.
+    fn value(&self, scope: &Scope) -> Result<Json, TemplateError> {
+        let Some(expression) = whole_expression(&self.source) else {
+            return self.fill(scope).map(Json::String);
+        };
+        let failed = |error: &Error| TemplateError::of(error, expression);
+        let value = (ENVIRONMENT.compile_expression(expression))
+            .and_then(|expression| expression.eval(scope.0.clone()))
+            .map_err(|error| failed(&error))?;
+        if value.is_undefined() {
+            return Err(TemplateError::missing(expression));
+        }
+        serde_json::to_value(&value)
+            .map_err(|error| TemplateError(format!("`{}`: {error}", expression.trim())))
+    }
+}
+
+/// JSON whose texts are templates. One that is a single expression becomes that value, any other one text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JsonTemplate {
+    /// A text.
+    Text(Template),
+    /// Each item.
+    List(Vec<Self>),
+    /// Each field, under a name that is no template.
+    Object(Vec<(String, Self)>),
+    /// A number, `true`, `false` or `null`.
+    Fixed(Json),
+}
+
+impl JsonTemplate {
+    /// Reads the templates in a JSON value.
+    ///
+    /// # Errors
+    /// [`TemplateError`] of the first that is malformed.
+    pub fn parse(value: &Json) -> Result<Self, TemplateError> {
+        Ok(match value {
+            Json::String(text) => Self::Text(Template::parse(text, Place::Text)?),
+            Json::Array(items) => {
+                Self::List(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
+            }
+            Json::Object(fields) => {
+                let field = |(name, value): (&String, &Json)| {
+                    Self::parse(value).map(|template| (name.clone(), template))
+                };
+                Self::Object(fields.iter().map(field).collect::<Result<_, _>>()?)
+            }
+            fixed => Self::Fixed(fixed.clone()),
+        })
+    }
+
+    /// The value of a name, whatever it is.
+    ///
+    /// # Errors
+    /// [`TemplateError`] if that is no name.
+    pub fn of_name(name: &str) -> Result<Self, TemplateError> {
+        Template::parse(&format!("{{{{ {name} }}}}"), Place::Text).map(Self::Text)
+    }
+
+    /// The names that they use, with dots where they are parts of others.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        match self {
+            Self::Text(template) => template.names(),
+            Self::List(items) => items.iter().flat_map(Self::names).collect(),
+            Self::Object(fields) => fields.iter().flat_map(|(_, field)| field.names()).collect(),
+            Self::Fixed(_) => BTreeSet::new(),
+        }
+    }
+
+    /// Fills them in.
+    ///
+    /// # Errors
+    /// As [`Template::fill`], of the first that fails.
+    pub fn fill(&self, scope: &Scope) -> Result<Json, TemplateError> {
+        Ok(match self {
+            Self::Text(template) => template.value(scope)?,
+            Self::List(items) => {
+                let filled = items.iter().map(|item| item.fill(scope));
+                Json::Array(filled.collect::<Result<_, _>>()?)
+            }
+            Self::Object(fields) => {
+                let mut filled = Map::new();
+                for (name, field) in fields {
+                    filled.insert(name.clone(), field.fill(scope)?);
+                }
+                Json::Object(filled)
+            }
+            Self::Fixed(value) => value.clone(),
+        })
+    }
+}
+
+/// The names that a template can use, and what they mean.
+#[derive(Clone, Debug)]
+pub struct Scope(Value);
+
+impl Scope {
+    /// Of these names the later ones win.
+    pub fn new<'a>(names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> Self {
+        let named = names
+            .into_iter()
+            .map(|(name, value)| (name, to_value(value)));
+        Self(Value::from(named.collect::<BTreeMap<_, _>>()))
+    }
+}
+
+/// Not through serde: numbers would become objects, because `serde_json` keeps them as they were written.
+fn to_value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::from(()),
+        Json::Bool(value) => Value::from(*value),
+        Json::Number(number) => to_number(number),
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => items.iter().map(to_value).collect(),
+        Json::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(name, value)| (name.as_str(), to_value(value)));
+            Value::from(fields.collect::<BTreeMap<_, _>>())
+        }
+    }
+}
+
+/// What no machine number holds stays the text that it was.
+fn to_number(number: &Number) -> Value {
+    let text = number.as_str();
+    if let Ok(whole) = text.parse::<i128>() {
+        return Value::from(whole);
+    }
+    let near = text.parse::<f64>().ok().filter(|near| near.is_finite());
+    near.map_or_else(|| Value::from(text), Value::from)
+}
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_formatter(write);
+    environment
+});
+
+/// Writes a value as the argument of a script would be written, escaped for its place.
+fn write(output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    if value.is_undefined() {
+        return Err(ErrorKind::UndefinedError.into());
+    }
+    let text = match value.kind() {
+        ValueKind::None => String::new(),
+        ValueKind::String => value.to_string(),
+        _ => serde_json::to_string(value)
+            .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?,
+    };
+    match Place::of(state.name()) {
+        Place::Url => write!(output, "{}", utf8_percent_encode(&text, ENCODED))?,
+        Place::Header if text.contains(char::is_control) => {
+            let why = "a header holds no line break and no other control character";
+            return Err(Error::new(ErrorKind::InvalidOperation, why));
+        }
+        Place::Text | Place::Header => output.write_str(&text)?,
+    }
+    Ok(())
+}
+
+/// The expression that is all there is of a template.
+fn whole_expression(source: &str) -> Option<&str> {
+    let inner = source.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = inner.trim_start_matches('-').trim_end_matches('-');
+    (!inner.contains("{{") && !inner.contains("}}")).then_some(inner)
+}
+
+impl TemplateError {
+    fn of(error: &Error, source: &str) -> Self {
+        let place = error
+            .range()
+            .and_then(|range| source.get(range.clone()).map(|text| (range, text)));
+        let Some((range, text)) = place else {
+            return Self(Self::words(error));
+        };
+        if error.kind() == ErrorKind::UndefinedError {
+            // The range begins at the last name of a path: the names before it tell more.
+            let is_path =
+                |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '[' | ']' | '"' | '\'');
+            let before = source[..range.start].trim_end_matches(is_path).len();
+            return Self::missing(&source[before..range.end]);
+        }
+        Self(format!("`{}`: {}", text.trim(), Self::words(error)))
+    }
+
+    fn missing(expression: &str) -> Self {
+        let expression =
+            expression.trim_matches(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | '-'));
+        Self(format!("there is no `{expression}`"))
+    }
+
+    fn words(error: &Error) -> String {
+        let detail = error.detail().map(str::to_owned);
+        detail.unwrap_or_else(|| error.kind().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;
