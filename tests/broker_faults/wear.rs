@@ -8,7 +8,9 @@ use crate::support::scene::{FULFILL, Scene, notification, wait_until};
 
 #[test]
 fn a_queue_that_is_deleted_again_and_again_is_consumed_each_time() {
-    const CHANNELS: u16 = 3;
+    // One for the consumer, and one each for those that end beside it: the broker counts them until it has
+    // heard of their end.
+    const CHANNELS: u16 = 4;
     const TIMES: usize = 4 * CHANNELS as usize;
     let (ours, _turn) = alone();
     let mut scene = Scene::in_vhost(&ours.broker, VHOST, "deleted-often");
