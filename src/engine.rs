@@ -9,10 +9,11 @@ mod enrich;
 mod handle;
 pub mod intake;
 pub mod recover;
+pub mod release;
 pub mod rulebook;
 pub mod stop;
 pub mod upkeep;
 mod vigil;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -16,6 +16,7 @@
 // The rim: what people and systems touch, and who puts the parts together.
 pub mod app;
 pub mod cli;
+pub mod ops;
 pub mod supervisor;
 pub mod telemetry;
 

@@ -14,8 +14,8 @@ pub mod timer;
 use std::pin::Pin;
 
 pub use batch::{
-    Arrival, Batch, Decode, Decoded, Interest, KEPT_IN_QUARANTINE, Lacks, NOT_KEPT, Received,
-    decode_event, for_quarantine,
+    Arrival, Batch, Decode, Decoded, Decoders, Interest, KEPT_IN_QUARANTINE, Lacks, NOT_KEPT,
+    Received, decode_event, for_quarantine,
 };
 pub use enrich::{Enrich, Incomplete, NothingToAdd};
 pub use part::{Opening, Setup, SourcePart};

@@ -5,12 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and what belongs there. Imports point down this list.
-const ROOMS: [(&str, &str); 12] = [
+const ROOMS: [(&str, &str); 13] = [
     (
         "cli",
         "flags become one call, and its answer is printed: no decision",
     ),
     ("app", "the composition root: it alone puts parts together"),
+    (
+        "ops",
+        "what commands do, without a terminal; what parts know comes as an argument",
+    ),
     (
         "supervisor",
         "starts, joins and stops what a service does, and knows no part",
@@ -367,6 +371,12 @@ fn an_import_that_points_the_wrong_way_is_told_with_the_right_place() {
             Some("only `app` names"),
         ),
         ("cli/check.rs", "sources::amqp::Amqp", None),
+        (
+            "ops/check.rs",
+            "sources::amqp::Amqp",
+            Some("only `app` names"),
+        ),
+        ("ops/check.rs", "cli::Places", Some("`ops` is below `cli`")),
         ("engine/intake.rs", "weather::Rain", Some("is no room")),
         ("journal/sqlite.rs", "crash::Point", None),
     ];

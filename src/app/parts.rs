@@ -1,6 +1,8 @@
 //! The table of parts: which actions and options there are, what to read for which service, and which source
 //! decodes what.
 
+mod forms;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History};
 use crate::sources::timer;
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart};
+
+pub use forms::FORMS;
 
 /// What a rule can do. The first is what it does if it does not say.
 pub const ACTIONS: [ActionPart; 2] = [script::PART, http::PART];

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Places;
 use super::inputs::ask;
 use super::output::{Format, cell, moment, print, print_json, print_line, table};
-use crate::app::parts::{self, Config};
+use crate::app::parts::decoder;
 use crate::cli::report::{Exit, Failure};
 use crate::core::printable::printable;
-use crate::engine::intake::Decision;
-use crate::journal::sqlite::SqliteJournal;
-use crate::journal::{Accepted, Browse, Keep, QuarantineId, Quarantined, Undecided};
-use crate::sources::{Arrival, Interest, KEPT_IN_QUARANTINE, NOT_KEPT};
+use crate::journal::{Accepted, Browse, Keep, QuarantineId, Quarantined};
+use crate::ops::quarantine::{self, Retried};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -53,19 +50,19 @@ pub(super) enum Command {
 pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::List { limit, format } => {
-            let mut all = ask(places.journal()?.quarantined(limit))?;
-            all.reverse();
-            list(&all, format)
+            list(&ask(quarantine::list(&places.journal()?, limit))?, format)
         }
         Command::Show { id, format } => show(&ask(places.journal()?.quarantined_one(id))?, format),
         Command::Retry { ids } => {
-            let config = places.load()?;
+            let rules = Arc::new(places.load()?.rules);
             let journal = places.journal()?;
             let mut exit = Exit::Success;
             for id in ids {
-                match retry(&config, &journal, id)? {
-                    Ok(done) => print_line(&format!("delivery {id}: {done}"))?,
-                    Err(why) => {
+                match ask(quarantine::retry(&journal, &rules, decoder, id))? {
+                    Retried::Accepted(done) => {
+                        print_line(&format!("delivery {id}: {}", accepted(&done)))?
+                    }
+                    Retried::Stays(why) => {
                         exit = Exit::Failed;
                         print_line(&format!(
                             "delivery {id} stays in quarantine: {}; `esi-event-actions explain \
@@ -92,27 +89,9 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
     }
 }
 
-/// Decodes a delivery again: what came of it, or why it stays where it is.
-fn retry(
-    config: &Config,
-    journal: &SqliteJournal,
-    id: QuarantineId,
-) -> Result<Result<String, String>, Failure> {
-    let delivery = ask(journal.quarantined_one(id))?.delivery;
-    let interest = Interest::of(Arc::new(config.rules.clone()));
-    let arrival = match decode(&delivery, &interest) {
-        Err(why) => return Ok(Err(why)),
-        Ok(arrival) => arrival,
-    };
-    let Some(decision) = arrival.and_then(|arrival| Decision::of(&config.rules, arrival)) else {
-        return Ok(Err("no rule is for its type of event".into()));
-    };
-    if let Some(undecidable) = decision.undecidable() {
-        return Ok(Err(undecidable.to_owned()));
-    }
-    let acceptance = decision.into_acceptance(&delivery.source);
-    let accepted = ask(journal.release(id, acceptance, Timestamp::now()))?;
-    Ok(Ok(match accepted {
+/// What came of decoding a delivery again, in words.
+fn accepted(accepted: &Accepted) -> String {
+    match accepted {
         Accepted::Runs(runs) if runs.is_empty() => "accepted; it matches no rule".into(),
         Accepted::Runs(runs) => {
             let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
@@ -121,32 +100,7 @@ fn retry(
         Accepted::Known | Accepted::Quarantined(_) | Accepted::Noted => {
             "its event is known already".into()
         }
-    }))
-}
-
-/// The event that a delivery holds, or why it cannot be told; nothing, if nobody wants its type.
-pub(super) fn decode(delivery: &Undecided, interest: &Interest) -> Result<Option<Arrival>, String> {
-    if let Some(why) = incomplete(delivery) {
-        return Err(why);
     }
-    let source = &delivery.source;
-    let decode = parts::decoder(source)
-        .ok_or_else(|| format!("no source of this program is called `{source}`"))?;
-    decode(&delivery.body, interest)
-}
-
-/// Why what is kept of a delivery is not all of it.
-fn incomplete(delivery: &Undecided) -> Option<String> {
-    let (kept, size) = (delivery.body.len(), delivery.size);
-    // Blanking may have changed the length of a small one, but never brings a large one near this.
-    if size > KEPT_IN_QUARANTINE as u64 {
-        return Some(format!("only {kept} of its {size} bytes are kept"));
-    }
-    delivery.body.starts_with(NOT_KEPT.as_bytes()).then(|| {
-        format!(
-            "its {size} compressed bytes were not kept, because secrets in them could not be blanked"
-        )
-    })
 }
 
 fn list(all: &[Quarantined], format: Format) -> Result<Exit, Failure> {

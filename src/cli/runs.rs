@@ -9,6 +9,7 @@ use crate::cli::report::{Exit, Failure};
 use crate::core::printable::printable;
 use crate::core::run::State;
 use crate::journal::{AttemptRecord, Browse, Keep, RunDetail, RunFilter, RunId, RunSummary};
+use crate::ops::runs;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -69,9 +70,7 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
                 key,
                 limit,
             };
-            let mut runs = ask(journal.runs(filter))?;
-            runs.reverse();
-            list(&runs, format)
+            list(&ask(runs::list(&journal, filter))?, format)
         }
         Command::Show { id, format } => show(&ask(journal.run(id))?, format),
         Command::Retry { ids } => {
@@ -112,18 +111,10 @@ fn list(runs: &[RunSummary], format: Format) -> Result<Exit, Failure> {
             cell(&run.key),
             cell(&run.attempts.to_string()),
             cell(&moment(run.accepted_at)),
-            cell(&standing(run)),
+            cell(&runs::standing(run)),
         ]);
     }
     print_line(&table.to_string())
-}
-
-/// How the last attempt ended, or what the run has to wait for.
-fn standing(run: &RunSummary) -> String {
-    match run.held_by {
-        Some(id) => format!("waits for delivery {id} in quarantine"),
-        None => run.reason.clone().unwrap_or_default(),
-    }
 }
 
 fn show(run: &RunDetail, format: Format) -> Result<Exit, Failure> {

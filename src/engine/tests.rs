@@ -10,7 +10,7 @@ use crate::journal::{Accept, Acceptance, Entry, PlannedRun};
 
 /// A journal, in a folder that goes with the test, with one run of each of these rules, each of a node of
 /// its own.
-pub(super) async fn journal_with(rules: &[&str]) -> (TempDir, SqliteJournal) {
+pub(crate) async fn journal_with(rules: &[&str]) -> (TempDir, SqliteJournal) {
     let folder = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(folder.path(), Access::Service).unwrap();
     let entries = rules.iter().zip(1..).map(|(rule, number)| {

@@ -76,6 +76,9 @@ pub type Lacks = fn(&PayloadPath) -> bool;
 /// Decodes what is kept of a quarantined delivery, unless nobody wants its type of event.
 pub type Decode = fn(&[u8], &Interest) -> Result<Option<Arrival>, String>;
 
+/// Finds what decodes the deliveries of the source of this name.
+pub type Decoders = fn(&str) -> Option<Decode>;
+
 /// Decodes the JSON text of an event: a [`Decode`] for sources whose deliveries are no bytes.
 ///
 /// # Errors

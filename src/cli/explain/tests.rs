@@ -8,17 +8,17 @@ use crate::actions::tests::{Record, order};
 #[test]
 fn what_would_be_done_is_what_the_action_says() {
     let order = order(&json!({"node_uuid": "n", "purpose": "blues"}));
-    let answer = Answer::of(&order.rule, Some(&Record::default()), &order.event);
+    let answer = Answer::of(&order.rule, Some(&Record::default()), None, &order.event);
     assert_eq!(
-        answer.reason(),
+        reason(&answer),
         "plays blues, one at a time for n; it is a copy"
     );
     assert_eq!(
-        answer.as_json().to_string(),
+        as_json(&answer).to_string(),
         json!({
             "rule": "deploy",
             "verdict": "run",
-            "why": answer.reason(),
+            "why": reason(&answer),
             "record": {"title": "blues"},
             "losses": ["it is a copy"],
             "key": "n",

@@ -1,0 +1,161 @@
+//! What `explain` finds: an event, wherever it is written down, and what each rule makes of it.
+
+use serde_json::{Map, Value};
+
+use crate::actions::{Action, Description};
+use crate::core::event::{Event, PayloadPath};
+use crate::core::python_json;
+use crate::core::rules::{Rule, RuleSet, Verdict};
+use crate::engine::release;
+use crate::engine::rulebook::Playbook;
+use crate::journal::{Browse, JournalError, QuarantineId};
+use crate::sources::{Decoders, Interest, Lacks};
+
+/// What sources know of events that do not come from them just now. The table of parts has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Forms {
+    /// Finds what decodes a delivery in quarantine.
+    pub decoders: Decoders,
+    /// Reads an event in any of the forms that people have it in, or says why it is none.
+    pub read: fn(&[u8]) -> Result<Event, String>,
+    /// What an event lacks.
+    pub lacks: fn(&Event) -> Option<Lacks>,
+    /// The event with the lease that it is about; `None` if it has its lease within it.
+    pub with_lease: fn(&Event, Map<String, Value>) -> Option<Event>,
+}
+
+/// Why there is no event to explain.
+#[derive(Debug)]
+pub enum NoEvent {
+    /// The journal cannot be asked, or has no such delivery.
+    Journal(JournalError),
+    /// What is there is no event: why, in words.
+    Unreadable(String),
+}
+
+/// Why a lease cannot be added to an event.
+#[derive(Debug)]
+pub enum NoLease {
+    /// It is none: why, in words.
+    Unreadable(String),
+    /// The event has its lease within it.
+    NotNeeded,
+}
+
+impl From<JournalError> for NoEvent {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+/// The event of this id in the journal, of whatever source; `None` if no event has it.
+///
+/// # Errors
+/// [`NoEvent`] if it cannot be read.
+pub async fn in_journal(journal: &dyn Browse, id: &str) -> Result<Option<Event>, NoEvent> {
+    let Some(event) = journal.event(id.to_owned()).await? else {
+        return Ok(None);
+    };
+    let event = serde_json::from_str(&event);
+    event.map_err(|error| NoEvent::Unreadable(error.to_string()))
+}
+
+/// The event that a delivery in quarantine holds.
+///
+/// # Errors
+/// [`NoEvent`] if there is none that can be read.
+pub async fn in_quarantine(
+    journal: &dyn Browse,
+    forms: &Forms,
+    id: QuarantineId,
+) -> Result<Event, NoEvent> {
+    let delivery = journal.quarantined_one(id).await?.delivery;
+    let arrival = release::decode(&delivery, forms.decoders, &Interest::in_all());
+    let event = arrival.map_err(NoEvent::Unreadable)?.map(|it| it.event);
+    event.ok_or_else(|| NoEvent::Unreadable("no rule is for its type of event".into()))
+}
+
+/// The event with the lease that it is about, which is given as JSON.
+///
+/// # Errors
+/// [`NoLease`] if that is no lease, or the event is in no need of one.
+pub fn with_lease(forms: &Forms, event: &Event, lease: &[u8]) -> Result<Event, NoLease> {
+    let lease = python_json::read(lease).map_err(|error| NoLease::Unreadable(error.to_string()))?;
+    (forms.with_lease)(event, lease).ok_or(NoLease::NotNeeded)
+}
+
+/// What a rule makes of an event.
+#[derive(Debug)]
+pub enum Judgement {
+    /// Everything the rule asks for is there.
+    Decided(Verdict),
+    /// Nothing refuses the event so far, but these paths can be looked up only in the lease.
+    AwaitsLease(Vec<String>),
+}
+
+/// What is answered for one rule.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// What it makes of the event.
+    pub judgement: Judgement,
+    /// What would be done, if the rule runs.
+    pub done: Option<Description>,
+}
+
+/// What each rule makes of an event, and what would be done then.
+#[must_use]
+pub fn explain<'a>(
+    rules: &'a RuleSet,
+    playbook: &Playbook,
+    forms: &Forms,
+    event: &Event,
+) -> Vec<Answer<'a>> {
+    let lacks = (forms.lacks)(event);
+    let rules = rules.all().iter();
+    let answers = rules.map(|rule| {
+        let action = playbook.get(&rule.name);
+        Answer::of(rule, action.map(AsRef::as_ref), lacks, event)
+    });
+    answers.collect()
+}
+
+impl<'a> Answer<'a> {
+    /// What a rule makes of an event that lacks this, and what its action would do.
+    #[must_use]
+    pub fn of(
+        rule: &'a Rule,
+        action: Option<&dyn Action>,
+        lacks: Option<Lacks>,
+        event: &Event,
+    ) -> Self {
+        let judgement = Judgement::of(rule, lacks, event);
+        let runs = matches!(judgement, Judgement::Decided(Verdict::Run { .. }));
+        let done = action.filter(|_| runs);
+        Self {
+            rule,
+            judgement,
+            done: done.map(|action| action.describe(event)),
+        }
+    }
+}
+
+impl Judgement {
+    fn of(rule: &Rule, lacks: Option<Lacks>, event: &Event) -> Self {
+        let lacks = |path: &PayloadPath| lacks.is_some_and(|lacks| lacks(path));
+        let verdict = rule.verdict_by(event, |path| !lacks(path));
+        let paths = rule.paths().map(|(_, path)| path);
+        let missing: Vec<String> = paths
+            .filter(|path| lacks(path))
+            .map(PayloadPath::to_string)
+            .collect();
+        match verdict {
+            Verdict::Run { .. } if !missing.is_empty() => Self::AwaitsLease(missing),
+            verdict => Self::Decided(verdict),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
