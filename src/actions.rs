@@ -21,6 +21,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::config::Purpose;
 use crate::config::table::ActionOptions;
 use crate::config::{Options, Problem, RuleContext};
 use crate::core::event::Event;
@@ -144,15 +145,6 @@ pub struct FileInUse {
     pub purpose: Purpose,
     /// Where the configuration names it.
     pub position: Position,
-}
-
-/// What a file is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// It is run: nobody else may change it.
-    Program,
-    /// It holds the secret of this option: nobody else may read or change it.
-    Secret(&'static str),
 }
 
 /// What would be done for an event, for people to look at.

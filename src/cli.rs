@@ -9,7 +9,6 @@ mod journal;
 mod listen;
 mod man;
 mod output;
-mod permissions;
 mod poll;
 mod quarantine;
 mod report;

@@ -27,7 +27,7 @@ pub use command::command;
 pub use fields::payload_path;
 pub use json::JsonEntry;
 pub use secrets::{is_secret_variable, secrets_among, shown_command};
-pub use settings::{Config, Fingerprints, Password, Reading, SecretPlace};
+pub use settings::{Config, Fingerprints, Password, Purpose, Reading, SecretPlace};
 pub use source::{Feeds, NamedSource};
 
 use crate::core::ini::merged::{self, DEFAULT, Merged, Section};

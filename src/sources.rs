@@ -6,7 +6,9 @@
 
 pub mod amqp;
 mod batch;
+mod check;
 mod enrich;
+mod fields;
 pub mod history;
 mod part;
 pub mod timer;
@@ -17,6 +19,7 @@ pub use batch::{
     Arrival, Batch, Decode, Decoded, Decoders, Interest, KEPT_IN_QUARANTINE, Lacks, NOT_KEPT,
     Received, decode_event, for_quarantine,
 };
+pub use check::{FeedCheckup, FeedFile, FeedSettings};
 pub use enrich::{Enrich, Incomplete, NothingToAdd};
 pub use part::{Opening, Setup, SourcePart};
 

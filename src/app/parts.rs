@@ -2,6 +2,7 @@
 //! decodes what.
 
 mod forms;
+mod listen;
 
 use std::path::Path;
 use std::sync::Arc;

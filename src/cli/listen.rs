@@ -1,6 +1,5 @@
 //! `listen`: the service for operators.
 
-use super::check::survey_bus;
 use super::inputs::block_on;
 use super::service::{install_tls_provider, judge, no_thread, tell_problems};
 use super::{Logging, Places};
@@ -24,7 +23,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     args.logging.begin()?;
-    tell_problems(&reading, config, &state_dir, survey_bus);
+    tell_problems(&reading, config, &state_dir);
     install_tls_provider()?;
     prepare().map_err(|error| no_thread(&error))?;
     let tally = block_on(app::listen(config, &state_dir, args.until_idle))??;

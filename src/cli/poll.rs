@@ -6,7 +6,6 @@ use std::env;
 use std::path::Path;
 use std::time::Duration;
 
-use super::check::survey_history;
 use super::inputs::block_on;
 use super::output::Format;
 use super::service::{install_tls_provider, judge, tell_problems};
@@ -91,7 +90,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, report::Failure>
     let config = places.accepted(&reading)?;
     let state_dir = places.state_dir(config)?;
     args.logging.begin()?;
-    tell_problems(&reading, config, &state_dir, survey_history);
+    tell_problems(&reading, config, &state_dir);
     let folder = config.folder();
     let poll = Poll {
         cloud: identity(args.cloud.as_deref()),

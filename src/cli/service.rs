@@ -3,22 +3,21 @@
 use std::io;
 use std::path::Path;
 
-use super::check::file_problems;
-use super::permissions::Survey;
 use crate::app::parts::{Config, Reading};
 use crate::cli::report::{Exit, Failure};
 use crate::engine::dispatch::Tally;
 use crate::journal::sqlite::network_warning;
+use crate::ops::check::file_problems;
+use crate::sources::FeedSettings;
 
 /// Logs what is wrong with the configuration and the state folder, though not so wrong that nothing can
 /// be done.
-pub(super) fn tell_problems<F>(
+pub(super) fn tell_problems<F: FeedSettings>(
     reading: &Reading<F>,
     config: &Config<F>,
     state_dir: &Path,
-    survey_feed: fn(&Config<F>, &mut Survey),
 ) {
-    let of_files = file_problems(&config.path, reading, survey_feed);
+    let of_files = file_problems(&config.path, reading);
     if let Some((message, remedy)) = network_warning(state_dir) {
         tracing::warn!("{message}; {remedy}");
     }

@@ -41,6 +41,15 @@ pub struct SecretPlace {
     pub position: Position,
 }
 
+/// What a file is for that the configuration names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is run: nobody else may change it.
+    Program,
+    /// It holds the secret of this option: nobody else may read or change it.
+    Secret(&'static str),
+}
+
 /// A whole configuration; `F` says how to reach the feed it was read for, `A` is what a rule does.
 #[derive(Clone, Debug)]
 pub struct Config<F, A> {

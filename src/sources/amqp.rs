@@ -8,6 +8,7 @@
 //! not count as a delivery that failed with each connection that is lost meanwhile.
 
 mod arrived;
+mod check;
 mod condition;
 mod decode;
 mod dial;

@@ -5,6 +5,7 @@
 //! lack their leases, which [`Leases`] shows for those that rules may want. A failure of the client moves
 //! nothing.
 
+mod check;
 mod client;
 mod cloud_status;
 mod leases;

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::sources::fields::{bus_field, history_field};
 
 fn row() -> Row {
     Row {

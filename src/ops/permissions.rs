@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-use crate::config::{Problem, Problems, SecretPlace};
+use crate::config::{Problem, Problems, Purpose, SecretPlace};
 use crate::core::ini::merged::DEFAULT;
 
 const STICKY: u32 = 0o1000;
@@ -99,22 +99,18 @@ impl Survey {
         }
     }
 
-    /// Looks at a file of its own that holds a secret of this name; `place` puts a problem where the
-    /// file is named.
-    pub(super) fn secret_file(
+    /// Looks at a file of its own; `place` puts a problem where the file is named.
+    pub(super) fn file(
         &mut self,
-        secret: &str,
         file: &Path,
+        purpose: Purpose,
         place: impl FnOnce(Problem) -> Problem,
     ) {
-        if let Some(problem) = readable(file, secret).or_else(|| self.writable(file)) {
-            self.problems.push(place(problem));
-        }
-    }
-
-    /// Looks at a program; `place` puts a problem where the program is named.
-    pub(super) fn program(&mut self, file: &Path, place: impl FnOnce(Problem) -> Problem) {
-        if let Some(problem) = self.writable(file) {
+        let readable = match purpose {
+            Purpose::Program => None,
+            Purpose::Secret(secret) => readable(file, secret),
+        };
+        if let Some(problem) = readable.or_else(|| self.writable(file)) {
             self.problems.push(place(problem));
         }
     }

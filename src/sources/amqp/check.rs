@@ -1,0 +1,113 @@
+//! What can be told of the bus before it is reached.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Amqp, Endpoint};
+use crate::config::{Password, Problem, Purpose};
+use crate::core::ini::merged::DEFAULT;
+use crate::core::rules::{EventPattern, RuleSet};
+use crate::os::credentials::credential_file;
+use crate::sources::fields::history_field;
+use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Setup};
+
+impl FeedSettings for Amqp {
+    /// The secrets of the bus that have files of their own.
+    fn files(&self, _: &Path) -> Vec<FeedFile> {
+        let passwords = self.endpoints.iter().filter_map(password_of);
+        let keys = self.tls.iter().filter_map(|tls| tls.identity.as_ref());
+        let keys = keys.map(|(_, key)| ("ssl_key_file", key.clone()));
+        let files = passwords.chain(keys);
+        let file = |(option, path)| FeedFile {
+            path,
+            purpose: Purpose::Secret(option),
+            section: Some(DEFAULT),
+        };
+        files.map(file).collect()
+    }
+
+    fn check(&self, _: &Path, rules: &RuleSet) -> FeedCheckup {
+        check(self, rules)
+    }
+
+    fn summary(&self) -> String {
+        Setup::summary(self)
+    }
+}
+
+/// The file of a host's password, and the option that names it.
+fn password_of(endpoint: &Endpoint) -> Option<(&'static str, PathBuf)> {
+    match &endpoint.password {
+        Password::File { name, folder } => Some(("password_file", credential_file(name, folder))),
+        Password::Text(_) => None,
+    }
+}
+
+/// The rules that ask for what the bus never tells, and the files that connecting needs and that cannot
+/// be read from here.
+fn check(amqp: &Amqp, rules: &RuleSet) -> FeedCheckup {
+    let passwords = amqp.endpoints.iter().filter_map(password_of);
+    let tls = amqp.tls.iter().flat_map(|tls| {
+        let identity = tls.identity.iter().flat_map(|(certificate, key)| {
+            [
+                ("ssl_cert_file", certificate.clone()),
+                ("ssl_key_file", key.clone()),
+            ]
+        });
+        tls.ca_file
+            .iter()
+            .map(|path| ("ssl_ca_file", path.clone()))
+            .chain(identity)
+    });
+    let mut told = FeedCheckup::default();
+    for rule in rules.all().iter().filter(|rule| rule.enabled) {
+        // Other services have fields of those names, too.
+        if !rule.events.iter().all(EventPattern::is_esi_leap) {
+            continue;
+        }
+        for (option, path) in rule.paths() {
+            let Some((_, instead)) = history_field(path) else {
+                continue;
+            };
+            let remedy = match instead {
+                Some(instead) => format!("use `{instead}`, which both feeds have"),
+                None => format!("leave `{path}` out, or run this rule with `poll`"),
+            };
+            told.problems.push(
+                Problem::warning(
+                    format!(
+                        "`{option}` asks for `{path}`, which only the event history has: on the bus \
+                         it is always missing"
+                    ),
+                    remedy,
+                )
+                .within(&rule.name),
+            );
+        }
+    }
+    let credentials = amqp.endpoints.iter().filter(|it| match &it.password {
+        Password::File { name, .. } => name.is_relative(),
+        Password::Text(_) => false,
+    });
+    let credentials: Vec<PathBuf> = credentials
+        .filter_map(|it| password_of(it).map(|(_, path)| path))
+        .collect();
+    for (option, path) in passwords.chain(tls) {
+        if let Err(error) = File::open(&path) {
+            if error.kind() == io::ErrorKind::PermissionDenied && credentials.contains(&path) {
+                // As the unit has it that comes along: root's file, which systemd hands on.
+                told.from_systemd.push((option, path));
+                continue;
+            }
+            told.problems.push(
+                Problem::warning(
+                    format!("failed to read {} (`{option}`): {error}", path.display()),
+                    "put the file there, or name it as the user of the service finds it",
+                )
+                .within(DEFAULT),
+            );
+        }
+    }
+    told
+}

@@ -1,0 +1,41 @@
+//! What can be told of a feed before it is opened, for `check` and for the start of a service.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{Problems, Purpose};
+use crate::core::rules::RuleSet;
+
+/// What the configuration says of a feed.
+pub trait FeedSettings {
+    /// The files that it depends on, so that others must not have their way with them. `folder` is the
+    /// configuration file's.
+    fn files(&self, folder: &Path) -> Vec<FeedFile>;
+
+    /// What may keep it from being opened, as things stand for the current user, and what these rules ask
+    /// for in vain.
+    fn check(&self, folder: &Path, rules: &RuleSet) -> FeedCheckup;
+
+    /// In a few words, where its deliveries come from.
+    fn summary(&self) -> String;
+}
+
+/// A file that a feed depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What for.
+    pub purpose: Purpose,
+    /// The section that names it; `None` if it is not the configuration that does.
+    pub section: Option<&'static str>,
+}
+
+/// What there is to tell of a feed.
+#[derive(Debug, Default)]
+pub struct FeedCheckup {
+    /// Warnings: the service may see what this user does not.
+    pub problems: Problems,
+    /// Secrets that this user may not read, which the service gets only if systemd hands them on: the options,
+    /// and the files.
+    pub from_systemd: Vec<(&'static str, PathBuf)>,
+}
