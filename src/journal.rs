@@ -22,6 +22,7 @@
 pub(crate) mod conformance;
 mod error;
 mod records;
+mod requests;
 pub mod sqlite;
 mod traits;
 
@@ -36,6 +37,7 @@ pub use self::records::{
     AttemptRecord, Census, Dropped, Pruned, Quarantined, RunDetail, RunFilter, RunSummary,
     SourceRecord,
 };
+pub use self::requests::{RequestId, Requests, Resolution, RetryAnswer, RetryRequest};
 pub use self::traits::{Accept, Browse, Journal, Keep, Reply, Work};
 use crate::core::event::Key;
 use crate::core::outage::Outage;

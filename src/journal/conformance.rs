@@ -17,6 +17,7 @@ mod lost_answers;
 pub(in crate::journal) mod order;
 pub(in crate::journal) mod owners;
 pub(in crate::journal) mod reading;
+pub(in crate::journal) mod requesting;
 pub(in crate::journal) mod scheduling;
 pub(in crate::journal) mod story;
 
@@ -152,6 +153,11 @@ macro_rules! hold_to_the_contract {
                 passes_and_failures_are_told_apart,
                 a_cursor_is_moved_only_from_where_it_was_when_the_source_was_read,
                 a_missing_lease_counts_against_the_event_and_not_against_its_runs;
+            requesting:
+                a_request_is_answered_once_and_the_answer_stays,
+                what_is_withdrawn_is_not_done,
+                a_request_for_a_delivery_that_has_gone_says_so,
+                answers_go_with_what_retention_deletes;
             scheduling:
                 a_scheduled_run_is_claimed_when_its_time_has_come,
                 until_it_is_due_it_takes_no_place_and_holds_nothing,

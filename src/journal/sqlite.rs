@@ -25,6 +25,7 @@ mod prune;
 mod quarantine;
 mod reader;
 mod reads;
+mod requests;
 mod rows;
 mod schema;
 mod steps;
@@ -48,8 +49,9 @@ use self::worker::{Kind, Worker};
 use self::writer::Session;
 use super::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
-    Dropped, Entry, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, Reply, RunDetail,
-    RunFilter, RunId, RunSummary, SourceRecord, Version, Work,
+    Dropped, Entry, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, Reply, RequestId,
+    Requests, Resolution, RetryAnswer, RetryRequest, RunDetail, RunFilter, RunId, RunSummary,
+    SourceRecord, Version, Work,
 };
 use crate::core::retention::Retention;
 
@@ -78,6 +80,8 @@ struct Shared {
     reader: Option<Worker>,
     writer: Worker,
     readable: Option<Arc<Readable>>,
+    /// Without a link on the way.
+    folder: PathBuf,
     name: String,
 }
 
@@ -103,6 +107,7 @@ impl SqliteJournal {
         let presence = Presence::of(&place.database, lock)
             .map_err(|error| fault::failed("look at files", &place.database, error))?;
         let path = place.database.clone();
+        let folder = place.real.parent().map(Path::to_owned).unwrap_or_default();
         let readable = match access {
             Access::Beside => None,
             Access::Service | Access::Poller => {
@@ -127,6 +132,7 @@ impl SqliteJournal {
                 reader,
                 writer,
                 readable,
+                folder,
                 name,
             }),
         })
@@ -294,6 +300,51 @@ impl Keep for SqliteJournal {
     fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned> {
         self.ask("prune", Kind::Write, move |db| {
             prune::prune(db, retention, now)
+        })
+    }
+}
+
+impl Requests for SqliteJournal {
+    fn is_served(&self) -> Reply<'_, bool> {
+        let folder = &self.shared.folder;
+        let held = lock::is_held(folder);
+        let held = held.map_err(|error| fault::failed("look at the lock", folder, error));
+        Box::pin(std::future::ready(held))
+    }
+
+    fn request_retry(
+        &self,
+        delivery: QuarantineId,
+        asked_by: String,
+        now: Timestamp,
+    ) -> Reply<'_, RequestId> {
+        self.ask("ask the service", Kind::Write, move |db| {
+            requests::request_retry(db, delivery, &asked_by, now)
+        })
+    }
+
+    fn answer_to(&self, request: RequestId) -> Reply<'_, Option<RetryAnswer>> {
+        self.look("read an answer", move |db| requests::answer_to(db, request))
+    }
+
+    fn withdraw(&self, request: RequestId) -> Reply<'_, Option<RetryAnswer>> {
+        self.ask("withdraw a request", Kind::Write, move |db| {
+            requests::withdraw(db, request)
+        })
+    }
+
+    fn unanswered(&self) -> Reply<'_, Vec<RetryRequest>> {
+        self.look("read requests", requests::unanswered)
+    }
+
+    fn answer(
+        &self,
+        request: RequestId,
+        resolution: Resolution,
+        now: Timestamp,
+    ) -> Reply<'_, Option<RetryAnswer>> {
+        self.ask("answer a request", Kind::Write, move |db| {
+            requests::answer(db, request, &resolution, now)
         })
     }
 }

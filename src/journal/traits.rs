@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::{
     Acceptance, Accepted, Answer, AttemptEnd, Census, Claim, Claimed, Completion, Dropped, Entry,
-    OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, RunDetail, RunFilter, RunId, RunSummary,
-    SourceRecord, Version,
+    OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, Requests, RunDetail, RunFilter, RunId,
+    RunSummary, SourceRecord, Version,
 };
 use crate::core::retention::Retention;
 
@@ -108,9 +108,9 @@ pub trait Keep: Send + Sync + 'static {
 }
 
 /// A durable store of events, runs, attempts and quarantine, for those who need all of it.
-pub trait Journal: Accept + Work + Browse + Keep {}
+pub trait Journal: Accept + Work + Browse + Keep + Requests {}
 
-impl<J: Accept + Work + Browse + Keep + ?Sized> Journal for J {}
+impl<J: Accept + Work + Browse + Keep + Requests + ?Sized> Journal for J {}
 
 impl<J: Accept + ?Sized> Accept for Arc<J> {
     fn accept(&self, entries: Arc<[Entry]>, now: Timestamp) -> Reply<'_, Vec<Accepted>> {

@@ -12,8 +12,8 @@ use crate::core::retention::Retention;
 use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, ClaimedRun,
     Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned,
-    QuarantineId, Quarantined, Reply, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
-    Version,
+    QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryRequest,
+    RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version,
 };
 
 /// One service, or one command. What it holds of its claims it says with each claim, as dispatch does.
@@ -281,5 +281,41 @@ impl Keep for Caller {
     /// Asked once: each step deletes other things.
     fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned> {
         Box::pin(async move { self.journal.inner().prune(retention, now).await })
+    }
+}
+
+impl Requests for Caller {
+    fn is_served(&self) -> Reply<'_, bool> {
+        Box::pin(self.ask(|journal| journal.is_served()))
+    }
+
+    fn request_retry(
+        &self,
+        delivery: QuarantineId,
+        asked_by: String,
+        now: Timestamp,
+    ) -> Reply<'_, RequestId> {
+        Box::pin(self.ask(move |journal| journal.request_retry(delivery, asked_by.clone(), now)))
+    }
+
+    fn answer_to(&self, request: RequestId) -> Reply<'_, Option<RetryAnswer>> {
+        Box::pin(self.ask(move |journal| journal.answer_to(request)))
+    }
+
+    fn withdraw(&self, request: RequestId) -> Reply<'_, Option<RetryAnswer>> {
+        Box::pin(self.ask(move |journal| journal.withdraw(request)))
+    }
+
+    fn unanswered(&self) -> Reply<'_, Vec<RetryRequest>> {
+        Box::pin(self.ask(|journal| journal.unanswered()))
+    }
+
+    fn answer(
+        &self,
+        request: RequestId,
+        resolution: Resolution,
+        now: Timestamp,
+    ) -> Reply<'_, Option<RetryAnswer>> {
+        Box::pin(self.ask(move |journal| journal.answer(request, resolution.clone(), now)))
     }
 }

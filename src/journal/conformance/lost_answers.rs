@@ -12,7 +12,8 @@ use crate::core::retention::Retention;
 use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
     Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned, QuarantineId,
-    Quarantined, Reply, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version, Work,
+    Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryRequest, RunDetail,
+    RunFilter, RunId, RunSummary, SourceRecord, Version, Work,
 };
 
 /// Such a journal, by another one.
@@ -168,5 +169,44 @@ impl<J: Journal> Keep for LostAnswers<J> {
 
     fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned> {
         self.lose("prune", self.journal.prune(retention, now))
+    }
+}
+
+impl<J: Journal> Requests for LostAnswers<J> {
+    fn is_served(&self) -> Reply<'_, bool> {
+        self.lose("is_served", self.journal.is_served())
+    }
+
+    fn request_retry(
+        &self,
+        delivery: QuarantineId,
+        asked_by: String,
+        now: Timestamp,
+    ) -> Reply<'_, RequestId> {
+        self.lose(
+            "request_retry",
+            self.journal.request_retry(delivery, asked_by, now),
+        )
+    }
+
+    fn answer_to(&self, request: RequestId) -> Reply<'_, Option<RetryAnswer>> {
+        self.lose("answer_to", self.journal.answer_to(request))
+    }
+
+    fn withdraw(&self, request: RequestId) -> Reply<'_, Option<RetryAnswer>> {
+        self.lose("withdraw", self.journal.withdraw(request))
+    }
+
+    fn unanswered(&self) -> Reply<'_, Vec<RetryRequest>> {
+        self.lose("unanswered", self.journal.unanswered())
+    }
+
+    fn answer(
+        &self,
+        request: RequestId,
+        resolution: Resolution,
+        now: Timestamp,
+    ) -> Reply<'_, Option<RetryAnswer>> {
+        self.lose("answer", self.journal.answer(request, resolution, now))
     }
 }

@@ -200,6 +200,22 @@ impl Lock {
     }
 }
 
+/// Whether a service holds the journal in `folder`, a real path. A lock that is found free is held for a
+/// moment to see that; a service that starts just then tries again, as after one that has died.
+pub(super) fn is_held(folder: &Path) -> io::Result<bool> {
+    for path in [folder, &folder.join(LOCK)] {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            opened => opened?,
+        };
+        // Where there are no locks of one kind, the other one tells.
+        if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A service that waits for the locks of another one.
 struct Waiting<'a> {
     folder: &'a Path,
@@ -323,6 +339,25 @@ mod tests {
             }
         }
         drop(held);
+        Lock::take(folder.path(), "").unwrap();
+    }
+
+    #[test]
+    fn whether_a_lock_is_held_is_told_by_either_file_and_keeps_nobody_out() {
+        let folder = tempfile::TempDir::new().unwrap();
+        assert!(!is_held(folder.path()).unwrap());
+        let held = Lock::take(folder.path(), "").unwrap();
+        assert!(is_held(folder.path()).unwrap());
+        fs::remove_file(folder.path().join(LOCK)).unwrap();
+        assert!(is_held(folder.path()).unwrap());
+        drop(held);
+        assert!(!is_held(folder.path()).unwrap());
+
+        // As where folders have no locks.
+        let note = File::create(folder.path().join(LOCK)).unwrap();
+        note.try_lock().unwrap();
+        assert!(is_held(folder.path()).unwrap());
+        drop(note);
         Lock::take(folder.path(), "").unwrap();
     }
 }

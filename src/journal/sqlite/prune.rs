@@ -7,6 +7,7 @@ use super::fault::Fault;
 use super::owners;
 use super::quarantine::drop_deliveries;
 use super::reads::tally;
+use super::requests;
 use super::rows::{millis, sql_limit};
 use crate::core::retention::Retention;
 use crate::crash::{self, Point};
@@ -62,6 +63,7 @@ pub(super) fn prune(
     )?;
     let oldest = now.as_millisecond().saturating_sub(millis(retention.age));
     owners::forget(connection, oldest, STEP)?;
+    requests::forget(connection, oldest, STEP)?;
     Ok(pruned)
 }
 

@@ -152,6 +152,14 @@ pub(super) fn take_out(
     Ok(key.zip(place))
 }
 
+/// Whether there is a delivery of this number.
+pub(super) fn is_there(connection: &Connection, id: QuarantineId) -> Result<bool, Fault> {
+    let found = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine WHERE id = ?1)")?
+        .query_row([id], |row| row.get(0))?;
+    Ok(found)
+}
+
 /// How many runs wait for deliveries.
 pub(super) fn held(connection: &Connection) -> Result<u64, Fault> {
     let held: i64 = connection

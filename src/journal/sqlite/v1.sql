@@ -139,6 +139,23 @@ CREATE INDEX quarantine_fingerprint ON quarantine (fingerprint);
 CREATE INDEX quarantine_arrived ON quarantine (arrived_at);
 CREATE INDEX quarantine_holds ON quarantine (key, key_space, place) WHERE key IS NOT NULL;
 
+-- What commands ask the service that holds the journal: to decode a delivery again with the rules in force.
+-- The answer is written in the commit that does what it says; `detail` has the numbers of the runs, or the reason.
+CREATE TABLE requests (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    delivery    INTEGER NOT NULL,
+    asked_at    INTEGER NOT NULL,
+    asked_by    TEXT NOT NULL,
+    answered_at INTEGER,
+    answer      TEXT CHECK (answer IN ('accepted', 'known', 'stays', 'absent')),
+    detail      TEXT,
+    UNIQUE (delivery, asked_at, asked_by),
+    CHECK ((answered_at IS NULL) = (answer IS NULL))
+) STRICT;
+
+CREATE INDEX requests_unanswered ON requests (id) WHERE answer IS NULL;
+CREATE INDEX requests_answered ON requests (answered_at);
+
 -- Counting rows means reading them all, so the numbers are kept. Triggers do it, because several
 -- processes write here, and pruning deletes by cascade.
 CREATE TABLE tally (
