@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Fingerprints;
 use crate::engine::dispatch::{Dispatch, Tally, Until};
 use crate::engine::recover::recover;
+use crate::engine::requests::answer_requests;
 use crate::engine::rulebook::Rulebook;
 use crate::engine::stop::Stop;
 use crate::engine::upkeep::{join, leave, prune, tell_held};
@@ -186,6 +187,12 @@ async fn serve<F: Send + Sync + 'static>(
         stop: stop.clone(),
         drained: drained.clone(),
     };
+    let requests = answer_requests(
+        journal.clone(),
+        served.rules.clone(),
+        parts::decoder,
+        work.clone(),
+    );
     let dispatch = Dispatch {
         journal: journal.clone(),
         enrich: served.enrich,
@@ -222,7 +229,8 @@ async fn serve<F: Send + Sync + 'static>(
             telemetry::tell_systemd(served.conditions, stop.intake.clone(), config.stop_timeout);
         let reload = served.reload.run(asked);
         async move {
-            tokio::join!(telling, reload);
+            // Commands are answered as long as the journal is held: they cannot decide by themselves.
+            tokio::join!(telling, reload, requests);
         }
     };
     let rest = Rest {

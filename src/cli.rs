@@ -14,6 +14,7 @@ mod quarantine;
 mod report;
 mod runs;
 mod service;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

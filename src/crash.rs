@@ -60,6 +60,10 @@ points! {
     Accepted = "accepted",
     /// The source has been told.
     Settled = "settled",
+    /// What a command has asked for is decided, and nothing of that is done.
+    RequestDecided = "request-decided",
+    /// It is done, and the command is yet to see the answer.
+    RequestAnswered = "request-answered",
     /// Runs are claimed, and nothing is started for them.
     RunClaimed = "run-claimed",
     /// The lease of a run that awaited it is shown at last.

@@ -10,6 +10,7 @@ mod handle;
 pub mod intake;
 pub mod recover;
 pub mod release;
+pub mod requests;
 pub mod rulebook;
 pub mod stop;
 pub mod upkeep;

@@ -9,3 +9,23 @@ pub mod explain;
 mod permissions;
 pub mod quarantine;
 pub mod runs;
+
+use std::fmt;
+
+/// Who asks for something, and by which way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A user of this machine, by a command.
+    Command {
+        /// The user's name.
+        user: String,
+    },
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command { user } => write!(formatter, "user {user}, by a command"),
+        }
+    }
+}

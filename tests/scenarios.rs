@@ -25,6 +25,7 @@ mod processes;
 mod python_json;
 mod python_patterns;
 mod reloading;
+mod retrying;
 mod stopping;
 mod support;
 mod thin_thread;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use self::service_user::{Eyes, own_name};
+use self::service_user::Eyes;
 use super::Places;
 use super::inputs::Reader;
 use super::output::print_line;
+use super::user::own_name;
 use crate::app::parts::{self, Reading};
 use crate::cli::report::{Exit, Failure};
 use crate::ops::check::{self, StateFolder, Summary};

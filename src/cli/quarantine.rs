@@ -5,13 +5,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Places;
-use super::inputs::ask;
+use super::inputs::{ask, block_on};
 use super::output::{Format, cell, moment, print, print_json, print_line, table};
+use super::user::own_name;
 use crate::app::parts::decoder;
 use crate::cli::report::{Exit, Failure};
 use crate::core::printable::printable;
 use crate::journal::{Accepted, Browse, Keep, QuarantineId, Quarantined};
-use crate::ops::quarantine::{self, Retried};
+use crate::ops::Actor;
+use crate::ops::quarantine::{self, PATIENCE, Retried, Retry, RetryError};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -32,8 +34,8 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Decode deliveries again, with the configuration as it is now; their runs come before those that
-    /// wait for them
+    /// Decode deliveries again, with the rules that are in force in the service, or else with the
+    /// configuration as it is now; their runs come before those that wait for them
     Retry {
         /// The deliveries' numbers
         #[arg(required = true)]
@@ -57,8 +59,16 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
             let rules = Arc::new(places.load()?.rules);
             let journal = places.journal()?;
             let mut exit = Exit::Success;
+            let actor = Actor::Command { user: own_name() };
+            let retry = Retry {
+                journal: &journal,
+                rules: &rules,
+                decoders: decoder,
+                actor: &actor,
+                patience: PATIENCE,
+            };
             for id in ids {
-                match ask(quarantine::retry(&journal, &rules, decoder, id))? {
+                match block_on(retry.one(id))?.map_err(|error| unretried(id, error))? {
                     Retried::Accepted(done) => {
                         print_line(&format!("delivery {id}: {}", accepted(&done)))?
                     }
@@ -86,6 +96,20 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
             });
             print(lines.collect::<String>().as_bytes())
         }
+    }
+}
+
+fn unretried(id: QuarantineId, error: RetryError) -> Failure {
+    match error {
+        RetryError::Journal(error) => error.into(),
+        RetryError::Unanswered(waited) => Failure::new(
+            Exit::Temporary,
+            &format!(
+                "delivery {id} is left as it is: the service that holds the journal decides, and has not \
+                 answered within {waited:?}"
+            ),
+            "look at the service's log, and try again; once it is stopped, the command decides by itself",
+        ),
     }
 }
 

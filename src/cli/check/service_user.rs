@@ -14,6 +14,7 @@ use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::cli::report::{Exit, Failure};
+use crate::cli::user::{answer, id};
 
 /// This program, also where its file can be reached by root alone.
 const OURSELVES: &str = "/proc/self/exe";
@@ -80,13 +81,6 @@ impl Eyes {
             ))),
         })
     }
-}
-
-/// The name of the user that looks, for a message.
-pub(super) fn own_name() -> String {
-    let uid = geteuid().as_raw();
-    let name = id(&["-nu"], &uid.to_string()).ok();
-    name.unwrap_or_else(|| format!("with the number {uid}"))
 }
 
 impl User {
@@ -165,29 +159,7 @@ impl User {
     }
 }
 
-/// What `id` says of a user. It asks whatever the system asks: files, LDAP, systemd.
-fn id(options: &[&str], user: &str) -> Result<String, String> {
-    answer(Command::new("id").args(options).args(["--", user]))
-}
-
 fn home(user: &str) -> Option<PathBuf> {
     let entry = answer(Command::new("getent").args(["passwd", user])).ok()?;
     entry.split(':').nth(5).map(PathBuf::from)
-}
-
-fn answer(command: &mut Command) -> Result<String, String> {
-    let program = command.get_program().display().to_string();
-    let output = command
-        .output()
-        .map_err(|error| format!("failed to run `{program}`: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim().trim_start_matches("id: ");
-        return Err(if said.is_empty() {
-            format!("`{program}` ended with {}", output.status)
-        } else {
-            said.to_owned()
-        });
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
