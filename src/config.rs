@@ -72,8 +72,13 @@ pub fn read<F, A: Clone>(
         }
     }
     if merged.sections.is_empty() && !problems.has_errors() {
+        let found = if sources.is_empty() {
+            "no section besides [DEFAULT]"
+        } else {
+            "none besides the sources"
+        };
         problems.push(Problem::error(
-            "expected at least one rule, but found no section besides [DEFAULT]",
+            format!("expected at least one rule, but found {found}"),
             match essential(table).next() {
                 Some(option) => format!("add a section with `events` and `{option}`"),
                 None => "add a section with `events`".to_owned(),

@@ -113,7 +113,10 @@ impl SourceSection {
         };
         if !is_name(&name) {
             let problem = Problem::error(
-                format!("expected a name behind `[{PREFIX}`, but found `{name}`"),
+                format!(
+                    "expected a name behind `[{PREFIX}`, but found {}",
+                    found(&name)
+                ),
                 "use letters, digits, `-` and `_`, as in `[source:nightly]`: its events are of that type",
             );
             report(problem, section.position);
@@ -125,7 +128,10 @@ impl SourceSection {
         if kind.is_none() {
             let (message, position) = match option {
                 Some(option) => (
-                    format!("expected a kind of source in `{TYPE}`, but found `{text}`"),
+                    format!(
+                        "expected a kind of source in `{TYPE}`, but found {}",
+                        found(text)
+                    ),
                     option.value.position(),
                 ),
                 None => (
@@ -171,6 +177,13 @@ pub(super) fn unheard(sources: &[SourceSection], rules: &[Rule], problems: &mut 
             );
             problems.push(problem.at(section.position).within(&section.name));
         }
+    }
+}
+
+fn found(text: &str) -> String {
+    match text {
+        "" => "none".to_owned(),
+        text => format!("`{text}`"),
     }
 }
 

@@ -96,8 +96,9 @@ pub(super) fn read(options: &mut Options<'_>, now: Timestamp) -> Option<Schedule
     let limit = (!options.lacks("limit")).then(|| options.number("limit"));
     let times = match given[..] {
         ["every"] => every(options, jitter),
-        ["cron"] => cron(options, zone?, now),
-        ["at"] => at(options, &zone?, now),
+        // Of a zone that there is not, nothing comes; but the rest is to be told, too.
+        ["cron"] => cron(options, zone.clone().unwrap_or(TimeZone::UTC), now),
+        ["at"] => at(options, zone.as_ref().unwrap_or(&TimeZone::UTC), now),
         [] => {
             options.report_section(
                 "expected `every`, `cron` or `at` in the timer, but found none",
@@ -114,6 +115,7 @@ pub(super) fn read(options: &mut Options<'_>, now: Timestamp) -> Option<Schedule
             None
         }
     };
+    zone?;
     Some(Schedule {
         times: times?,
         missed: missed?,
