@@ -12,7 +12,8 @@ use crate::sources::history::cloud_of;
 use crate::sources::history::window::Window;
 
 pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {
-    let sources = ask(places.journal()?.sources())?;
+    let mut sources = ask(places.journal()?.sources())?;
+    sources.retain(|source| source.source != cloud_of(&source.source));
     if format == Format::Json {
         return print_json(&sources.iter().map(as_json).collect());
     }

@@ -117,11 +117,16 @@ impl Reached {
         self.last.or_else(|| just_before(self.origin))
     }
 
-    /// Takes back what lies ahead of `now`: the clock was wrong then. What fired already has its event,
-    /// and makes no second one.
+    /// Takes back what lies ahead of `now` by more than clocks are set by all the time: the clock was wrong
+    /// then. What fired already has its event, and makes no second one.
     pub(super) fn not_after(mut self, now: Timestamp) -> Self {
-        self.origin = self.origin.min(now);
-        self.last = self.last.map(|last| last.min(now));
+        let is_wrong = |time: &Timestamp| time.duration_since(now) > LATE;
+        if is_wrong(&self.origin) {
+            self.origin = now;
+        }
+        if self.last.as_ref().is_some_and(is_wrong) {
+            self.last = Some(now);
+        }
         self
     }
 }

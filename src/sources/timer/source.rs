@@ -11,6 +11,7 @@ use crate::journal::{Cursor, Progress, ProgressStep};
 use crate::sources::{
     Arrival, Batch, Decoded, Opening, Pending, Received, Source, SourceError, SourceErrorKind,
 };
+use crate::telemetry::Condition;
 
 /// Clocks are set and machines sleep meanwhile: the time is looked at so often.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -37,16 +38,23 @@ impl TimerSource {
 
     /// What there is to put on disk at `now`; and if there is nothing, how long to wait for the next.
     fn due(&self, now: Timestamp) -> Result<Result<Batch, Duration>, SourceError> {
-        let reached = match &self.opening.stored {
-            Some(Cursor(text)) => serde_json::from_str::<Reached>(text)
-                .map_err(|error| self.unreadable(&error))?
-                .not_after(now),
+        let stored = match &self.opening.stored {
+            Some(Cursor(text)) => {
+                let stored = serde_json::from_str::<Reached>(text);
+                Some(stored.map_err(|error| self.unreadable(&error))?)
+            }
+            None => None,
+        };
+        let reached = match stored.clone() {
+            Some(stored) => stored.not_after(now),
             // A second is as near as anybody sets a clock.
             None => Reached::new(whole_second(now)),
         };
         let fired = self.schedule.fire(&self.opening.name, &reached, now);
-        if self.opening.stored.is_some() && fired.reached == reached {
+        // What was taken back because of the clock is noted, too: it is to be taken back once.
+        if stored.as_ref() == Some(&fired.reached) {
             let next = self.schedule.next(&self.opening.name, &reached);
+            self.tell(next);
             let wait = next.map(|next| Duration::try_from(next.duration_since(now)));
             let wait = wait.map_or(LOOK_AGAIN, Result::unwrap_or_default);
             return Ok(Err(wait.min(LOOK_AGAIN)));
@@ -78,6 +86,19 @@ impl TimerSource {
                 step: ProgressStep::Passed(Cursor(to)),
             }),
         }))
+    }
+
+    /// Tells when it fires next.
+    fn tell(&self, next: Option<Timestamp>) {
+        let name = &self.opening.name;
+        self.opening.teller.tell(Condition {
+            is_ready: true,
+            words: match next {
+                Some(next) => format!("timer {name}: next at {next}"),
+                None => format!("timer {name}: fires no more"),
+            },
+            ..Condition::default()
+        });
     }
 
     fn event(&self, firing: &Firing, now: Timestamp) -> Event {

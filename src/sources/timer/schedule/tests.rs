@@ -282,3 +282,20 @@ fn jitter_is_the_same_for_the_same_time_and_differs_between_timers() {
     assert_eq!(firings.len(), 1);
     assert!(timer.next("a", &reached).expect("one") > at("2026-01-01T05:00:00Z"));
 }
+
+#[test]
+fn a_clock_that_is_set_back_a_little_takes_no_firing_back() {
+    let timer = Schedule {
+        limit: Some(3),
+        ..schedule(every(60), Missed::Once)
+    };
+    let reached = Reached {
+        origin: at("2026-01-01T00:00:00Z"),
+        last: Some(at("2026-01-01T00:10:00Z")),
+        count: 2,
+    };
+    let reached = reached.not_after(at("2026-01-01T00:09:59.99Z"));
+    let now = at("2026-01-01T00:10:00.01Z");
+    assert_eq!(timer.fire("t", &reached, now).firings, []);
+    assert_eq!(timer.next("t", &reached), Some(at("2026-01-01T00:11:00Z")));
+}
