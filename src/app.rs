@@ -64,7 +64,7 @@ struct Served<F> {
     rules: Rulebook,
     reload: Reload<F>,
     feeds: Vec<Feed>,
-    changes: mpsc::Receiver<Vec<Feed>>,
+    changes: mpsc::UnboundedReceiver<Vec<Feed>>,
     conditions: Conditions,
     enrich: Arc<dyn Enrich>,
     until: Until,
@@ -104,9 +104,9 @@ pub async fn listen(
         conditions: conditions.clone(),
         until_drained: until_idle,
     };
-    let (change, changes) = mpsc::channel(1);
+    let (change, changes) = mpsc::unbounded_channel();
     let now = feeds.of(&config.feed);
-    let renew = move |listen: &Listen| drop(change.try_send(feeds.of(listen)));
+    let renew = move |listen: &Listen| drop(change.send(feeds.of(listen)));
     let served = Served {
         rules,
         reload: Reload::new(config, parts::read_for_listen, editor, Box::new(renew)),
@@ -136,18 +136,19 @@ pub async fn poll<C: Client>(
     let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
     let conditions = Conditions::default();
     let Poll { cloud, every, .. } = poll;
+    let teller = conditions.teller();
     let identity = source_name(&cloud);
     let opening = Opening {
         name: cloud,
         identity: identity.clone(),
         interest: rules.interest(),
         stored,
-        teller: conditions.teller(),
+        teller: teller.clone(),
         until_drained: every.is_none(),
     };
     let source = HistorySource::new(client, &config.feed, opening, beginning, every);
     // What the history's own options say takes effect with the next start.
-    let (_change, changes) = mpsc::channel(1);
+    let (_change, changes) = mpsc::unbounded_channel();
     let served = Served {
         rules,
         reload: Reload::new(config, parts::read_for_history, editor, Box::new(|_| {})),
@@ -157,6 +158,7 @@ pub async fn poll<C: Client>(
             summary: None,
             said: Fingerprints::default(),
             open: Open::Once(Box::new(source)),
+            teller,
         }],
         changes,
         conditions,
@@ -281,16 +283,17 @@ impl Feeds {
         summary: Option<String>,
     ) -> Feed {
         let until_drained = self.until_drained;
-        let (interest, conditions) = (self.interest.clone(), self.conditions.clone());
+        // From now on the service is not ready before this feed is, though it is opened a moment later.
+        let (interest, teller) = (self.interest.clone(), self.conditions.teller());
         let opener: Opener = Box::new({
-            let identity = identity.clone();
+            let (identity, teller) = (identity.clone(), teller.clone());
             move |stored| {
                 setup.open(Opening {
                     name: name.clone(),
                     identity: identity.clone(),
                     interest: interest.clone(),
                     stored,
-                    teller: conditions.teller(),
+                    teller: teller.clone(),
                     until_drained,
                 })
             }
@@ -304,6 +307,7 @@ impl Feeds {
             } else {
                 Open::Anew(opener)
             },
+            teller,
         }
     }
 }

@@ -106,7 +106,7 @@ impl<J: Journal + Clone> Supervisor<J> {
     pub async fn run(
         self,
         feeds: Vec<Feed>,
-        mut changes: mpsc::Receiver<Vec<Feed>>,
+        mut changes: mpsc::UnboundedReceiver<Vec<Feed>>,
         rest: Rest,
     ) -> Result<Tally, Failure> {
         let mut tasks = Tasks::new();
@@ -254,3 +254,6 @@ impl From<RecoverError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,12 +84,10 @@ fn a_configuration_with_errors_changes_nothing_and_each_is_told() {
 fn what_needs_a_new_start_is_told_by_name_and_without_what_it_says() {
     let mut scene = stage("reload-service", "former");
     let service = scene.listen();
-    scene.default("prefetch = 7");
-    scene.default("exchange = elsewhere");
-    scene.replace("password", "reload-hunter2");
+    scene.default("max_parallel = 7");
+    scene.replace("state_dir", "reload-hunter2");
     reload(&mut scene, &service, &rule("new"));
-    service
-        .wait_for("only in force once the service is started again: exchange, password, prefetch");
+    service.wait_for("only in force once the service is started again: max_parallel, state_dir");
     scene.publish(lease("one", "a"));
     assert_eq!(scene.wait_for_log(1), ["new one"]);
     assert!(!service.stop().contains("hunter2"));

@@ -26,6 +26,7 @@ mod python_json;
 mod python_patterns;
 mod reloading;
 mod retrying;
+mod sources;
 mod stopping;
 mod support;
 mod thin_thread;

@@ -13,6 +13,7 @@ use crate::engine::intake::{Intake, IntakeError};
 use crate::engine::rulebook::Rulebook;
 use crate::journal::{Cursor, Journal, JournalError, retry_while_unavailable};
 use crate::sources::{Enrich, Source, SourceErrorKind};
+use crate::telemetry::{Condition, Teller};
 
 /// How long after a failure a feed is opened again; doubles up to the second figure. One that has run for
 /// so long before it failed is opened soon again.
@@ -28,6 +29,8 @@ pub struct Feed {
     pub said: Fingerprints,
     /// How it is opened.
     pub open: Open,
+    /// By what it tells how it is doing, opened or not.
+    pub teller: Teller,
 }
 
 /// How a feed is opened.
@@ -92,6 +95,11 @@ impl<J: Journal + Clone> Keeper<J> {
                 "{identity}: {error}; {}; trying again in {delay:?}",
                 error.hint
             );
+            feed.teller.tell(Condition {
+                has_failed: true,
+                words: format!("{identity} has failed, trying again in {delay:?}: {error}"),
+                ..Condition::default()
+            });
             let waited = self
                 .stop
                 .run_until_cancelled(tokio::time::sleep(delay))

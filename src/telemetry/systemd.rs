@@ -10,7 +10,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 
-use super::condition::{Condition, Conditions};
+use super::condition::{Conditions, Standing, is_ready};
 
 /// How long to wait for systemd to take what it was told before.
 const FULL: Duration = Duration::from_millis(100);
@@ -18,9 +18,9 @@ const FULL: Duration = Duration::from_millis(100);
 /// What ends the scripts of a service that stops may take this much longer than `stop_timeout`.
 const TO_END_SCRIPTS: Duration = Duration::from_secs(30);
 
-/// Tells systemd how the service is: ready once events come in from every feed, what the feeds do, that it stops from the
-/// moment on that `stop` is cancelled, and all the time that it is alive. Running scripts have
-/// `stop_timeout` from then on. Outside systemd it does nothing. Never returns, but may be dropped any
+/// Tells systemd how the service is: ready once events come in from every feed that has not failed, what
+/// the feeds do, that it stops from the moment on that `stop` is cancelled, and all the time that it is
+/// alive. Running scripts have `stop_timeout` from then on. Outside systemd it does nothing. Never returns, but may be dropped any
 /// time.
 pub async fn tell_systemd(conditions: Conditions, stop: CancellationToken, stop_timeout: Duration) {
     let beat = sd_notify::watchdog_enabled().map(|limit| limit / 2);
@@ -37,15 +37,16 @@ pub async fn tell_systemd(conditions: Conditions, stop: CancellationToken, stop_
         let mut standing = conditions.watch();
         let mut had_any = false;
         loop {
-            let now: Vec<Condition> = standing.borrow_and_update().values().cloned().collect();
-            if !now.is_empty() && now.iter().all(|feed| feed.is_ready) {
+            let now: Standing = standing.borrow_and_update().clone();
+            if is_ready(&now) {
                 tell(&[NotifyState::Ready]).await;
             }
-            let words: Vec<&str> = now.iter().map(|feed| feed.words.as_str()).collect();
-            match words[..] {
-                [] if had_any => tell(&[NotifyState::Status("finishing what was taken")]).await,
-                [] => {}
-                _ => tell(&[NotifyState::Status(&words.join("; "))]).await,
+            let words: Vec<&str> = now.values().map(|feed| feed.words.as_str()).collect();
+            let words: Vec<&str> = words.into_iter().filter(|it| !it.is_empty()).collect();
+            if !words.is_empty() {
+                tell(&[NotifyState::Status(&words.join("; "))]).await;
+            } else if had_any && now.is_empty() {
+                tell(&[NotifyState::Status("finishing what was taken")]).await;
             }
             had_any |= !now.is_empty();
             if standing.changed().await.is_err() {

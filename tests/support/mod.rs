@@ -16,3 +16,5 @@ pub(crate) mod scene;
 pub(crate) mod service;
 pub(crate) mod shim;
 pub(crate) mod stage;
+pub(crate) mod systemd;
+pub(crate) mod timer;

@@ -22,6 +22,7 @@ impl From<Condition> for telemetry::Condition {
         Self {
             is_ready: matches!(&condition, Condition::Consuming { queues, .. } if !queues.is_empty()),
             words: condition.in_words(),
+            ..Self::default()
         }
     }
 }

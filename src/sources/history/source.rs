@@ -309,6 +309,7 @@ impl<C: Client> HistorySource<C> {
         self.teller.tell(Condition {
             is_ready: self.beginning.is_none(),
             words,
+            ..Condition::default()
         });
     }
 }

@@ -1,0 +1,5 @@
+//! Sources in sections of their own, with the real program.
+
+mod ready;
+mod reloads;
+mod timers;

@@ -1,0 +1,38 @@
+//! A service is ready once every feed is, and says of each how it is doing.
+
+use std::time::Duration;
+
+use crate::support::amqp::Declaration;
+use crate::support::broker::Broker;
+use crate::support::scene::Scene;
+use crate::support::systemd::Systemd;
+use crate::support::timer::{recorded, timer};
+
+const NIGHTLY: &str = "type = timer\nat = 2999-01-01T00:00Z";
+const STATUS: &str = "timer nightly: next at 2999-01-01T00:00:00Z";
+
+#[test]
+fn a_service_with_timers_alone_is_ready_and_says_when_they_fire() {
+    let stage = timer("at = 2999-01-01T00:00Z");
+    let systemd = Systemd::bind(&stage);
+    let service = systemd.start(&stage, Duration::from_secs(60));
+    let told = systemd.until(&format!("STATUS={STATUS}"));
+    assert!(told.contains("READY=1"), "{told:?}");
+    service.stop();
+    systemd.until("STOPPING=1");
+}
+
+#[test]
+fn a_service_with_a_bus_and_a_timer_is_ready_once_both_are() {
+    let mut scene = Scene::on(Broker::shared(), "ready");
+    scene.rule("source:nightly", NIGHTLY);
+    recorded(&mut scene);
+    let systemd = Systemd::bind(&scene);
+    let service = systemd.start(&scene, Duration::from_secs(60));
+    let told = systemd.until(&format!("STATUS=waiting for {}; {STATUS}", scene.queue));
+    assert!(!told.contains("READY=1"), "{told:?}");
+    scene.declare(Declaration::Transient);
+    let told = systemd.until(&format!("STATUS=consuming {}; {STATUS}", scene.queue));
+    assert!(told.contains("READY=1"), "{told:?}");
+    service.stop();
+}
