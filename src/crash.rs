@@ -74,7 +74,7 @@ points! {
     ProcessStarted = "process-started",
     /// The journal knows.
     ProcessRecorded = "process-recorded",
-    /// A script has ended, and the journal does not know.
+    /// An attempt has ended, and the journal does not know.
     ProcessEnded = "process-ended",
     /// The outcome is written, but not committed.
     OutcomeUncommitted = "outcome-uncommitted",

@@ -189,7 +189,7 @@ fn two_signals_at_nearly_the_same_time_are_one_stop() {
     open_gate(&scene);
     let (status, log) = service.wait();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(!log.contains("ending the scripts"), "{log}");
+    assert!(!log.contains("ending what is still"), "{log}");
     assert_eq!(scene.states(), ["succeeded"]);
 }
 

@@ -35,8 +35,8 @@ use crate::core::retry::Again;
 use crate::core::rules::Asks;
 use crate::core::run::{Detail, Outcome};
 use crate::core::template::Scope;
-use crate::http::{self, Answer, Deadline, NoAnswer, Trust, TrustProblem, words};
-use crate::journal::OpenAttempt;
+use crate::http::{self, Answer, Broken, Deadline, NoAnswer, Trust, TrustProblem, words};
+use crate::journal::{OpenAttempt, RunId};
 use answer::{Verdict, verdict};
 use request::{Address, Call, Filled};
 use statuses::Statuses;
@@ -60,6 +60,8 @@ const KEPT: usize = 64 * 1024;
 /// Sends the requests of one rule.
 #[derive(Debug)]
 struct HttpAction {
+    /// The name of the rule.
+    rule: String,
     call: Call,
     /// What the templates look up, and by which option.
     asks: Asks,
@@ -82,13 +84,18 @@ impl HttpAction {
         Ok(self.client.get_or_init(|| client))
     }
 
+    /// What templates see as `run`.
+    fn run(&self, id: RunId, attempt: u32) -> Value {
+        json!({"id": id, "rule": self.rule, "attempt": attempt})
+    }
+
     async fn send(&self, order: &Order, started: oneshot::Sender<String>) -> Sent {
         let not_started = |why: String| Sent::of(Outcome::NotStarted(why));
         let client = match self.client() {
             Ok(client) => client,
             Err(problem) => return not_started(problem.to_string()),
         };
-        let run = json!({"id": order.run, "rule": order.rule.name, "attempt": order.attempt});
+        let run = self.run(order.run, order.attempt);
         let filled = self.call.fill(client, &scope(&order.event, &run));
         let Filled { request, secrets } = match filled {
             Ok(filled) => filled,
@@ -126,7 +133,16 @@ impl HttpAction {
             let to = words::words(to.as_bytes(), secrets);
             format!(", which leads to {to}: redirects are not followed")
         });
-        let told = Detail::Told(format!("the server answered {}{elsewhere}", answer.status));
+        let broken = match &answer.broken {
+            None => String::new(),
+            Some(Broken::Long) => format!("; only the first {KEPT} bytes of the body are kept"),
+            Some(Broken::Late) => format!("; the body did not end within {:?}", self.timeout),
+            Some(Broken::Cut(why)) => {
+                format!("; the body broke off: {}", words::blanked(why, secrets))
+            }
+        };
+        let status = answer.status;
+        let told = Detail::Told(format!("the server answered {status}{elsewhere}{broken}"));
         let (outcome, again) = match verdict {
             Verdict::Succeeded => (Outcome::Succeeded(told), Again::AsTheRuleSays),
             Verdict::Later(None) => (Outcome::Failed(told), Again::AsTheRuleSays),
@@ -203,9 +219,7 @@ impl Action for HttpAction {
     fn describe(&self, event: &Event) -> Description {
         let method = &self.call.method;
         // What only a run has is shown as a number that no run has.
-        let parts = self
-            .call
-            .parts(&scope(event, &json!({"id": 0, "attempt": 1})));
+        let parts = self.call.parts(&scope(event, &self.run(0, 1)));
         let parts = match parts {
             Ok(parts) => parts,
             Err(why) => {

@@ -1,6 +1,6 @@
 //! Signals: those that stop the service become two tokens, all others leave it running.
 //!
-//! The first SIGTERM, SIGINT or SIGQUIT stops intake and claims, and lets running scripts finish. A
+//! The first SIGTERM, SIGINT or SIGQUIT stops intake and claims, and lets finish what is under way. A
 //! second one, or the end of `stop_timeout`, ends those too. SIGHUP has the configuration read again. No
 //! other signal that a person or a program sends ends the service: it is caught and logged.
 
@@ -161,7 +161,7 @@ fn ignored_signals() -> impl Iterator<Item = i32> {
 async fn drain(mut stopping: Caught, stop: Stop, timeout: Duration) {
     tokio::select! {
         Named { name, .. } = stopping.next() => tracing::info!(
-            "{name}: draining; running scripts have {timeout:?}, a second signal kills them"
+            "{name}: draining; what is under way has {timeout:?}, a second signal ends it"
         ),
         // The service stops by itself: the source has no more, or a part of it has failed.
         () = stop.intake.cancelled() => {}
@@ -181,7 +181,7 @@ async fn drain(mut stopping: Caught, stop: Stop, timeout: Duration) {
         name = second => name,
         () = tokio::time::sleep(timeout) => "stop_timeout is over".to_owned(),
     };
-    tracing::info!("{why}: ending the scripts that still run");
+    tracing::info!("{why}: ending what is still under way");
     stop.work.cancel();
     std::future::pending::<()>().await;
 }

@@ -14,6 +14,8 @@ const ACTION: &str = "action";
 /// What a part has to know of a rule to read its action.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleContext<'a> {
+    /// The rule's name.
+    pub name: &'a str,
     /// The configuration file's folder.
     pub folder: &'a Path,
     /// The rule is for events of ESI Leap alone, so that a path that no lease has can be warned of.

@@ -150,7 +150,7 @@ fn remedy(path: &str, field: &str) -> String {
     }
     if OF_EVENT.contains(&field) {
         return "scripts find what is known of the event itself in the environment \
-                (`ESI_EVENT_TYPE`, `ESI_EVENT_ID`) and on standard input"
+                (`ESI_EVENT_TYPE`, `ESI_EVENT_ID`) and on standard input, templates under `event`"
             .to_owned();
     }
     if path == "$.esi_leap_object.data" || path.starts_with("$.esi_leap_object.data.") {

@@ -28,7 +28,11 @@ pub(super) fn rule<A>(
     let events = events(options);
     // Of what other services send nothing is known.
     let of_leases = enabled && !events.is_empty() && events.iter().all(EventPattern::is_esi_leap);
-    let context = RuleContext { folder, of_leases };
+    let context = RuleContext {
+        name: &section.name,
+        folder,
+        of_leases,
+    };
     let action = kind(table, options).and_then(|kind| read_action(kind, options, &context));
     let filters: Vec<Filter> = filter_params(options, of_leases);
     let order_by = order_by(options, of_leases);

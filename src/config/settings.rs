@@ -59,9 +59,9 @@ pub struct Config<F, A> {
     pub feed: F,
     /// Where the journal lies, if the file says so.
     pub state_dir: Option<PathBuf>,
-    /// How many scripts run at once, over all keys.
+    /// How many attempts are under way at once, over all keys.
     pub max_parallel: usize,
-    /// How long running scripts may take to finish when the service stops.
+    /// How long attempts under way may take to finish when the service stops.
     pub stop_timeout: Duration,
     /// How long finished things are kept.
     pub retention: Retention,

@@ -57,8 +57,12 @@ pub struct Template {
 
 /// Why a template cannot be read or filled in, in words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct TemplateError(String);
+#[error("{message}")]
+pub struct TemplateError {
+    message: String,
+    /// Where it begins in the template, in bytes.
+    pub at: usize,
+}
 
 impl Template {
     /// Reads a template.
@@ -68,6 +72,9 @@ impl Template {
     pub fn parse(source: &str, place: Place) -> Result<Self, TemplateError> {
         (ENVIRONMENT.template_from_named_str(place.name(), source))
             .map_err(|error| TemplateError::of(&error, source))?;
+        if let Some(unknown) = unknown_filter(source) {
+            return Err(unknown);
+        }
         Ok(Self {
             source: source.to_owned(),
             place,
@@ -87,7 +94,7 @@ impl Template {
     /// stand in this place.
     pub fn fill(&self, scope: &Scope) -> Result<String, TemplateError> {
         (ENVIRONMENT.template_from_named_str(self.place.name(), &self.source))
-            .and_then(|template| template.render(scope.0.clone()))
+            .and_then(|template| template.render(scope.values.clone()))
             .map_err(|error| TemplateError::of(&error, &self.source))
     }
 
@@ -106,15 +113,18 @@ impl Template {
         let Some(expression) = whole_expression(&self.source) else {
             return self.fill(scope).map(Json::String);
         };
+        if let Some(value) = scope.as_written(expression) {
+            return Ok(value.clone());
+        }
         let failed = |error: &Error| TemplateError::of(error, expression);
         let value = (ENVIRONMENT.compile_expression(expression))
-            .and_then(|expression| expression.eval(scope.0.clone()))
+            .and_then(|expression| expression.eval(scope.values.clone()))
             .map_err(|error| failed(&error))?;
         if value.is_undefined() {
             return Err(TemplateError::missing(expression));
         }
         serde_json::to_value(&value)
-            .map_err(|error| TemplateError(format!("`{}`: {error}", expression.trim())))
+            .map_err(|error| TemplateError::new(format!("`{}`: {error}", expression.trim())))
     }
 }
 
@@ -196,15 +206,34 @@ impl JsonTemplate {
 
 /// The names that a template can use, and what they mean.
 #[derive(Clone, Debug)]
-pub struct Scope(Value);
+pub struct Scope {
+    values: Value,
+    as_written: BTreeMap<String, Json>,
+}
 
 impl Scope {
     /// Of these names the later ones win.
     pub fn new<'a>(names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> Self {
-        let named = names
-            .into_iter()
-            .map(|(name, value)| (name, to_value(value)));
-        Self(Value::from(named.collect::<BTreeMap<_, _>>()))
+        let names = names.into_iter();
+        let as_written: BTreeMap<String, Json> = names
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect();
+        let values = as_written
+            .iter()
+            .map(|(name, value)| (name.as_str(), to_value(value)));
+        let values = Value::from(values.collect::<BTreeMap<_, _>>());
+        Self { values, as_written }
+    }
+
+    /// The value of an expression that is nothing but a name, or names with dots between them: numbers as
+    /// they were written, fields in their order.
+    fn as_written(&self, expression: &str) -> Option<&Json> {
+        let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let mut names = expression.trim().split('.');
+        let first = self.as_written.get(names.next()?)?;
+        names.try_fold(first, |value, name| {
+            value.get(name).filter(|_| is_name(name))
+        })
     }
 }
 
@@ -271,13 +300,57 @@ fn whole_expression(source: &str) -> Option<&str> {
     (!inner.contains("{{") && !inner.contains("}}")).then_some(inner)
 }
 
+/// The first filter in a template that does not exist. Jinja itself finds that out only when it comes to it.
+fn unknown_filter(source: &str) -> Option<TemplateError> {
+    let mut block = None;
+    let mut quote = None;
+    let mut before = ' ';
+    for (at, character) in source.char_indices() {
+        let rest = &source[at..];
+        match (block, quote) {
+            (None, _) => {
+                block = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")]
+                    .into_iter()
+                    .find_map(|(begin, end)| rest.starts_with(begin).then_some(end));
+            }
+            (Some("#}"), _) => block = block.filter(|end| !rest.starts_with(end)),
+            (Some(_), Some(mark)) => {
+                quote = quote.filter(|_| character != mark || before == '\\');
+            }
+            (Some(end), None) if rest.starts_with(end) => block = None,
+            (Some(_), None) if matches!(character, '"' | '\'') => quote = Some(character),
+            (Some(_), None) if character == '|' => {
+                let text = rest[1..].trim_start();
+                let is_name = |c: char| c.is_alphanumeric() || c == '_';
+                let name = &text[..text.find(|c| !is_name(c)).unwrap_or(text.len())];
+                if !name.is_empty() && !is_filter(name) {
+                    let message = format!("there is no filter `{name}`");
+                    let at = source.len() - text.len();
+                    return Some(TemplateError { message, at });
+                }
+            }
+            (Some(_), None) => {}
+        }
+        before = if before == '\\' { ' ' } else { character };
+    }
+    None
+}
+
+fn is_filter(name: &str) -> bool {
+    let expression = format!("none|{name}");
+    let applied = ENVIRONMENT
+        .compile_expression(&expression)
+        .and_then(|expression| expression.eval(()).map(drop));
+    applied.map_or_else(|error| error.kind() != ErrorKind::UnknownFilter, |()| true)
+}
+
 impl TemplateError {
     fn of(error: &Error, source: &str) -> Self {
         let place = error
             .range()
             .and_then(|range| source.get(range.clone()).map(|text| (range, text)));
         let Some((range, text)) = place else {
-            return Self(Self::words(error));
+            return Self::new(Self::words(error));
         };
         if error.kind() == ErrorKind::UndefinedError {
             // The range begins at the last name of a path: the names before it tell more.
@@ -286,13 +359,19 @@ impl TemplateError {
             let before = source[..range.start].trim_end_matches(is_path).len();
             return Self::missing(&source[before..range.end]);
         }
-        Self(format!("`{}`: {}", text.trim(), Self::words(error)))
+        let message = format!("`{}`: {}", text.trim(), Self::words(error));
+        let at = range.start;
+        Self { message, at }
+    }
+
+    fn new(message: String) -> Self {
+        Self { message, at: 0 }
     }
 
     fn missing(expression: &str) -> Self {
         let expression =
             expression.trim_matches(|c: char| c.is_whitespace() || matches!(c, '{' | '}' | '-'));
-        Self(format!("there is no `{expression}`"))
+        Self::new(format!("there is no `{expression}`"))
     }
 
     fn words(error: &Error) -> String {

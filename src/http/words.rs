@@ -61,21 +61,85 @@ pub fn unlike(
     }
 }
 
-/// The text without these secrets, in case a server says back what it was told; in JSON too.
+/// The text without these secrets, in case a server says back what it was told: as they are, escaped as in
+/// JSON, or as in a URL. Of one in whose middle the text ends, nothing is left either.
 #[must_use]
 pub fn blanked(text: &str, secrets: &[&SecretString]) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets {
-        let secret = secret.expose_secret();
-        let in_json = serde_json::to_string(secret).unwrap_or_default();
-        let in_json = in_json.trim_matches('"');
-        for form in [secret, in_json] {
-            if !form.is_empty() && text.contains(form) {
-                text = text.replace(form, "***");
-            }
+    let without = |text: String, secret: &&SecretString| without(&text, secret.expose_secret());
+    secrets.iter().fold(text.to_owned(), without)
+}
+
+fn without(text: &str, secret: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let mut spellings = [plain, in_json, in_url].into_iter();
+        if let Some(behind) = spellings.find_map(|it| behind(rest, secret, it)) {
+            kept.push_str("***");
+            rest = behind;
+        } else {
+            kept.push(first);
+            rest = &rest[first.len_utf8()..];
         }
     }
-    text
+    kept
+}
+
+/// What follows a character at the beginning of a text, if that is how it begins.
+type Spelling = for<'t> fn(&'t str, char) -> Option<&'t str>;
+
+/// What follows the secret that a text begins with, in this spelling.
+fn behind<'t>(text: &'t str, secret: &str, spelling: Spelling) -> Option<&'t str> {
+    /// So much of a secret at the end of a text is too much.
+    const BEGINNING: usize = 4;
+    let mut rest = text;
+    for (count, character) in secret.chars().enumerate() {
+        match spelling(rest, character) {
+            Some(behind) => rest = behind,
+            None => return (rest.is_empty() && count >= BEGINNING).then_some(rest),
+        }
+    }
+    (!secret.is_empty()).then_some(rest)
+}
+
+fn plain(text: &str, character: char) -> Option<&str> {
+    text.strip_prefix(character)
+}
+
+fn in_json(text: &str, character: char) -> Option<&str> {
+    let Some(escaped) = text.strip_prefix('\\') else {
+        return text.strip_prefix(character);
+    };
+    if !escaped.starts_with('u') {
+        let short = match character {
+            '\u{8}' => 'b',
+            '\u{c}' => 'f',
+            '\n' => 'n',
+            '\r' => 'r',
+            '\t' => 't',
+            '"' | '\\' | '/' => character,
+            _ => return None,
+        };
+        return escaped.strip_prefix(short);
+    }
+    let mut units = [0; 2];
+    let mut units = character.encode_utf16(&mut units).iter();
+    units.try_fold(text, |rest, unit| {
+        let (digits, behind) = rest.strip_prefix("\\u")?.split_at_checked(4)?;
+        (u16::from_str_radix(digits, 16) == Ok(*unit)).then_some(behind)
+    })
+}
+
+fn in_url(text: &str, character: char) -> Option<&str> {
+    if !text.starts_with('%') {
+        return text.strip_prefix(character);
+    }
+    let mut bytes = [0; 4];
+    let mut bytes = character.encode_utf8(&mut bytes).bytes();
+    bytes.try_fold(text, |rest, byte| {
+        let (digits, behind) = rest.strip_prefix('%')?.split_at_checked(2)?;
+        (u8::from_str_radix(digits, 16) == Ok(byte)).then_some(behind)
+    })
 }
 
 fn shortened(text: &str) -> String {
@@ -117,6 +181,30 @@ mod tests {
         for (body, expected) in cases {
             assert_eq!(words(body.as_bytes(), &[&secret]), expected);
         }
+    }
+
+    #[test]
+    fn a_secret_is_found_however_it_is_spelt() {
+        let secret = SecretString::from("p/s\\é\"%😀9");
+        for (text, left) in [
+            ("a p/s\\é\"%😀9 b", "a *** b"),
+            (r#"{"a": "p\/s\\é\"%😀9"}"#, r#"{"a": "***"}"#),
+            (r"p/s\\\u00E9\u0022%\ud83d\uDE009", "***"),
+            (
+                r"\u0070\u002fs\u005c\u00e9\u0022\u0025\ud83d\ude009.",
+                "***.",
+            ),
+            ("?p=p%2Fs%5c%C3%A9%22%25%F0%9F%98%809&q", "?p=***&q"),
+            ("twice p/s\\é\"%😀9p/s\\é\"%😀9", "twice ******"),
+            // Cut in its middle, and too short to tell anything.
+            ("cut: p/s\\é\"", "cut: ***"),
+            (r"cut: p\/s\\\u00e9", "cut: ***"),
+            ("p/s", "p/s"),
+            ("p/s\\e and p/s%", "p/s\\e and p/s%"),
+        ] {
+            assert_eq!(blanked(text, &[&secret]), left, "{text}");
+        }
+        assert_eq!(blanked("a", &[&"".into()]), "a");
     }
 
     #[test]

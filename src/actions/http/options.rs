@@ -1,19 +1,21 @@
 //! The options of a rule that sends a request.
 
+mod rows;
+
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
+use reqwest::{Method, Url};
 use serde_json::Value;
 
-use super::request::{Address, Call, Login};
+pub(super) use rows::OPTIONS;
+
+use super::request::{Address, Call, Login, no_dots};
 use super::statuses::Statuses;
 use super::{HttpAction, KNOWN};
 use crate::actions::{FileInUse, Purpose};
-use crate::config::table::{Kind, OptionRow, Scope};
 use crate::config::{JsonEntry, Options, Problem, RuleContext, duration, payload_path};
 use crate::core::rules::Asks;
 use crate::core::template::{JsonTemplate, Place, Template};
@@ -38,92 +40,6 @@ const TAKEN: [(HeaderName, &str); 4] = [
     (CONTENT_LENGTH, "remove it: the body decides"),
     (HOST, "remove it: the address decides"),
     (TRANSFER_ENCODING, "remove it: the body decides"),
-];
-
-/// The options of a rule that sends a request.
-pub(super) const OPTIONS: [OptionRow; 11] = [
-    OptionRow {
-        name: "url",
-        scope: Scope::Rule,
-        kind: Kind::Text,
-        default: None,
-        meaning: "where the request goes: `https://` or `http://`, and a template behind the host, in which values \
-                  are percent-encoded. Redirects are not followed",
-    },
-    OptionRow {
-        name: "url_file",
-        scope: Scope::Rule,
-        kind: Kind::Path,
-        default: None,
-        meaning: "instead of `url`: a file whose first line is the address, where that is a secret itself. Looked \
-                  for among systemd's credentials, then beside the configuration; read for each request",
-    },
-    OptionRow {
-        name: "method",
-        scope: Scope::Rule,
-        kind: Kind::Choice(&["POST", "PUT", "PATCH", "DELETE", "GET"]),
-        default: Some("POST"),
-        meaning: "what the server is asked to do",
-    },
-    OptionRow {
-        name: "headers",
-        scope: Scope::Rule,
-        kind: Kind::Json,
-        default: Some("{}"),
-        meaning: "more headers, each a template",
-    },
-    OptionRow {
-        name: "body",
-        scope: Scope::Rule,
-        kind: Kind::Json,
-        default: None,
-        meaning: "the JSON to send; its texts are templates, and one that is a single expression keeps the type \
-                  of its value. Without it the event as scripts get it, but nothing with `GET` and `DELETE`",
-    },
-    OptionRow {
-        name: "success",
-        scope: Scope::Rule,
-        kind: Kind::List,
-        default: Some("200-299"),
-        meaning: "statuses that mean that it was done, like `200-299, 304`",
-    },
-    OptionRow {
-        name: "retry_on_status",
-        scope: Scope::Rule,
-        kind: Kind::List,
-        default: Some("429, 5xx"),
-        meaning: "statuses after which another attempt may help, as often as `retries` says and not before \
-                  `Retry-After`; after any other one the run is given up",
-    },
-    OptionRow {
-        name: "token_file",
-        scope: Scope::Rule,
-        kind: Kind::Path,
-        default: None,
-        meaning: "a file whose first line is a token, sent as `Authorization: Bearer`; found like `url_file`",
-    },
-    OptionRow {
-        name: "basic_file",
-        scope: Scope::Rule,
-        kind: Kind::Path,
-        default: None,
-        meaning: "instead of `token_file`: a file whose first line is user and password with a colon between them",
-    },
-    OptionRow {
-        name: "ssl_ca_file",
-        scope: Scope::Rule,
-        kind: Kind::Path,
-        default: None,
-        meaning: "in a rule: the authority that signed the server's certificate, if the system does not trust it. \
-                  That of `[DEFAULT]` is the broker's, and no rule has it",
-    },
-    OptionRow {
-        name: "request_timeout",
-        scope: Scope::Rule,
-        kind: Kind::PositiveDuration,
-        default: Some("30s"),
-        meaning: "how long a request and its answer may take",
-    },
 ];
 
 /// What is wrong has been told.
@@ -175,6 +91,7 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
         None => Some(JsonTemplate::of_name("event").ok()?),
     };
     Some(HttpAction {
+        rule: rule.name.to_owned(),
         call: Call {
             method,
             address,
@@ -214,6 +131,10 @@ fn looked_up(
     };
     let of_lease = |name: &&String| !KNOWN.contains(&name.split('.').next().unwrap_or_default());
     let paths = names.iter().filter(of_lease).filter_map(|name| {
+        let text = place.value.as_str();
+        let name = text
+            .find(name.as_str())
+            .map_or(&name[..], |at| &text[at..at + name.len()]);
         let path = payload_path(options, place, option, name, rule.of_leases)?;
         Some((option, path))
     });
@@ -282,8 +203,10 @@ fn fixed_host(text: &str) -> Result<(), String> {
         begin.eq_ignore_ascii_case(scheme).then_some(rest)
     });
     let Some(rest) = rest else {
+        // Before an `@` may be a password.
+        let begin = text.rsplit_once('@').map_or(text, |(_, host)| host);
         return Err(format!(
-            "expected `https://` or `http://` at the beginning of `url`, but found `{text}`"
+            "expected `https://` or `http://` at the beginning of `url`, but found `{begin}`"
         ));
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -300,7 +223,11 @@ fn fixed_host(text: &str) -> Result<(), String> {
     if host.is_empty() {
         return Err(format!("expected a host in `url`, but found `{text}`"));
     }
-    Ok(())
+    no_dots(text).map_err(|why| format!("{why} in `url`"))?;
+    let found = Url::parse(&text[..text.len() - rest.len() + host.len()]);
+    found.map(drop).map_err(|error| {
+        format!("expected a host and, if need be, a port in `url`, but found `{host}`: {error}")
+    })
 }
 
 fn login(
@@ -326,10 +253,12 @@ fn headers(options: &mut Options<'_>) -> Option<Vec<(HeaderName, Template)>> {
         "headers",
         r#"write it like `{"X-Node": "{{ node_name }}"}`"#,
     )?;
-    entries
+    // Each of them is told of.
+    let headers: Vec<Option<_>> = entries
         .into_iter()
         .map(|entry| header(options, entry))
-        .collect()
+        .collect();
+    headers.into_iter().collect()
 }
 
 fn header(options: &mut Options<'_>, entry: JsonEntry) -> Option<(HeaderName, Template)> {
@@ -372,31 +301,60 @@ fn body(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Told> {
         return Ok(None);
     }
     let entries = options.json_object("body", r#"write it like `{"node": "{{ node_name }}"}`"#);
-    let fields = (entries.ok_or(Told)?.into_iter()).map(|entry| (entry.name, entry.value));
-    let template = JsonTemplate::parse(&Value::Object(fields.collect()));
-    template.map(Some).map_err(|error| {
-        report(options, "body", format!("`body`: {error}"), SYNTAX);
-        Told
-    })
+    let mut fields = Vec::new();
+    for entry in entries.ok_or(Told)? {
+        let JsonEntry {
+            name,
+            value,
+            position,
+        } = entry;
+        match JsonTemplate::parse(&value) {
+            Ok(template) => fields.push((name, template)),
+            Err(error) => {
+                if let Some(option) = options.get("body") {
+                    let problem = Problem::error(format!("`body`: {name}: {error}"), SYNTAX);
+                    options.report(problem, option, position);
+                }
+                return Err(Told);
+            }
+        }
+    }
+    Ok(Some(JsonTemplate::Object(fields)))
 }
 
 const SYNTAX: &str = "write it as in Jinja, like `{{ node_name }}`";
 
 fn template(options: &mut Options<'_>, name: &str, text: &str, place: Place) -> Option<Template> {
-    Template::parse(text, place)
-        .map_err(|error| report(options, name, format!("`{name}`: {error}"), SYNTAX))
-        .ok()
+    let found = Template::parse(text, place);
+    if let (Err(error), Some(option)) = (&found, options.get(name)) {
+        let problem = Problem::error(format!("`{name}`: {error}"), SYNTAX);
+        options.report(problem, option, option.value.position_in(text, error.at));
+    }
+    found.ok()
 }
 
 fn statuses(options: &mut Options<'_>, name: &str) -> Option<Statuses> {
     let hint = "write statuses like `404`, ranges like `200-299`, and classes like `5xx`";
-    options.parse(name, hint, |text| {
-        let items: Option<Vec<RangeInclusive<u16>>> = text
-            .split(',')
-            .map(|item| Statuses::item(item.trim()))
-            .collect();
-        items.map(Statuses::new)
-    })
+    let Some(option) = options.get(name) else {
+        return options.parse(name, hint, |text| {
+            let items: Option<_> = text
+                .split(',')
+                .map(|item| Statuses::item(item.trim()))
+                .collect();
+            items.map(Statuses::new)
+        });
+    };
+    let mut found = Vec::new();
+    for (text, position) in options.items(name, "statuses") {
+        let item = Statuses::item(text);
+        if item.is_none() {
+            let message = format!("expected statuses in `{name}`, but found `{text}`");
+            options.report(Problem::error(message, hint), option, position);
+        }
+        found.push(item);
+    }
+    let items: Option<Vec<_>> = found.into_iter().collect();
+    items.filter(|items| !items.is_empty()).map(Statuses::new)
 }
 
 fn report(options: &mut Options<'_>, name: &str, message: String, hint: &str) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use percent_encoding::percent_decode_str;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -116,9 +117,25 @@ fn secret_url(path: &Path, secrets: &mut Vec<SecretString>) -> Result<Url, Strin
     let line = first_line(path, "url_file")?;
     let url = url(line.expose_secret().trim());
     let url = url.map_err(|why| format!("{} (`url_file`): {why}", path.display()))?;
-    secrets.extend((url.path().len() > 1).then(|| url.path().into()));
-    secrets.extend(url.query().map(SecretString::from));
+    secrets.extend(telling(&url).into_iter().map(SecretString::from));
     Ok(url)
+}
+
+/// What of an address gives it away: all behind the host, and each part of that which is longer than a word
+/// that says nothing.
+fn telling(url: &Url) -> Vec<String> {
+    const LONG: usize = 6;
+    let whole = [Some(url.path()).filter(|path| path.len() > 1), url.query()];
+    let mut found: Vec<String> = whole.into_iter().flatten().map(str::to_owned).collect();
+    let decode = |part| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    let parts = url.path_segments().into_iter().flatten().map(decode);
+    let values = url.query_pairs().map(|(_, value)| value.into_owned());
+    found.extend(
+        parts
+            .chain(values)
+            .filter(|part| part.chars().count() >= LONG),
+    );
+    found
 }
 
 impl Login {
@@ -154,13 +171,11 @@ impl Login {
             }
         };
         let request = (builder.build()).map_err(|_| wrong("what fits in a header"))?;
-        // A server may say back either form.
+        // A server may say back either form, with and without the word before it.
         let header = request.headers().get(AUTHORIZATION);
-        secrets.extend(
-            header
-                .and_then(|value| value.to_str().ok())
-                .map(SecretString::from),
-        );
+        let header = header.and_then(|value| value.to_str().ok());
+        let sent = header.and_then(|header| header.split_once(' '));
+        secrets.extend(sent.map(|(_, sent)| SecretString::from(sent)));
         secrets.push(secret.into());
         Ok(request)
     }
@@ -175,8 +190,14 @@ fn url(text: &str) -> Result<Url, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("expected no user or password (they belong into a `basic_file`)".to_owned());
     }
-    // A client would leave them out, and the name before them: a value would choose another address.
-    let path = text.split(['?', '#']).next().unwrap_or_default();
+    no_dots(text)?;
+    Ok(url)
+}
+
+/// That no part of the path is one that a client would leave out, and the name before it: a value would
+/// choose another address.
+pub(super) fn no_dots(url: &str) -> Result<(), String> {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
     let is_dots = |part: &str| {
         matches!(
             part.to_ascii_lowercase().replace("%2e", ".").as_str(),
@@ -186,7 +207,7 @@ fn url(text: &str) -> Result<Url, String> {
     if path.split(['/', '\\']).any(is_dots) {
         return Err("expected no `.` or `..` between slashes".to_owned());
     }
-    Ok(url)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -124,7 +124,9 @@ impl Value {
 
     /// The place of what begins so many bytes into `part`, which is a part of this text.
     pub(crate) fn position_in(&self, part: &str, offset: usize) -> Position {
-        self.position_at(part.as_ptr() as usize - self.text.as_ptr() as usize + offset)
+        let begin = (part.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize);
+        let begin = begin.filter(|begin| *begin <= self.text.len());
+        self.position_at(begin.map_or(0, |begin| begin + offset))
     }
 
     /// The items of a comma list with the place of each, trimmed; empty ones are left out. `end` tells

@@ -83,14 +83,33 @@ fn what_is_not_there_fails_and_is_named() {
 
 #[test]
 fn what_is_malformed_is_told_where() {
-    for (source, part) in [
-        ("{{ a", "unexpected end"),
-        ("{% if a %}", "unexpected end of input"),
-        ("{{ a | no_filter }}", "no_filter"),
-        ("{{ 1 + }}", "unexpected"),
+    for (source, part, at) in [
+        ("{{ a", "unexpected end", 3),
+        ("{% if a %}", "unexpected end of input", 8),
+        ("é {{ a }", "unexpected `}`", 8),
+        (
+            "é {{ a | no_filter }}",
+            "there is no filter `no_filter`",
+            10,
+        ),
+        (
+            "{% if a|upper|uper(1) %}{% endif %}",
+            "no filter `uper`",
+            14,
+        ),
+        ("{{ '|b}}' ~ a|c }}", "no filter `c`", 14),
+        ("{{ 1 + }}", "unexpected", 7),
     ] {
-        let error = fill(source, Place::Text).expect_err(source);
-        assert!(error.contains(part), "{source}: {error}");
+        let error = Template::parse(source, Place::Text).expect_err(source);
+        assert!(error.to_string().contains(part), "{source}: {error}");
+        assert_eq!(error.at, at, "{source}: {error}");
+    }
+    for fine in [
+        "a | b {# | c #} {{ a | upper | default('|d') | join(', ') }}",
+        "{{ a }} | b",
+        "{{ \"\\\"|b\" }}",
+    ] {
+        assert!(Template::parse(fine, Place::Text).is_ok(), "{fine}");
     }
 }
 
@@ -103,7 +122,7 @@ fn json_keeps_the_type_of_a_single_expression() {
     });
     let filled = JsonTemplate::parse(&template).and_then(|template| template.fill(&scope()));
     let wanted = json!({
-        "n": 7, "text": "7 of 2", "list": [[1, "b"], 1, null], "all": {"a b": "c", "gpus": 2},
+        "n": 7, "text": "7 of 2", "list": [[1, "b"], 1, null], "all": {"gpus": 2, "a b": "c"},
         "none": null, "quoted": "\"a\r\nX: y\"", "both": "77", "{{ n }}": true,
         "big": 123_456_789_012_345_678_901_234_567_890_i128,
     });
