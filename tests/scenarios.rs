@@ -1,5 +1,6 @@
 //! The scenarios: one file a concern.
 
+mod action_faults;
 mod arrows;
 mod broker;
 mod broker_faults;
@@ -15,6 +16,7 @@ mod enrichment;
 mod fuzzing;
 mod golden;
 mod hostile;
+mod http_action;
 mod logging;
 mod native_client;
 mod openstack_client;

@@ -28,9 +28,18 @@ impl Authority {
 
     /// A server with a certificate for `localhost`.
     fn server(&self) -> ServerConfig {
+        self.server_for("localhost", |_| {})
+    }
+
+    /// A server with a certificate for this name, changed so.
+    pub(crate) fn server_for(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> ServerConfig {
         let key = KeyPair::generate().expect("a key");
-        let names = vec!["localhost".to_owned()];
-        let params = CertificateParams::new(names).expect("a name");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         ServerConfig::builder_with_provider(provider)

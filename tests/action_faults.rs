@@ -1,0 +1,315 @@
+//! What can befall any action, whatever it does: each fault is one test, and each kind of action one row.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::Duration;
+
+use esi_event_actions::crash::Point;
+use serde_json::Value;
+
+use crate::support::http_server::{HttpServer, Step, answer};
+use crate::support::scene::{FULFILL, Scene, Service, lease, wait_until};
+use crate::support::shim::{Refusal, Shim};
+
+/// A kind of action, whose attempts do not end before they may.
+struct Kind {
+    name: &'static str,
+    make: fn(&Scene) -> Box<dyn Subject>,
+    /// What is said of an attempt during which the service died.
+    died: &'static str,
+    /// And of one that a stop ended.
+    stopped: &'static str,
+    /// Where the program dies that is otherwise not told to: the points that this action comes to, and how
+    /// many attempts were begun by then.
+    points: &'static [(Point, usize)],
+}
+
+const KINDS: [Kind; 2] = [
+    Kind {
+        name: "script",
+        make: |scene| Box::new(Script::new(scene)),
+        died: "interrupted: the service ended while the script ran",
+        stopped: "interrupted: the service stopped",
+        points: &[
+            (Point::RunClaimed, 0),
+            (Point::ProcessStarted, 1),
+            (Point::ProcessRecorded, 1),
+            (Point::ProcessEnded, 1),
+            (Point::OutcomeUncommitted, 1),
+            (Point::OutcomeWritten, 1),
+        ],
+    },
+    Kind {
+        name: "http",
+        make: |_| Box::new(Http::new()),
+        died: "interrupted: the service ended while the request was under way",
+        stopped: "interrupted: the service stopped while the request was under way",
+        points: &[
+            (Point::RunClaimed, 0),
+            (Point::ProcessRecorded, 1),
+            (Point::ProcessEnded, 1),
+            (Point::OutcomeUncommitted, 1),
+            (Point::OutcomeWritten, 1),
+        ],
+    },
+];
+
+trait Subject {
+    /// What a rule says whose attempts are known by this word.
+    fn options(&self, word: &str) -> String;
+
+    /// The attempts that were begun: the word, the lease's purpose, and the number of the attempt.
+    fn begun(&self, scene: &Scene) -> Vec<String>;
+
+    /// Lets attempts end well, now and later.
+    fn release(&self, scene: &Scene);
+}
+
+struct Script;
+
+impl Script {
+    fn new(scene: &Scene) -> Self {
+        scene.script(
+            "held.sh",
+            r#"echo "$1 $2 $ESI_ATTEMPT" >>"$LOG"; while [ ! -e gate ]; do sleep 0.02; done"#,
+        );
+        Self
+    }
+}
+
+impl Subject for Script {
+    fn options(&self, word: &str) -> String {
+        format!("script = held.sh {word}\nscript_params = purpose")
+    }
+
+    fn begun(&self, scene: &Scene) -> Vec<String> {
+        scene.log()
+    }
+
+    fn release(&self, scene: &Scene) {
+        fs::write(scene.path("gate"), "").expect("a gate");
+    }
+}
+
+struct Http(HttpServer);
+
+impl Http {
+    fn new() -> Self {
+        let fine = answer("200 OK", &[], "").into_iter();
+        Self(HttpServer::start([std::iter::once(Step::Hold)
+            .chain(fine)
+            .collect()]))
+    }
+}
+
+impl Subject for Http {
+    fn options(&self, word: &str) -> String {
+        let url = self.0.url();
+        format!("action = http\nurl = {url}/{word}/{{{{ purpose }}}}/{{{{ run.attempt }}}}")
+    }
+
+    fn begun(&self, _: &Scene) -> Vec<String> {
+        let received = self.0.received();
+        let path = |line: &str| {
+            line.split(' ')
+                .nth(1)
+                .map(|path| path[1..].replace('/', " "))
+        };
+        received.iter().filter_map(|one| path(&one.line)).collect()
+    }
+
+    fn release(&self, _: &Scene) {
+        self.0.release();
+    }
+}
+
+/// A stage with one rule that does this.
+struct Trial {
+    scene: Scene,
+    subject: Box<dyn Subject>,
+}
+
+impl Trial {
+    fn new(fault: &str, kind: &Kind) -> Self {
+        println!("{}: {fault}", kind.name);
+        let mut scene = Scene::new(&format!("{fault}-{}", kind.name));
+        let subject = (kind.make)(&scene);
+        // The service decides by itself only where a test waits for that.
+        scene.default("stop_timeout = 1h\nkill_grace = 500ms");
+        scene.rule(
+            "r",
+            &format!("events = {FULFILL}\n{}", subject.options("former")),
+        );
+        Self { scene, subject }
+    }
+
+    /// With a service, and an attempt under way.
+    fn under_way(fault: &str, kind: &Kind) -> (Self, Service) {
+        let trial = Self::new(fault, kind);
+        let service = trial.scene.listen();
+        trial.scene.publish(lease("one", "a"));
+        trial.wait_for_attempts(1);
+        (trial, service)
+    }
+
+    fn wait_for_attempts(&self, count: usize) -> Vec<String> {
+        wait_until("an attempt", || {
+            self.subject.begun(&self.scene).len() >= count
+        });
+        self.subject.begun(&self.scene)
+    }
+
+    fn release(&self) {
+        self.subject.release(&self.scene);
+    }
+
+    /// How the attempts of the first run ended.
+    fn outcomes(&self) -> Vec<String> {
+        let run = self.scene.run_detail(1);
+        let attempts = run["attempt_records"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let outcome = |attempt: &Value| attempt["outcome"].as_str().map(str::to_owned);
+        attempts.iter().filter_map(outcome).collect()
+    }
+
+    /// The first run was made again after its first attempt ended so, and is done.
+    fn assert_made_again(&self, told: &str) {
+        assert_eq!(self.scene.states(), ["succeeded"]);
+        let outcomes = self.outcomes();
+        assert_eq!(
+            (outcomes.len(), &outcomes[0][..]),
+            (2, told),
+            "{outcomes:?}"
+        );
+        let begun = self.subject.begun(&self.scene);
+        assert_eq!(begun.last().map(String::as_str), Some("former one 2"));
+    }
+}
+
+#[test]
+fn killed_at_any_point_of_an_attempt_the_run_is_made_again_unless_its_end_is_on_disk() {
+    for kind in &KINDS {
+        for (point, begun) in kind.points {
+            let trial = Trial::new(point.name(), kind);
+            trial.release();
+            trial.scene.publish(lease("one", "a"));
+            let mut command = trial.scene.program("listen");
+            command
+                .arg("--until-idle")
+                .env("ESI_CRASH_POINT", point.name());
+            let output = command.output().expect("the program");
+            assert_eq!(output.status.signal(), Some(9), "{output:?}");
+            trial.scene.drain();
+            let is_on_disk = *point == Point::OutcomeWritten;
+            let expected = if is_on_disk { 1 } else { begun + 1 };
+            let begun = trial.subject.begun(&trial.scene);
+            // A request may not have left, nor a script have come to its first line.
+            let may_be_fewer = matches!(point, Point::ProcessStarted | Point::ProcessRecorded);
+            assert!(
+                begun.len() == expected || may_be_fewer && begun.len() == 1,
+                "{begun:?}"
+            );
+            assert_eq!(trial.scene.states(), ["succeeded"]);
+            let outcomes = trial.outcomes();
+            assert_eq!(
+                outcomes.len(),
+                if is_on_disk { 1 } else { 2 },
+                "{outcomes:?}"
+            );
+            if matches!(point, Point::ProcessRecorded | Point::ProcessEnded) {
+                assert_eq!(outcomes[0], kind.died);
+            }
+        }
+    }
+}
+
+#[test]
+fn killed_while_an_attempt_is_under_way_it_is_made_again_and_told_in_the_words_of_the_action() {
+    for kind in &KINDS {
+        let (trial, service) = Trial::under_way("killed", kind);
+        service.kill();
+        trial.release();
+        trial.scene.drain();
+        trial.assert_made_again(kind.died);
+    }
+}
+
+#[test]
+fn a_stop_lets_an_attempt_end() {
+    for kind in &KINDS {
+        let (trial, mut service) = Trial::under_way("stopped", kind);
+        service.signal("TERM");
+        service.wait_for("SIGTERM: draining");
+        trial.release();
+        let (status, log) = service.wait();
+        assert!(status.success(), "{log}");
+        assert_eq!(trial.scene.states(), ["succeeded"]);
+        assert_eq!(trial.outcomes().len(), 1);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_an_attempt_and_it_is_made_again() {
+    for kind in &KINDS {
+        let (trial, mut service) = Trial::under_way("hurried", kind);
+        service.signal("TERM");
+        service.wait_for("SIGTERM: draining");
+        while !service.log().contains("SIGTERM: ending") {
+            service.signal("TERM");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let (status, log) = service.wait();
+        assert!(status.success(), "{log}");
+        assert_eq!(trial.scene.states(), ["due"]);
+        trial.release();
+        let told = trial.scene.drain();
+        // It was on record: nothing is left to recover.
+        let told = String::from_utf8_lossy(&told.stderr);
+        assert!(!told.contains("ended while runs were under way"), "{told}");
+        trial.assert_made_again(kind.stopped);
+    }
+}
+
+#[test]
+fn a_full_disk_loses_no_end_of_an_attempt() {
+    for kind in &KINDS {
+        let trial = Trial::new("full", kind);
+        let shim = Shim::new(&trial.scene);
+        let service = Service::start(shim.below(&mut trial.scene.program("listen")));
+        service.wait_for(&format!("consuming queue {}", trial.scene.queue));
+        trial.scene.publish(lease("one", "a"));
+        trial.wait_for_attempts(1);
+        shim.refuse(Refusal::Full);
+        trial.release();
+        service.wait_for("failed to record an attempt in the journal");
+        shim.mend();
+        wait_until("the end to be on record", || {
+            trial.scene.states() == ["succeeded"]
+        });
+        service.stop();
+        assert_eq!(trial.outcomes().len(), 1);
+        assert_eq!(trial.subject.begun(&trial.scene), ["former one 1"]);
+    }
+}
+
+#[test]
+fn an_attempt_ends_by_the_rule_that_began_it_and_the_next_is_by_the_new_one() {
+    for kind in &KINDS {
+        let (mut trial, service) = Trial::under_way("reloaded", kind);
+        let options = format!("events = {FULFILL}\n{}", trial.subject.options("latter"));
+        trial.scene.no_rules().rule("r", &options);
+        trial.scene.config();
+        service.signal("HUP");
+        service.wait_for("was read again");
+        trial.scene.publish(lease("two", "b"));
+        assert_eq!(trial.wait_for_attempts(2), ["former one 1", "latter two 1"]);
+        trial.release();
+        wait_until("both to end", || {
+            trial.scene.states() == ["succeeded", "succeeded"]
+        });
+        service.stop();
+        assert_eq!(trial.outcomes().len(), 1);
+    }
+}
