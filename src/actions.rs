@@ -29,7 +29,7 @@ use crate::core::ini::text::Position;
 use crate::core::retry::Again;
 use crate::core::rules::{Asks, Rule};
 use crate::core::run::Outcome;
-use crate::journal::{Blame, OpenAttempt, RunId};
+use crate::journal::{CountsAgainst, OpenAttempt, RunId};
 
 /// One attempt to perform.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ pub struct Performed {
     pub outcome: Outcome,
     /// Whose failure it was, if it was one: the run's, or nobody's, if the machine had no room for
     /// another process.
-    pub blame: Blame,
+    pub counts_against: CountsAgainst,
     /// What the action says of another attempt, if it failed.
     pub again: Again,
     /// How long it took, by a clock that never steps.
@@ -72,7 +72,7 @@ impl Performed {
     pub fn new(outcome: Outcome, duration: Duration) -> Self {
         Self {
             outcome,
-            blame: Blame::Run,
+            counts_against: CountsAgainst::Retries,
             again: Again::AsTheRuleSays,
             duration,
             output: Vec::new(),

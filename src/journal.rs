@@ -82,14 +82,14 @@ pub struct PlannedRun {
     pub due_at: Option<Timestamp>,
 }
 
-/// A delivery that could not be decoded, or not be decided.
+/// A delivery that could not be decoded, or that a rule's filter could not decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undecided {
+pub struct QuarantineEntry {
     /// Where it came from.
     pub source: String,
     /// The queue, for deliveries from the bus.
     pub origin: String,
-    /// Why it could not be decoded.
+    /// Why it is in quarantine.
     pub reason: String,
     /// What is kept of it: all, or the head of a very large one, secrets blanked.
     pub body: Vec<u8>,
@@ -106,7 +106,7 @@ pub enum Entry {
     /// Decoded and decided.
     Event(Acceptance),
     /// Kept whole, with the reason.
-    Quarantine(Undecided),
+    Quarantine(QuarantineEntry),
     /// How far a source has been read by now.
     Progress(Progress),
 }
@@ -243,22 +243,22 @@ pub struct AttemptEnd {
     pub output_dropped: u64,
     /// Succeed, Fail, Discard, Interrupt, Cancel or Refuse.
     pub step: Step,
-    /// Whom a failure counts against.
-    pub blame: Blame,
+    /// What a failure counts against.
+    pub counts_against: CountsAgainst,
     /// How long after `ended_at` the next attempt is due, for a failed one.
     pub retry_in: Option<Duration>,
 }
 
-/// Whom a failed attempt counts against.
+/// Which limit a failed attempt counts against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Blame {
-    /// The run: its action failed.
+pub enum CountsAgainst {
+    /// The run's `retries`: its action failed.
     #[default]
-    Run,
-    /// The event's lease, which could not be shown.
-    Lease,
-    /// Nobody: the lease could not even be asked for, or the machine had no room for the action.
-    Nobody,
+    Retries,
+    /// The event's `lease_retries`: ESI Leap did not show its lease.
+    LeaseRetries,
+    /// None: the cloud could not be asked for the lease, or the machine had no resources for the action.
+    Nothing,
 }
 
 /// An attempt that was under way when an earlier process died.

@@ -46,7 +46,7 @@ use crate::core::ini::text::Position;
 use crate::core::rules::Asks;
 use crate::core::run::{Detail, Outcome};
 use crate::crash::{self, Point};
-use crate::journal::Blame;
+use crate::journal::CountsAgainst;
 use crate::os::process::{Group, OUTPUT_GRACE, identify, told};
 use crate::os::program::{Unfit, locate};
 use call::{Call, MORE_ROOM};
@@ -221,9 +221,12 @@ impl Script {
         } else {
             self.run(&order, &mut output, started, &stop).await
         };
-        let (outcome, blame, remains) = match ended {
-            Ok((outcome, remains)) => (outcome, Blame::Run, remains),
-            Err(NotStarted { why, blame }) => (Outcome::NotStarted(why), blame, None),
+        let (outcome, counts_against, remains) = match ended {
+            Ok((outcome, remains)) => (outcome, CountsAgainst::Retries, remains),
+            Err(NotStarted {
+                why,
+                counts_against,
+            }) => (Outcome::NotStarted(why), counts_against, None),
         };
         let (output, output_dropped) = output.finish();
         if !outcome.is_success() && could_not_fork(&output) {
@@ -233,7 +236,7 @@ impl Script {
             );
         }
         Performed {
-            blame,
+            counts_against,
             output,
             output_dropped,
             remains: remains.map(|group| Box::new(group) as Box<dyn Remains>),
@@ -254,13 +257,16 @@ impl Remains for Group {
 /// Why there is no process.
 struct NotStarted {
     why: String,
-    blame: Blame,
+    counts_against: CountsAgainst,
 }
 
 impl From<String> for NotStarted {
     fn from(why: String) -> Self {
-        let blame = Blame::Run;
-        Self { why, blame }
+        let counts_against = CountsAgainst::Retries;
+        Self {
+            why,
+            counts_against,
+        }
     }
 }
 

@@ -28,7 +28,8 @@ use crate::crash::{self, Point};
 use crate::engine::clock::Clock;
 use crate::engine::stop::Stop;
 use crate::journal::{
-    AttemptEnd, Blame, Claim, ClaimedRun, Journal, JournalError, Owner, retry_while_unavailable,
+    AttemptEnd, Claim, ClaimedRun, CountsAgainst, Journal, JournalError, Owner,
+    retry_while_unavailable,
 };
 use crate::sources::Enrich;
 use held::Holding;
@@ -272,7 +273,7 @@ impl<J: Journal> Dispatch<J> {
             output_dropped: performed.output_dropped,
             step,
             retry_in,
-            blame: performed.blame,
+            counts_against: performed.counts_against,
         };
         // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
         match retry_while_unavailable(&stop.work, || self.journal.record(end.clone())).await {
@@ -323,8 +324,8 @@ type Then = (Step, Option<Duration>);
 
 fn next_step(run: &ClaimedRun, performed: &Performed, policy: RetryPolicy) -> Then {
     let chance = fastrand::f64();
-    let then = match performed.blame {
-        Blame::Nobody => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
+    let then = match performed.counts_against {
+        CountsAgainst::Nothing => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
         _ => step_after(&performed.outcome, run.failures, policy, chance),
     };
     performed.again.applied(then)

@@ -18,7 +18,7 @@ use crate::core::retry::{RetryPolicy, step_after};
 use crate::core::rules::{Rule, Verdict};
 use crate::core::run::{Outcome, Step};
 use crate::crash::{self, Point};
-use crate::journal::{Blame, ClaimedRun, Completion, Work, retry_while_unavailable};
+use crate::journal::{ClaimedRun, Completion, CountsAgainst, Work, retry_while_unavailable};
 use crate::sources::{Enrich, Incomplete};
 
 /// This many events are completed at once. Whoever is asked may ask one after the other.
@@ -108,7 +108,7 @@ impl Enrichment {
                     outcome,
                     step,
                     retry_in,
-                    blame: Blame::Lease,
+                    counts_against: CountsAgainst::LeaseRetries,
                 }
             }
             // However long that takes, it is no reason to give up.
@@ -121,7 +121,7 @@ impl Enrichment {
                     outcome: Outcome::NotStarted(why),
                     step: Step::Fail,
                     retry_in: endless.delay_after(run.attempt, fastrand::f64()),
-                    blame: Blame::Nobody,
+                    counts_against: CountsAgainst::Nothing,
                 }
             }
         }
@@ -136,7 +136,7 @@ impl Enrichment {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         match none {
-            Some(none) if none.blame == Blame::Nobody => {
+            Some(none) if none.counts_against == CountsAgainst::Nothing => {
                 let why = none.outcome.to_string();
                 match outage.failed(&why, Instant::now()) {
                     Some(Notice::New) => true,

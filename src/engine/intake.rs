@@ -132,7 +132,7 @@ async fn decide(
 ) -> Vec<Entry> {
     let arrival = match decoded {
         Decoded::Event(arrival) => arrival,
-        Decoded::Undecodable(undecided) => return vec![Entry::Quarantine(undecided)],
+        Decoded::Undecodable(entry) => return vec![Entry::Quarantine(entry)],
     };
     let Some(mut decision) = Decision::of(rules, arrival) else {
         return Vec::new();

@@ -20,7 +20,8 @@ use crate::core::outage::Outage;
 use crate::core::run::{Outcome, Step};
 use crate::crash::{self, Point};
 use crate::journal::{
-    AttemptEnd, Blame, Journal, JournalError, OpenAttempt, Owner, RunId, retry_while_unavailable,
+    AttemptEnd, CountsAgainst, Journal, JournalError, OpenAttempt, Owner, RunId,
+    retry_while_unavailable,
 };
 
 /// Why nothing can be said of what was left.
@@ -174,7 +175,7 @@ fn interrupted(attempt: &OpenAttempt, why: &str, now: Timestamp) -> AttemptEnd {
         output: Vec::new(),
         output_dropped: 0,
         step: Step::Interrupt,
-        blame: Blame::Nobody,
+        counts_against: CountsAgainst::Nothing,
         retry_in: None,
     }
 }

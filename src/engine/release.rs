@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::intake::Decision;
 use crate::core::rules::RuleSet;
-use crate::journal::{Acceptance, Undecided};
+use crate::journal::{Acceptance, QuarantineEntry};
 use crate::sources::{Arrival, Decoders, Interest, KEPT_IN_QUARANTINE, NOT_KEPT};
 
 /// What is to be accepted for a delivery.
@@ -14,7 +14,7 @@ use crate::sources::{Arrival, Decoders, Interest, KEPT_IN_QUARANTINE, NOT_KEPT};
 pub fn decide(
     rules: &Arc<RuleSet>,
     decoders: Decoders,
-    delivery: &Undecided,
+    delivery: &QuarantineEntry,
 ) -> Result<Acceptance, String> {
     let arrival = decode(delivery, decoders, &Interest::of(rules.clone()))?;
     let decision = arrival.and_then(|arrival| Decision::of(rules, arrival));
@@ -30,7 +30,7 @@ pub fn decide(
 /// # Errors
 /// Why that cannot be told, in words.
 pub fn decode(
-    delivery: &Undecided,
+    delivery: &QuarantineEntry,
     decoders: Decoders,
     interest: &Interest,
 ) -> Result<Option<Arrival>, String> {
@@ -44,7 +44,7 @@ pub fn decode(
 }
 
 /// Why what is kept of a delivery is not all of it.
-fn incomplete(delivery: &Undecided) -> Option<String> {
+fn incomplete(delivery: &QuarantineEntry) -> Option<String> {
     let (kept, size) = (delivery.body.len(), delivery.size);
     // Blanking may have changed the length of a small one, but never brings a large one near this.
     if size > KEPT_IN_QUARANTINE as u64 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Cursor, QuarantineId, RunId, Undecided};
+use super::{Cursor, QuarantineEntry, QuarantineId, RunId};
 use crate::core::run::{Outcome, State};
 
 /// Which runs to list.
@@ -94,7 +94,7 @@ pub struct Quarantined {
     /// When it arrived.
     pub arrived_at: Timestamp,
     /// The delivery and the reason.
-    pub delivery: Undecided,
+    pub delivery: QuarantineEntry,
     /// How many runs of its key came after it, and so wait for it.
     pub waiting: u64,
 }

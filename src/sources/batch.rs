@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::core::event::{Event, Key, PayloadPath};
 use crate::core::redact::without_context;
 use crate::core::rules::RuleSet;
-use crate::journal::{Progress, Undecided};
+use crate::journal::{Progress, QuarantineEntry};
 
 /// Of a quarantined delivery so many bytes are kept. ESI Leap's messages are about 2 kB.
 pub const KEPT_IN_QUARANTINE: usize = 64 * 1024;
@@ -40,7 +40,7 @@ pub enum Decoded {
     /// An event whose type some rule names.
     Event(Arrival),
     /// A delivery that holds no event that could be read.
-    Undecodable(Undecided),
+    Undecodable(QuarantineEntry),
 }
 
 /// An event as it arrived.
@@ -136,9 +136,9 @@ pub fn for_quarantine(
     reason: String,
     body: &[u8],
     key: Option<Key>,
-) -> Undecided {
+) -> QuarantineEntry {
     let kept = &body[..body.len().min(KEPT_IN_QUARANTINE)];
-    Undecided {
+    QuarantineEntry {
         source: source.to_owned(),
         origin: origin.to_owned(),
         reason,

@@ -142,9 +142,9 @@ fn decided(config: &Config, body: &[u8]) {
     match amqp::decoded(&interest(config), "bus", "queue", &labels, body.to_vec()) {
         None => {}
         Some(Decoded::Event(arrival)) => written(config, "bus", arrival, Some(body)),
-        Some(Decoded::Undecodable(undecided)) => {
-            assert_eq!(undecided.size, body.len() as u64);
-            assert!(!undecided.reason.is_empty());
+        Some(Decoded::Undecodable(entry)) => {
+            assert_eq!(entry.size, body.len() as u64);
+            assert!(!entry.reason.is_empty());
         }
     }
 }
@@ -182,11 +182,11 @@ fn written(config: &Config, source: &str, arrival: Arrival, body: Option<&[u8]>)
                     assert!(texts().map(str::len).sum::<usize>() <= 6 * 1024 * 1024);
                 }
             }
-            Entry::Quarantine(undecided) => {
+            Entry::Quarantine(entry) => {
                 if let Some(body) = body {
-                    assert_eq!(undecided.size, body.len() as u64);
+                    assert_eq!(entry.size, body.len() as u64);
                 }
-                assert!(!undecided.reason.is_empty());
+                assert!(!entry.reason.is_empty());
             }
             Entry::Progress(_) => panic!("nobody has read on"),
         }

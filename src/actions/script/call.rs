@@ -14,7 +14,7 @@ use super::{ATTEMPT_VARIABLE, JOURNAL_VARIABLE, NotStarted, RUN_VARIABLE, Script
 use crate::actions::Order;
 use crate::config::is_secret_variable;
 use crate::core::printable::printable;
-use crate::journal::Blame;
+use crate::journal::CountsAgainst;
 use crate::os::process::{Group, is_shortage};
 use crate::os::program::interpreter_line;
 
@@ -100,12 +100,15 @@ impl<'a> Call<'a> {
         started.map_err(|error| {
             let why = self.refusal(&error);
             // No rule's fault, and no reason to give its run up.
-            let blame = if is_shortage(&error) {
-                Blame::Nobody
+            let counts_against = if is_shortage(&error) {
+                CountsAgainst::Nothing
             } else {
-                Blame::Run
+                CountsAgainst::Retries
             };
-            NotStarted { why, blame }
+            NotStarted {
+                why,
+                counts_against,
+            }
         })
     }
 

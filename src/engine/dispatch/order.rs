@@ -9,14 +9,14 @@ use crate::core::event::Event;
 use crate::core::rules::{Rule, RuleSet};
 use crate::core::run::{Outcome, Step};
 use crate::engine::rulebook::InForce;
-use crate::journal::{Blame, ClaimedRun, Journal};
+use crate::journal::{ClaimedRun, CountsAgainst, Journal};
 
 /// How an attempt ended that performed nothing.
 pub(in crate::engine) struct NoOrder {
     pub(in crate::engine) outcome: Outcome,
     pub(in crate::engine) step: Step,
     pub(in crate::engine) retry_in: Option<Duration>,
-    pub(in crate::engine) blame: Blame,
+    pub(in crate::engine) counts_against: CountsAgainst,
 }
 
 impl NoOrder {
@@ -30,14 +30,14 @@ impl NoOrder {
             outcome: Outcome::NotStarted(why),
             step,
             retry_in: None,
-            blame: Blame::Run,
+            counts_against: CountsAgainst::Retries,
         }
     }
 
     /// As an attempt that took no time, and what follows for its run.
     pub(super) fn into_performed(self) -> (Performed, Then) {
         let performed = Performed {
-            blame: self.blame,
+            counts_against: self.counts_against,
             ..Performed::new(self.outcome, Duration::ZERO)
         };
         (performed, (self.step, self.retry_in))

@@ -75,7 +75,7 @@ fn of_message(rules: &RuleSet, labels: &Labels, body: &[u8]) -> Vec<Entry> {
     let interest = Interest::of(Arc::new(rules.clone()));
     match amqp::decoded(&interest, "bus", "q.info", labels, body.to_vec()) {
         None => Vec::new(),
-        Some(Decoded::Undecodable(undecided)) => vec![Entry::Quarantine(undecided)],
+        Some(Decoded::Undecodable(entry)) => vec![Entry::Quarantine(entry)],
         Some(Decoded::Event(arrival)) => {
             let decision = Decision::of(rules, arrival).expect("somebody wants it");
             decision.into_entries("bus")

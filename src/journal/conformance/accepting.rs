@@ -1,10 +1,14 @@
 //! Identity: what comes again makes nothing twice.
 
 use super::Scene;
-use super::story::{accept, at, claim_one, end, event, state, undecided, undecided_of};
+use super::story::{
+    accept, at, claim_one, end, event, quarantine_entry, quarantine_entry_of, state,
+};
 use crate::core::limits::LONGEST_NAME;
 use crate::core::run::{State, Step};
-use crate::journal::{Accept, Accepted, Browse, Entry, JournalError, Keep, RunFilter, Undecided};
+use crate::journal::{
+    Accept, Accepted, Browse, Entry, JournalError, Keep, QuarantineEntry, RunFilter,
+};
 
 pub(in crate::journal) async fn one_event_and_one_rule_make_one_run(scene: &Scene<'_>) {
     // Each case builds on those before: the rules that match, and how many runs are new.
@@ -77,9 +81,9 @@ pub(in crate::journal) async fn a_batch_is_answered_in_order_even_with_duplicate
     let journal = scene.journal().await;
     let batch = vec![
         Entry::Event(event("a", &[("r", "k")])),
-        Entry::Quarantine(undecided("junk")),
+        Entry::Quarantine(quarantine_entry("junk")),
         Entry::Event(event("a", &[("r", "k")])),
-        Entry::Quarantine(undecided("junk")),
+        Entry::Quarantine(quarantine_entry("junk")),
         Entry::Event(event("b", &[("r", "k")])),
     ];
     let expected = [
@@ -96,13 +100,13 @@ pub(in crate::journal) async fn only_exactly_the_same_delivery_is_quarantined_on
     scene: &Scene<'_>,
 ) {
     let journal = scene.journal().await;
-    let first = undecided("junk");
+    let first = quarantine_entry("junk");
     let mut seen = vec![first.clone()];
     let mut longer = first.clone();
     longer.size = 1_000_000;
     let mut elsewhere = first.clone();
     elsewhere.origin = "esi_leap.error".to_owned();
-    seen.extend([longer, elsewhere, undecided("junl")]);
+    seen.extend([longer, elsewhere, quarantine_entry("junl")]);
     for round in 0..2 {
         for (delivery, id) in seen.iter().zip(1..) {
             let answer = journal
@@ -125,7 +129,10 @@ pub(in crate::journal) async fn only_exactly_the_same_delivery_is_quarantined_on
 pub(in crate::journal) async fn release_takes_out_of_quarantine_what_it_accepts(scene: &Scene<'_>) {
     let journal = scene.journal().await;
     journal
-        .accept(vec![Entry::Quarantine(undecided("junk"))].into(), at(0))
+        .accept(
+            vec![Entry::Quarantine(quarantine_entry("junk"))].into(),
+            at(0),
+        )
         .await
         .unwrap();
     let planned = event("a", &[("r", "k")]);
@@ -153,7 +160,10 @@ pub(in crate::journal) async fn release_takes_out_of_quarantine_what_it_accepts(
     ));
     // What was accepted from the bus meanwhile is known; the delivery goes all the same.
     journal
-        .accept(vec![Entry::Quarantine(undecided("junk"))].into(), at(3))
+        .accept(
+            vec![Entry::Quarantine(quarantine_entry("junk"))].into(),
+            at(3),
+        )
         .await
         .unwrap();
     assert_eq!(
@@ -221,9 +231,9 @@ pub(in crate::journal) async fn what_is_looked_up_is_kept_short_and_still_told_a
             ..RunFilter::default()
         };
         assert_eq!(journal.runs(filter).await.unwrap().len(), 1);
-        let delivery = Undecided {
+        let delivery = QuarantineEntry {
             source: name.clone(),
-            ..undecided_of(&name, tail)
+            ..quarantine_entry_of(&name, tail)
         };
         let entries = vec![Entry::Quarantine(delivery)];
         journal.accept(entries.into(), at(0)).await.unwrap();

@@ -1,6 +1,8 @@
 //! Runs that wait for a delivery in quarantine.
 
-use super::story::{accept, at, claim, claim_one, end, event, summary, undecided, undecided_of};
+use super::story::{
+    accept, at, claim, claim_one, end, event, quarantine_entry, quarantine_entry_of, summary,
+};
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
 use crate::core::run::Step;
@@ -8,7 +10,7 @@ use crate::journal::{Accept, Accepted, Browse, Dropped, Entry, JournalError, Kee
 
 /// Takes a delivery about this key into quarantine.
 async fn quarantine(journal: &Caller, key: &str, body: &str, seconds: i64) {
-    let entries = vec![Entry::Quarantine(undecided_of(key, body))];
+    let entries = vec![Entry::Quarantine(quarantine_entry_of(key, body))];
     journal.accept(entries.into(), at(seconds)).await.unwrap();
 }
 
@@ -24,7 +26,7 @@ pub(in crate::journal) async fn later_runs_of_the_key_wait_and_no_others(scene: 
     let service = ground.service().await;
     accept(&service, "before", &[("r", "n1")], 0).await;
     quarantine(&service, "n1", "junk", 1).await;
-    let more = vec![Entry::Quarantine(undecided("about nobody"))];
+    let more = vec![Entry::Quarantine(quarantine_entry("about nobody"))];
     service.accept(more.into(), at(1)).await.unwrap();
     let after = accept(&service, "after", &[("r", "n1"), ("s", "n1")], 2).await;
     let other = accept(&service, "other", &[("r", "n2")], 3).await;
@@ -103,7 +105,7 @@ pub(in crate::journal) async fn what_is_dropped_lets_go_and_says_what(scene: &Sc
     let between = accept(&journal, "between", &[("r", "n")], 1).await;
     quarantine(&journal, "n", "second", 2).await;
     let after = accept(&journal, "after", &[("r", "n"), ("s", "n")], 3).await;
-    let junk = vec![Entry::Quarantine(undecided("junk"))];
+    let junk = vec![Entry::Quarantine(quarantine_entry("junk"))];
     journal.accept(junk.into(), at(3)).await.unwrap();
 
     // All or none.
@@ -146,7 +148,7 @@ pub(in crate::journal) async fn what_is_dropped_lets_go_and_says_what(scene: &Sc
 pub(in crate::journal) async fn what_retention_deletes_lets_go_and_says_what(scene: &Scene<'_>) {
     let journal = scene.journal().await;
     quarantine(&journal, "n1", "old", 0).await;
-    let junk = vec![Entry::Quarantine(undecided("junk"))];
+    let junk = vec![Entry::Quarantine(quarantine_entry("junk"))];
     journal.accept(junk.into(), at(1)).await.unwrap();
     quarantine(&journal, "n2", "young", 2).await;
     let held = accept(&journal, "a", &[("r", "n1"), ("s", "n2")], 3).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::story::{accept, at, claim_one, end, event, undecided};
+use super::story::{accept, at, claim_one, end, event, quarantine_entry};
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
 use crate::core::run::Step;
@@ -140,7 +140,7 @@ pub(in crate::journal) async fn an_event_with_something_to_do_again_stays(scene:
 pub(in crate::journal) async fn the_quarantine_is_pruned_too(scene: &Scene<'_>) {
     let journal = scene.journal().await;
     for day in 0..6 {
-        let entry = Entry::Quarantine(undecided(&format!("junk {day}")));
+        let entry = Entry::Quarantine(quarantine_entry(&format!("junk {day}")));
         journal
             .accept(vec![entry].into(), at(day * DAY))
             .await
@@ -174,7 +174,7 @@ pub(in crate::journal) async fn what_is_written_beside_the_service_is_claimed_by
     beside.retry(vec![run.id]).await.unwrap();
     assert_eq!(claim_one(&service, 2).await.attempt, 2);
 
-    let junk = vec![Entry::Quarantine(undecided("junk"))];
+    let junk = vec![Entry::Quarantine(quarantine_entry("junk"))];
     service.accept(junk.into(), at(3)).await.unwrap();
     let released = beside
         .release(1, event("b", &[("r", "k2")]), at(4))

@@ -4,8 +4,8 @@ use super::Scene;
 use super::story::{accept, at, claim_one, end, event, state};
 use crate::core::run::{Outcome, State, Step};
 use crate::journal::{
-    Accept, Accepted, AttemptEnd, Blame, Browse, Cursor, Entry, JournalError, Keep, Progress,
-    ProgressStep, RunId, SourceRecord,
+    Accept, Accepted, AttemptEnd, Browse, CountsAgainst, Cursor, Entry, JournalError, Keep,
+    Progress, ProgressStep, RunId, SourceRecord,
 };
 
 fn cursor(position: i64) -> Cursor {
@@ -25,7 +25,7 @@ fn progress(source: &str, from: Option<i64>, step: ProgressStep) -> Entry {
 fn without_lease(run: RunId, attempt: u32, step: Step) -> AttemptEnd {
     AttemptEnd {
         outcome: Outcome::NotStarted("no lease".to_owned()),
-        blame: Blame::Lease,
+        counts_against: CountsAgainst::LeaseRetries,
         ..end(run, attempt, step, 1)
     }
 }
@@ -150,7 +150,7 @@ pub(in crate::journal) async fn a_missing_lease_counts_against_the_event_and_not
     let shown = (second.id, second.failures, second.lease_failures);
     assert_eq!(shown, (1, 0, 1));
     let unasked = AttemptEnd {
-        blame: Blame::Nobody,
+        counts_against: CountsAgainst::Nothing,
         ..without_lease(1, 2, Step::Fail)
     };
     journal.record(unasked).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::story::{accept, at, event, summary, undecided, undecided_of};
+use super::story::{accept, at, event, quarantine_entry, quarantine_entry_of, summary};
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
 use crate::journal::{
@@ -16,7 +16,7 @@ async fn quarantine(journal: &Caller, entries: Vec<Entry>) {
 pub(in crate::journal) async fn a_request_is_answered_once_and_the_answer_stays(scene: &Scene<'_>) {
     let ground = scene.ground();
     let (service, beside) = (ground.service().await, ground.beside());
-    let kept = ["n", "m"].map(|key| Entry::Quarantine(undecided_of(key, key)));
+    let kept = ["n", "m"].map(|key| Entry::Quarantine(quarantine_entry_of(key, key)));
     quarantine(&service, kept.to_vec()).await;
     accept(&service, "later", &[("r", "n")], 1).await;
     assert!(beside.is_served().await.unwrap());
@@ -61,7 +61,7 @@ pub(in crate::journal) async fn a_request_is_answered_once_and_the_answer_stays(
 
     // An event that is known makes no runs, and events that no rule wants neither.
     for (id, answer) in [("a", Accepted::Known), ("b", Accepted::Runs(vec![]))] {
-        quarantine(&service, vec![Entry::Quarantine(undecided(id))]).await;
+        quarantine(&service, vec![Entry::Quarantine(quarantine_entry(id))]).await;
         let delivery = service.quarantined(1).await.unwrap()[0].id;
         let request = beside.request_retry(delivery, "ann".into(), at(5)).await;
         let request = request.unwrap();
@@ -75,7 +75,7 @@ pub(in crate::journal) async fn a_request_is_answered_once_and_the_answer_stays(
 pub(in crate::journal) async fn what_is_withdrawn_is_not_done(scene: &Scene<'_>) {
     let ground = scene.ground();
     let (service, beside) = (ground.service().await, ground.beside());
-    quarantine(&service, vec![Entry::Quarantine(undecided("junk"))]).await;
+    quarantine(&service, vec![Entry::Quarantine(quarantine_entry("junk"))]).await;
     let request = beside.request_retry(1, "ann".into(), at(1)).await.unwrap();
     assert_eq!(beside.withdraw(request).await.unwrap(), None);
     let release = Resolution::Release(event("a", &[("r", "n")]));
@@ -92,7 +92,7 @@ pub(in crate::journal) async fn what_is_withdrawn_is_not_done(scene: &Scene<'_>)
 
 pub(in crate::journal) async fn a_request_for_a_delivery_that_has_gone_says_so(scene: &Scene<'_>) {
     let journal = scene.journal().await;
-    quarantine(&journal, vec![Entry::Quarantine(undecided("junk"))]).await;
+    quarantine(&journal, vec![Entry::Quarantine(quarantine_entry("junk"))]).await;
     let request = journal.request_retry(1, "ann".into(), at(1)).await.unwrap();
     journal.drop_quarantined(vec![1]).await.unwrap();
     let release = Resolution::Release(event("a", &[("r", "n")]));
@@ -104,7 +104,7 @@ pub(in crate::journal) async fn a_request_for_a_delivery_that_has_gone_says_so(s
 
 pub(in crate::journal) async fn answers_go_with_what_retention_deletes(scene: &Scene<'_>) {
     let journal = scene.journal().await;
-    quarantine(&journal, vec![Entry::Quarantine(undecided("junk"))]).await;
+    quarantine(&journal, vec![Entry::Quarantine(quarantine_entry("junk"))]).await;
     let mut requests = Vec::new();
     for seconds in [1, 2] {
         let request = journal.request_retry(1, "ann".into(), at(seconds)).await;

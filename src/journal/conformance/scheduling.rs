@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::story::{accept, at, claim, claim_one, end, event, state, summary, undecided_of};
+use super::story::{accept, at, claim, claim_one, end, event, quarantine_entry_of, state, summary};
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
 use crate::core::run::{State, Step};
@@ -87,7 +87,7 @@ pub(in crate::journal) async fn a_delivery_in_quarantine_holds_it_once_it_is_due
     scene: &Scene<'_>,
 ) {
     let journal = scene.journal().await;
-    let entries = vec![Entry::Quarantine(undecided_of("n", "junk"))];
+    let entries = vec![Entry::Quarantine(quarantine_entry_of("n", "junk"))];
     journal.accept(entries.into(), at(0)).await.unwrap();
     let run = schedule(&journal, "later", "n", 100, 1).await;
     assert_eq!(summary(&journal, run).await.held_by, None);
@@ -103,7 +103,7 @@ pub(in crate::journal) async fn a_delivery_in_quarantine_holds_it_once_it_is_due
 
 pub(in crate::journal) async fn what_is_released_may_be_scheduled_too(scene: &Scene<'_>) {
     let journal = scene.journal().await;
-    let entries = vec![Entry::Quarantine(undecided_of("n", "junk"))];
+    let entries = vec![Entry::Quarantine(quarantine_entry_of("n", "junk"))];
     journal.accept(entries.into(), at(0)).await.unwrap();
     let held = accept(&journal, "held", &[("r", "n")], 1).await;
     let mut planned = event("released", &[("r", "n")]);

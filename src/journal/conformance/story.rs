@@ -8,8 +8,8 @@ use super::Caller;
 use crate::core::event::{Key, PayloadPath};
 use crate::core::run::{Outcome, State, Step};
 use crate::journal::{
-    Accept, Acceptance, Accepted, AttemptEnd, Blame, Browse, ClaimedRun, Entry, Owner, PlannedRun,
-    RunId, RunSummary, Undecided,
+    Accept, Acceptance, Accepted, AttemptEnd, Browse, ClaimedRun, CountsAgainst, Entry, Owner,
+    PlannedRun, QuarantineEntry, RunId, RunSummary,
 };
 
 /// `seconds` after a time in 2026.
@@ -44,8 +44,8 @@ pub(in crate::journal) fn event(id: &str, runs: &[(&str, &str)]) -> Acceptance {
 }
 
 /// A delivery that nobody could decode.
-pub(in crate::journal) fn undecided(body: &str) -> Undecided {
-    Undecided {
+pub(in crate::journal) fn quarantine_entry(body: &str) -> QuarantineEntry {
+    QuarantineEntry {
         source: "bus".to_owned(),
         origin: "esi_leap".to_owned(),
         reason: "expected JSON".to_owned(),
@@ -56,10 +56,10 @@ pub(in crate::journal) fn undecided(body: &str) -> Undecided {
 }
 
 /// One that is known to be about a key.
-pub(in crate::journal) fn undecided_of(key: &str, body: &str) -> Undecided {
-    Undecided {
+pub(in crate::journal) fn quarantine_entry_of(key: &str, body: &str) -> QuarantineEntry {
+    QuarantineEntry {
         key: Some(meant(key)),
-        ..undecided(body)
+        ..quarantine_entry(body)
     }
 }
 
@@ -108,7 +108,7 @@ pub(in crate::journal) fn end(run: RunId, attempt: u32, step: Step, seconds: i64
         output: b"said\n".to_vec(),
         output_dropped: 7,
         step,
-        blame: Blame::Run,
+        counts_against: CountsAgainst::Retries,
         retry_in: (step == Step::Fail).then_some(Duration::from_secs(10)),
     }
 }

@@ -12,7 +12,7 @@ use super::rows::{Millis, optional_key, sql_limit, time};
 use super::turns::{give_turn, new_place};
 use crate::core::event::Key;
 use crate::core::limits::limited;
-use crate::journal::{Dropped, QuarantineId, Quarantined, Undecided};
+use crate::journal::{Dropped, QuarantineEntry, QuarantineId, Quarantined};
 
 /// How many runs of a key stand from the place `?3` on, and before the place `?4`.
 pub(super) const WAITING: &str = "SELECT count(*) FROM runs
@@ -36,10 +36,10 @@ const DELIVERY: &str = "SELECT id, arrived_at, source, origin, reason, body, siz
 /// Keeps a delivery, unless exactly the same is kept already: an unsettled one comes again.
 pub(super) fn quarantine(
     connection: &Connection,
-    delivery: &Undecided,
+    delivery: &QuarantineEntry,
     now: Timestamp,
 ) -> Result<QuarantineId, Fault> {
-    let Undecided {
+    let QuarantineEntry {
         source,
         origin,
         reason,
@@ -172,7 +172,7 @@ fn delivery(row: &Row<'_>) -> rusqlite::Result<Quarantined> {
     Ok(Quarantined {
         id: row.get(0)?,
         arrived_at: time(row, 1)?,
-        delivery: Undecided {
+        delivery: QuarantineEntry {
             source: row.get(2)?,
             origin: row.get(3)?,
             reason: row.get(4)?,

@@ -11,7 +11,7 @@ use super::turns::{give_turn, reopen_event};
 use crate::core::event::Key;
 use crate::core::run::{State, Step};
 use crate::crash::{self, Point};
-use crate::journal::{AttemptEnd, Blame, Completion, OpenAttempt, Owner, RunId};
+use crate::journal::{AttemptEnd, Completion, CountsAgainst, OpenAttempt, Owner, RunId};
 
 /// The attempts of other owners that have not ended.
 pub(super) const OPEN: &str = "SELECT a.run, a.number, r.rule, a.started_at, a.handle, a.owner
@@ -140,8 +140,9 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
             end.output,
             end.output_dropped.cast_signed()
         ])?;
-    let failed = matches!(end.step, Step::Fail | Step::Discard) && end.blame == Blame::Run;
-    if end.blame == Blame::Lease {
+    let failed = matches!(end.step, Step::Fail | Step::Discard)
+        && end.counts_against == CountsAgainst::Retries;
+    if end.counts_against == CountsAgainst::LeaseRetries {
         connection
             .prepare_cached("UPDATE events SET lease_failures = lease_failures + 1 WHERE id = ?1")?
             .execute([event])?;

@@ -13,7 +13,9 @@ mod writing;
 use tempfile::TempDir;
 
 use super::{Access, SqliteJournal};
-use crate::journal::conformance::story::{accept, at, end, event, meant, undecided, undecided_of};
+use crate::journal::conformance::story::{
+    accept, at, end, event, meant, quarantine_entry, quarantine_entry_of,
+};
 use crate::journal::{Answer, Claim, Claimed, Owner, RunId, Work};
 
 /// A journal in a folder that goes with the test.

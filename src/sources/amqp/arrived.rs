@@ -86,7 +86,7 @@ impl<A> Arrived<A> {
 fn size(decoded: &Decoded) -> usize {
     match decoded {
         Decoded::Event(arrival) => arrival.body.as_ref().map_or(0, Vec::len),
-        Decoded::Undecodable(undecided) => undecided.body.len(),
+        Decoded::Undecodable(entry) => entry.body.len(),
     }
 }
 

@@ -71,7 +71,7 @@ impl<J: Journal + std::fmt::Debug> Noting<J> {
                 output: Vec::new(),
                 output_dropped: 0,
                 step: Step::Discard,
-                blame: Blame::Nobody,
+                counts_against: CountsAgainst::Nothing,
                 retry_in: None,
             };
             journal.record(end).await.unwrap();

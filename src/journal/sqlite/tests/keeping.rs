@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{accept, at, claim_as, end, event, journal, undecided};
+use super::{accept, at, claim_as, end, event, journal, quarantine_entry};
 use crate::core::retention::Retention;
 use crate::core::run::Step;
 use crate::journal::sqlite::SqliteJournal;
@@ -77,7 +77,7 @@ async fn pruning_goes_in_small_steps() {
     let mut batch: Vec<_> = (0..count)
         .map(|number| Entry::Event(event(&number.to_string(), &[])))
         .collect();
-    batch.extend((0..STEP).map(|number| Entry::Quarantine(undecided(&number.to_string()))));
+    batch.extend((0..STEP).map(|number| Entry::Quarantine(quarantine_entry(&number.to_string()))));
     journal.accept(batch.into(), at(0)).await.unwrap();
     assert_eq!(
         prune(&journal, keep(9, 10), 1).await,

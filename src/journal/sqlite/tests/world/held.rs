@@ -1,7 +1,7 @@
 //! Deliveries in quarantine, and the runs that have to wait for them.
 
 use super::{Expected, KEYS, World, planned};
-use crate::journal::sqlite::tests::{at, meant, undecided, undecided_of};
+use crate::journal::sqlite::tests::{at, meant, quarantine_entry, quarantine_entry_of};
 use crate::journal::{Accept, Accepted, Browse, Census, Dropped, Entry, Keep, QuarantineId};
 
 /// A delivery that should be there.
@@ -35,8 +35,8 @@ impl World {
         // A body names the same node each time.
         let (text, key) = (format!("{body} of {key}"), (key < 3).then_some(key));
         let delivery = match key {
-            Some(key) => undecided_of(KEYS[usize::from(key)], &text),
-            None => undecided(&text),
+            Some(key) => quarantine_entry_of(KEYS[usize::from(key)], &text),
+            None => quarantine_entry(&text),
         };
         let entries = vec![Entry::Quarantine(delivery)];
         let answer = self
