@@ -47,7 +47,7 @@ use crate::core::rules::Asks;
 use crate::core::run::{Detail, Outcome};
 use crate::crash::{self, Point};
 use crate::journal::CountsAgainst;
-use crate::os::process::{Group, OUTPUT_GRACE, identify, told};
+use crate::os::process::{Group, OUTPUT_GRACE, describe_remaining, identify};
 use crate::os::program::{Unfit, locate};
 use call::{Call, MORE_ROOM};
 use output::Output;
@@ -249,7 +249,7 @@ impl Remains for Group {
     fn left(&mut self) -> BoxFuture<'_, Option<String>> {
         Box::pin(async {
             let remaining = self.remains().await;
-            (!remaining.is_empty()).then(|| told(&remaining))
+            (!remaining.is_empty()).then(|| describe_remaining(&remaining))
         })
     }
 }

@@ -104,7 +104,7 @@ fn reason(answer: &Answer<'_>) -> String {
             format!("it is for {}", types.join(", "))
         }
         Verdict::Refused(mismatch) => mismatch.to_string(),
-        Verdict::Undecidable(why) => why.clone(),
+        Verdict::FilterError(why) => why.clone(),
     }
 }
 
@@ -115,7 +115,7 @@ fn as_json(answer: &Answer<'_>) -> serde_json::Value {
         Judgement::Decided(Verdict::Disabled) => "disabled",
         Judgement::Decided(Verdict::OtherType) => "other_type",
         Judgement::Decided(Verdict::Refused(_)) => "refused",
-        Judgement::Decided(Verdict::Undecidable(_)) => "undecidable",
+        Judgement::Decided(Verdict::FilterError(_)) => "undecidable",
     };
     let mut shown = json!({"rule": answer.rule.name, "verdict": word, "why": reason(answer)});
     if let Some(Description {

@@ -104,8 +104,8 @@ pub enum Verdict {
     OtherType,
     /// A filter refuses the event: the first of them that does.
     Refused(Mismatch),
-    /// A filter cannot be decided, in words. The rule has to be fixed.
-    Undecidable(String),
+    /// A filter of the rule failed, and why: its pattern needs too many steps, for one. The rule has to be fixed.
+    FilterError(String),
 }
 
 impl Rule {
@@ -134,7 +134,7 @@ impl Rule {
             match filter.mismatch(event) {
                 Ok(None) => {}
                 Ok(Some(mismatch)) => return Verdict::Refused(mismatch),
-                Err(why) => return Verdict::Undecidable(why),
+                Err(why) => return Verdict::FilterError(why),
             }
         }
         let key = match &self.order_by {

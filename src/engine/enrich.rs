@@ -166,7 +166,7 @@ impl Enrichment {
                 let why = format!("the {what}, now that it is shown, is refused: {mismatch}");
                 NoOrder::because(Step::Refuse, why)
             }
-            Verdict::Undecidable(why) => {
+            Verdict::FilterError(why) => {
                 let why = format!("the rule cannot be decided: {why}");
                 NoOrder::because(Step::Discard, why)
             }

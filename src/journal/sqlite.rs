@@ -113,7 +113,7 @@ impl SqliteJournal {
             Access::Service | Access::Poller => {
                 let readable = Readable::of(&place);
                 Some(Arc::new(readable.map_err(|fault| {
-                    fault.told("open the database for reading", &path)
+                    fault.into_journal_error("open the database for reading", &path)
                 })?))
             }
         };

@@ -12,7 +12,7 @@ mod signal;
 pub use group::Group;
 pub(crate) use look::look;
 pub(crate) use orphans::reap_orphans;
-pub(crate) use remaining::{Remaining, told};
+pub(crate) use remaining::{Remaining, describe_remaining};
 pub(crate) use signal::{is_hidden, may_be_ended, signal};
 
 use std::fs;

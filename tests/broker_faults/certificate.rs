@@ -3,7 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use super::tls::{assert_leads_to_the_broker, assert_refused, insist, scene, set_options};
+use super::tls::{
+    assert_leads_to_the_broker, assert_refused, require_client_certificate, scene, set_options,
+};
 use super::{Ours, alone, running, text};
 use crate::support::scene::Scene;
 
@@ -121,7 +123,7 @@ fn a_certificate_of_ours_that_is_no_good_is_told_as_what_it_is() {
 fn a_certificate_that_is_set_and_turned_away_is_not_asked_for() {
     let (ours, _turn) = alone();
     let mut scene = scene(ours, "turned-away");
-    insist(ours, true);
+    require_client_certificate(ours, true);
     for name in ["stranger", "lapsed"] {
         if name == "lapsed" {
             let extension = ["-extfile", "extension"];
@@ -141,7 +143,7 @@ fn a_certificate_that_is_set_and_turned_away_is_not_asked_for() {
         };
         assert_refused(&scene, &["failed to set up TLS", says]);
     }
-    insist(ours, false);
+    require_client_certificate(ours, false);
 }
 
 #[test]

@@ -233,8 +233,8 @@ pub(super) fn set_options(ours: &Ours, changed: &str) {
     ]);
 }
 
-/// Makes the broker insist on a client's certificate, or not.
-pub(super) fn insist(ours: &Ours, required: bool) {
+/// Makes the broker require a client certificate, or not.
+pub(super) fn require_client_certificate(ours: &Ours, required: bool) {
     let option = format!("{{fail_if_no_peer_cert, {required}}}");
     set_options(
         ours,
@@ -305,13 +305,13 @@ fn expired_certificate() -> (String, String, String) {
 fn a_broker_that_wants_a_certificate_gets_it() {
     let (ours, _turn) = alone();
     let mut scene = scene(ours, "client");
-    insist(ours, true);
+    require_client_certificate(ours, true);
     assert_refused(&scene, &["failed to set up TLS", "`ssl_cert_file`"]);
     scene
         .replace("ssl_cert_file", text(&ours.file("client.pem")))
         .replace("ssl_key_file", text(&ours.file("client.key")));
     assert_leads_to_the_broker(&scene);
-    insist(ours, false);
+    require_client_certificate(ours, false);
     assert_leads_to_the_broker(&scene);
 
     // Nobody knows this one's authority.

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use super::KIND;
 use crate::actions::{Living, Recovery};
 use crate::journal::{OpenAttempt, RunId};
-use crate::os::process::{Remaining, told};
+use crate::os::process::{Remaining, describe_remaining};
 use leftovers::{Attempt, Ending, Leftover, Leftovers};
 
 /// How long a script that is left may take to end when it is asked to, until it is forced.
@@ -106,7 +106,7 @@ fn living(found: &[Leftover]) -> Vec<Living> {
     }
     let living = by_run.into_iter().map(|(run, remaining)| Living {
         run,
-        left: told(&remaining),
+        left: describe_remaining(&remaining),
     });
     living.collect()
 }

@@ -70,7 +70,7 @@ impl Decision {
                 };
                 self.runs.push((Arc::clone(rule), run));
             }
-            Verdict::Undecidable(why) => {
+            Verdict::FilterError(why) => {
                 self.undecidable.get_or_insert(format!(
                     "rule [{}] cannot be decided: {why}: write a pattern that repeats less within \
                      what it repeats, and retry the delivery",

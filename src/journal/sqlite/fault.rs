@@ -94,7 +94,7 @@ impl Fault {
     }
 
     /// The fault as the asker sees it: `what` was tried, in the journal at `path`.
-    pub(super) fn told(self, what: &'static str, path: &Path) -> JournalError {
+    pub(super) fn into_journal_error(self, what: &'static str, path: &Path) -> JournalError {
         match self {
             Self::Refused(error) => error,
             Self::Displaced(displaced) => unavailable(what, path, displaced),

@@ -36,9 +36,9 @@ pub(super) fn open(place: &Place, access: Access) -> Result<Connection, JournalE
             Some(ffi::SQLITE_IOERR_LOCK | ffi::SQLITE_IOERR_RDLOCK | ffi::SQLITE_IOERR_SHMLOCK) => {
                 file_system::lacks("locks", path, error)
             }
-            _ => fault.told("open the database", path),
+            _ => fault.into_journal_error("open the database", path),
         },
-        _ => fault.told("open the database", path),
+        _ => fault.into_journal_error("open the database", path),
     })
 }
 
@@ -160,5 +160,5 @@ pub(super) fn name(connection: &Connection, path: &Path) -> Result<String, Journ
         .query_row("SELECT value FROM meta WHERE name = 'name'", [], |row| {
             row.get(0)
         })
-        .map_err(|error| Fault::from(error).told("read the name", path))
+        .map_err(|error| Fault::from(error).into_journal_error("read the name", path))
 }

@@ -148,7 +148,7 @@ where
         // Nobody listens any more if the asker was dropped; what was asked for has happened.
         drop(
             self.reply
-                .send(result.map_err(|fault| fault.told(self.what, path))),
+                .send(result.map_err(|fault| fault.into_journal_error(self.what, path))),
         );
     }
 }

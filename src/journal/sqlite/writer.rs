@@ -46,7 +46,9 @@ impl Session {
         let mut moved = 0;
         connection
             .file_control(Some(rusqlite::MAIN_DB), FileControl::HasMoved(&mut moved))
-            .map_err(|error| Fault::from(error).told("open the database", &place.database))?;
+            .map_err(|error| {
+                Fault::from(error).into_journal_error("open the database", &place.database)
+            })?;
         if moved != 0 || presence.identity() != place.identity {
             let exchanged = io::Error::other("it was replaced while it was being opened");
             return Err(failed("open the database", &place.database, exchanged));

@@ -1,4 +1,4 @@
-//! Processes that cannot be ended: how they are told of.
+//! Processes that the service cannot end, and how messages describe them.
 //!
 //! A script may become another user (`sudo`, or any program with the set-user-ID bit), whom the service
 //! may not signal; or the kernel may hold a process back. While it lives, nothing of its key may start.
@@ -43,9 +43,9 @@ impl fmt::Display for Remaining {
     }
 }
 
-/// What is to be known of processes that cannot be ended.
-pub(crate) fn told(remaining: &[Remaining]) -> String {
-    /// So many are named.
+/// The consequence of processes that the service cannot end, and the remedy.
+pub(crate) fn describe_remaining(remaining: &[Remaining]) -> String {
+    /// This many are named.
     const NAMED: usize = 5;
     let named = remaining.iter().take(NAMED);
     let mut names: Vec<String> = named.map(Remaining::to_string).collect();
@@ -89,8 +89,8 @@ mod tests {
             (&many, "process 5 (sh), 2 more: ", "or end them as root"),
         ];
         for (remaining, names, remedy) in cases {
-            let told = told(remaining);
-            assert!(told.contains(names) && told.ends_with(remedy), "{told}");
+            let text = describe_remaining(remaining);
+            assert!(text.contains(names) && text.ends_with(remedy), "{text}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use flate2::Crc;
 
-use super::notification::{Envelope, Labels, Undecodable, node_in_notification};
+use super::notification::{DecodeError, Envelope, Labels, node_in_notification};
 use crate::core::event::{Event, Key};
 use crate::sources::{Arrival, Decoded, Interest, NOT_KEPT, for_quarantine};
 
@@ -58,7 +58,7 @@ pub fn decode(body: &[u8], interest: &Interest) -> Result<Option<Arrival>, Strin
     Ok(event.map(Arrival::whole))
 }
 
-fn event(body: &[u8], interest: &Interest) -> Result<Option<Event>, Undecodable> {
+fn event(body: &[u8], interest: &Interest) -> Result<Option<Event>, DecodeError> {
     let envelope = Envelope::open(body)?;
     let notification = envelope.notification()?;
     if !interest.wants(&notification.event_type, &notification.message_id) {

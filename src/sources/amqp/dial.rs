@@ -104,7 +104,7 @@ async fn dial_any(
                     let (host, port) = (&endpoint.host, endpoint.port);
                     tracing::warn!(
                         "failed to connect to {host}:{port} at {}",
-                        reasons.told(host)
+                        reasons.to_text(host)
                     );
                 }
                 return Ok(connected);
@@ -112,7 +112,7 @@ async fn dial_any(
             Err(why) => reasons.add(address.ip(), why),
         }
     }
-    Err(reasons.told(&endpoint.host))
+    Err(reasons.to_text(&endpoint.host))
 }
 
 /// The time of each of so many addresses.
@@ -133,13 +133,13 @@ impl Reasons {
         }
     }
 
-    fn told(&self, host: &str) -> String {
+    fn to_text(&self, host: &str) -> String {
         let each: Vec<String> = self
             .0
             .iter()
             .map(|(why, addresses)| {
                 let named: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
-                // An address that stands there already is not told again.
+                // The host may be this address itself: do not repeat it.
                 if named == [host] {
                     why.clone()
                 } else {

@@ -6,7 +6,7 @@
 //!
 //! What only Python takes for JSON is read too (`python_json`), once it was refused as JSON.
 //!
-//! What cannot be read is [`Undecodable`] with a reason that is safe to show: it quotes a few words of
+//! What cannot be read is [`DecodeError`] with a reason that is safe to show: it quotes a few words of
 //! the message, but no context (`near`).
 
 mod compression;
@@ -34,7 +34,7 @@ const NO_DEPTH: usize = usize::MAX;
 
 /// Why a delivery is no notification.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Undecodable {
+pub enum DecodeError {
     /// Longer than [`LARGEST_BODY`].
     #[error("expected at most {LARGEST_BODY} bytes, but the body has {size}")]
     TooLarge {
@@ -113,12 +113,12 @@ impl<'a> Envelope<'a> {
     /// Opens the envelope of a body, if it has one.
     ///
     /// # Errors
-    /// [`Undecodable`] if the body is no JSON object.
-    pub fn open(body: &'a [u8]) -> Result<Self, Undecodable> {
+    /// [`DecodeError`] if the body is no JSON object.
+    pub fn open(body: &'a [u8]) -> Result<Self, DecodeError> {
         if body.len() > LARGEST_BODY {
-            return Err(Undecodable::TooLarge { size: body.len() });
+            return Err(DecodeError::TooLarge { size: body.len() });
         }
-        let text = std::str::from_utf8(body).map_err(|error| Undecodable::NotUtf8 {
+        let text = std::str::from_utf8(body).map_err(|error| DecodeError::NotUtf8 {
             offset: error.valid_up_to(),
         })?;
         let content = if let Ok(mut wire) = Wire::read(text) {
@@ -142,8 +142,8 @@ impl<'a> Envelope<'a> {
     /// The notification inside.
     ///
     /// # Errors
-    /// [`Undecodable`] if it is no JSON object, or has no id, type or payload.
-    pub fn notification(&self) -> Result<Notification<'_>, Undecodable> {
+    /// [`DecodeError`] if it is no JSON object, or has no id, type or payload.
+    pub fn notification(&self) -> Result<Notification<'_>, DecodeError> {
         let wire = match &self.content {
             Content::Bare(wire) => wire.clone(),
             Content::Text(text) => {
@@ -165,15 +165,15 @@ impl<'a> Envelope<'a> {
             publisher_id: wire.publisher_id.map(|Text(text)| text),
             payload: wire
                 .payload
-                .ok_or(Undecodable::Missing { field: "payload" })?,
+                .ok_or(DecodeError::Missing { field: "payload" })?,
         })
     }
 }
 
-fn required<'a>(value: Option<Text<'a>>, field: &'static str) -> Result<Cow<'a, str>, Undecodable> {
+fn required<'a>(value: Option<Text<'a>>, field: &'static str) -> Result<Cow<'a, str>, DecodeError> {
     match value {
         Some(Text(text)) if !text.is_empty() => Ok(text),
-        _ => Err(Undecodable::Missing { field }),
+        _ => Err(DecodeError::Missing { field }),
     }
 }
 
@@ -181,13 +181,13 @@ impl Notification<'_> {
     /// The event, its payload parsed.
     ///
     /// # Errors
-    /// [`Undecodable`] if the payload is neither JSON nor what Python takes for it.
-    pub fn into_event(self) -> Result<Event, Undecodable> {
+    /// [`DecodeError`] if the payload is neither JSON nor what Python takes for it.
+    pub fn into_event(self) -> Result<Event, DecodeError> {
         let text = self.payload.get();
         let payload = python_json::read_text(text).map_err(|unreadable| {
             let refused = unreadable.text(text.as_bytes());
             let near = near(refused, unreadable.offset(text.as_bytes()));
-            Undecodable::Malformed {
+            DecodeError::Malformed {
                 expected: "a payload of valid JSON",
                 found: format!("{unreadable}{near}"),
             }

@@ -27,7 +27,7 @@ use crate::config::shown_command;
 use crate::core::printable::printable;
 use crate::os::process::{Group, OUTPUT_GRACE};
 use crate::sources::history::record::{Lease, Row};
-use answer::{Answer, told};
+use answer::{Answer, standard_error};
 use secrets::Secrets;
 
 /// So many bytes of an answer are taken, and no more: 100,000 rows are about 35 MB.
@@ -81,7 +81,7 @@ impl OpenstackClient {
     }
 
     async fn ask(&self, question: &[&str]) -> Result<Answer, ClientError> {
-        let call = self.shown(question);
+        let call = self.display_call(question);
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -131,12 +131,12 @@ impl OpenstackClient {
         };
         Err(ClientError::Failed(format!(
             "`{call}` {what}{lives_on}; {}",
-            told(&tail)
+            standard_error(&tail)
         )))
     }
 
     /// The call as one could type it, but for passwords.
-    fn shown(&self, question: &[&str]) -> String {
+    fn display_call(&self, question: &[&str]) -> String {
         let program = self.program.to_string_lossy().into_owned();
         let mut words = vec![program];
         words.extend(self.arguments.iter().cloned());

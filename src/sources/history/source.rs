@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::options::History;
-use super::window::{Judgement, Start, Window};
+use super::window::{Continuity, Start, Window};
 use super::{Beginning, Client, HistoryError, Leases, source_name};
 use crate::core::outage::Outage;
 use crate::core::retry::RetryPolicy;
@@ -138,7 +138,7 @@ impl<C: Client> HistorySource<C> {
         let rows = self.ask(0).await?;
         let mut generation = former.map_or(1, Window::generation);
         if let Some(former) = former {
-            match former.reconsider(rows.clone(), self.overlap) {
+            match former.recheck_with_all_rows(rows.clone(), self.overlap) {
                 // Its ids begin again, and must not be taken for those that were.
                 Err(_) => generation += 1,
                 Ok(_) if force => {}
@@ -160,9 +160,9 @@ impl<C: Client> HistorySource<C> {
             );
         }
         tracing::info!("beginning with the event history of {cloud} behind id {position}");
-        let new = match window.judge(rows) {
-            Judgement::Goes(rows) => rows,
-            Judgement::Doubtful | Judgement::Other(_) => Vec::new(),
+        let new = match window.continuity(rows) {
+            Continuity::Continues(rows) => rows,
+            Continuity::NoOverlap | Continuity::DifferentHistory(_) => Vec::new(),
         };
         self.settle_on(window);
         Ok(new)
@@ -179,14 +179,14 @@ impl<C: Client> HistorySource<C> {
     /// The rows that are new since `window`.
     async fn ask_since(&mut self, window: Window) -> Result<Vec<Row>, HistoryError> {
         let rows = self.ask(window.floor()).await?;
-        if let Judgement::Goes(rows) = window.judge(rows) {
+        if let Continuity::Continues(rows) = window.continuity(rows) {
             self.settle_on(window);
             return Ok(rows);
         }
         let rows = self.ask(0).await?;
         let (window, rows) =
             window
-                .reconsider(rows, self.overlap)
+                .recheck_with_all_rows(rows, self.overlap)
                 .map_err(|newest| HistoryError::Other {
                     cloud: self.cloud.clone(),
                     newest,

@@ -1,8 +1,8 @@
-//! What is remembered of a history, and which of its rows are new by that. Pure.
+//! What is remembered of a history, and which of its rows are new. Pure.
 //!
-//! Ids are handed out before rows are committed, so a lower one can turn up late. So the last ids
-//! before the cursor are remembered, with the time of each event, and asked for again: a row that is
-//! not among them is new, and one with another time shows that this is another history.
+//! The database assigns ids before rows are committed, so a lower id can appear late. Therefore the last
+//! ids before the cursor are remembered with the time of each event, and their rows are requested again: a
+//! row with an id that is not among them is new, and a known id with another time shows a different history.
 
 use std::collections::BTreeMap;
 
@@ -16,39 +16,38 @@ use crate::sources::history::record::Row;
 pub struct Window {
     /// The largest id seen.
     position: i64,
-    /// Rows up to this id are done with.
+    /// Rows up to this id are not requested again.
     floor: i64,
-    /// Counts the histories that this cloud has had.
+    /// How many histories this cloud has had.
     generation: u32,
-    /// The time of each event seen beyond the floor, by id.
+    /// The time of each event seen above the floor, by id.
     seen: BTreeMap<i64, String>,
 }
 
 /// Where to begin in a history that has not been read before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// Behind all there is.
+    /// After the newest row.
     Now,
-    /// Behind this id.
+    /// After this id.
     Id(i64),
     /// With the first row.
     First,
 }
 
-/// What rows say of a history that has been read before.
+/// Whether rows continue a history that has been read before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Judgement {
-    /// It goes on where it was. These rows are new, in order of id.
-    Goes(Vec<Row>),
-    /// None of what was seen is there any more: whether the history is another one, all of its rows
-    /// tell.
-    Doubtful,
-    /// It is another one: this id belonged to another event.
-    Other(i64),
+pub enum Continuity {
+    /// They do. These rows are new, in order of id.
+    Continues(Vec<Row>),
+    /// No remembered row is among them: only all rows of the history can show whether it is a different one.
+    NoOverlap,
+    /// It is a different history: this id belonged to another event.
+    DifferentHistory(i64),
 }
 
 impl Window {
-    /// Begins anew, given all rows there are. Rows before the beginning count as seen.
+    /// Starts from scratch, given all rows of the history. Rows before the start count as seen.
     #[must_use]
     pub fn begin(from: Start, rows: &[Row], overlap: i64, generation: u32) -> Self {
         let newest = rows.iter().map(|row| row.id).max().unwrap_or(0);
@@ -58,7 +57,7 @@ impl Window {
             Start::First => 0,
         };
         let before = rows.iter().filter(|row| row.id <= position);
-        // At least one, so that another history can be told from this one.
+        // At least one row is remembered, so that a different history is recognized.
         let last = before.clone().map(|row| row.id).max();
         let floor = (position - overlap).max(0);
         let floor = last.map_or(floor, |last| floor.min(last - 1));
@@ -94,53 +93,57 @@ impl Window {
         self.position
     }
 
-    /// Rows beyond this id are to be asked for.
+    /// Rows above this id are requested.
     #[must_use]
     pub fn floor(&self) -> i64 {
         self.floor
     }
 
-    /// Counts the histories that this cloud has had.
+    /// How many histories this cloud has had.
     #[must_use]
     pub fn generation(&self) -> u32 {
         self.generation
     }
 
-    /// Which rows are new, out of those beyond the floor or of more, in whatever order.
+    /// Which rows are new. `rows` are those above the floor, or more, in any order.
     #[must_use]
-    pub fn judge(&self, rows: Vec<Row>) -> Judgement {
+    pub fn continuity(&self, rows: Vec<Row>) -> Continuity {
         let seen = &self.seen;
         let mut known = false;
         for row in &rows {
             match seen.get(&row.id) {
                 Some(time) if *time == row.event_time => known = true,
-                Some(_) => return Judgement::Other(row.id),
+                Some(_) => return Continuity::DifferentHistory(row.id),
                 None => {}
             }
         }
         if !known && !seen.is_empty() {
-            return Judgement::Doubtful;
+            return Continuity::NoOverlap;
         }
-        Judgement::Goes(self.unseen(rows))
+        Continuity::Continues(self.unseen(rows))
     }
 
-    /// Looks again at a history that is not beyond doubt, given all its rows: the window to go on with,
-    /// and the rows that are new by it.
+    /// Decides with all rows of the history whether it continues: returns the window to continue with, and
+    /// the rows that are new for it.
     ///
     /// # Errors
-    /// The largest id there is, if this is another history, or one that ends before the cursor.
-    pub fn reconsider(&self, rows: Vec<Row>, overlap: i64) -> Result<(Self, Vec<Row>), i64> {
+    /// The largest id of the history, if it is a different one or ends before the cursor.
+    pub fn recheck_with_all_rows(
+        &self,
+        rows: Vec<Row>,
+        overlap: i64,
+    ) -> Result<(Self, Vec<Row>), i64> {
         let newest = rows.iter().map(|row| row.id).max().unwrap_or(0);
-        match self.judge(rows.clone()) {
-            Judgement::Goes(rows) => Ok((self.clone(), rows)),
-            // What may be seen has changed, but ids go on. Events from before are nobody's news.
-            Judgement::Doubtful if newest >= self.position => {
+        match self.continuity(rows.clone()) {
+            Continuity::Continues(rows) => Ok((self.clone(), rows)),
+            // What the user may see has changed, but ids continue. Earlier events are not new.
+            Continuity::NoOverlap if newest >= self.position => {
                 let start = Start::Id(self.position);
                 let window = Self::begin(start, &rows, overlap, self.generation);
                 let rows = window.unseen(rows);
                 Ok((window, rows))
             }
-            Judgement::Doubtful | Judgement::Other(_) => Err(newest),
+            Continuity::NoOverlap | Continuity::DifferentHistory(_) => Err(newest),
         }
     }
 
@@ -151,7 +154,7 @@ impl Window {
         rows
     }
 
-    /// Moves on over rows that have been accepted, all of those that come before them among them.
+    /// Moves the cursor over rows that have been accepted, together with all rows before them.
     pub fn advance(&mut self, rows: &[Row], overlap: i64) {
         let Self {
             position,
@@ -164,7 +167,7 @@ impl Window {
             *position = (*position).max(row.id);
         }
         *floor = (*floor).max(*position - overlap);
-        // Never all of them: see `begin`.
+        // At least one row stays: see `begin`.
         let last = seen.keys().next_back().copied().unwrap_or(i64::MAX);
         *floor = (*floor).min(last - 1);
         *seen = seen.split_off(&(*floor + 1));

@@ -143,16 +143,16 @@ fn addresses_share_the_time_down_to_a_least() {
 #[test]
 fn addresses_with_one_reason_stand_together() {
     let mut reasons = Reasons::default();
-    assert_eq!(reasons.told("h"), "the host has no address");
+    assert_eq!(reasons.to_text("h"), "the host has no address");
     let [one, two] = ["192.0.2.1", "2001:db8::1"].map(|text| text.parse().unwrap());
     reasons.add(one, "refused".into());
-    assert_eq!(reasons.told("h"), "192.0.2.1: refused");
-    assert_eq!(reasons.told("192.0.2.1"), "refused");
+    assert_eq!(reasons.to_text("h"), "192.0.2.1: refused");
+    assert_eq!(reasons.to_text("192.0.2.1"), "refused");
     reasons.add(two, "refused".into());
-    assert_eq!(reasons.told("h"), "192.0.2.1, 2001:db8::1: refused");
+    assert_eq!(reasons.to_text("h"), "192.0.2.1, 2001:db8::1: refused");
     reasons.add(one, "silent".into());
     assert_eq!(
-        reasons.told("h"),
+        reasons.to_text("h"),
         "192.0.2.1, 2001:db8::1: refused; 192.0.2.1: silent"
     );
 }

@@ -10,7 +10,7 @@ use std::io::Read;
 use bzip2::read::BzDecoder;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
-use super::{LARGEST_BODY, Undecodable};
+use super::{DecodeError, LARGEST_BODY};
 use crate::core::printable::printable;
 
 /// How the sender labelled a body, as far as that is not what every notification has.
@@ -56,15 +56,15 @@ impl Labels {
     /// The body as it was before the sender compressed it.
     ///
     /// # Errors
-    /// [`Undecodable`] if it cannot be decompressed, or is too large once it is.
-    pub fn decompress<'a>(&self, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Undecodable> {
+    /// [`DecodeError`] if it cannot be decompressed, or is too large once it is.
+    pub fn decompress<'a>(&self, body: &'a [u8]) -> Result<Cow<'a, [u8]>, DecodeError> {
         let Some(compression) = &self.compression else {
             return Ok(Cow::Borrowed(body));
         };
         let mut text = Vec::new();
         decompress_into(&mut text, body, compression)?;
         if text.len() > LARGEST_BODY {
-            return Err(Undecodable::TooLargeOnceDecompressed);
+            return Err(DecodeError::TooLargeOnceDecompressed);
         }
         Ok(Cow::Owned(text))
     }
@@ -83,9 +83,9 @@ impl Labels {
 }
 
 /// Decompresses as far as the body can be read, and no further than shows that it is too large.
-fn decompress_into(text: &mut Vec<u8>, body: &[u8], compression: &str) -> Result<(), Undecodable> {
+fn decompress_into(text: &mut Vec<u8>, body: &[u8], compression: &str) -> Result<(), DecodeError> {
     if body.len() > LARGEST_BODY {
-        return Err(Undecodable::TooLarge { size: body.len() });
+        return Err(DecodeError::TooLarge { size: body.len() });
     }
     let read = match compression.to_ascii_lowercase().as_str() {
         "application/x-gzip" | "application/gzip" | "gzip" | "zlib" => {
@@ -99,12 +99,12 @@ fn decompress_into(text: &mut Vec<u8>, body: &[u8], compression: &str) -> Result
             read_bounded(BzDecoder::new(body), text)
         }
         _ => {
-            let compression = shown(compression);
-            return Err(Undecodable::Compression { compression });
+            let compression = printable_label(compression);
+            return Err(DecodeError::Compression { compression });
         }
     };
-    read.map(drop).map_err(|error| Undecodable::Corrupt {
-        found: shown(&error.to_string()),
+    read.map(drop).map_err(|error| DecodeError::Corrupt {
+        found: printable_label(&error.to_string()),
     })
 }
 
@@ -113,7 +113,7 @@ fn read_bounded(decoder: impl Read, text: &mut Vec<u8>) -> std::io::Result<usize
     decoder.take(LARGEST_BODY as u64 + 1).read_to_end(text)
 }
 
-fn shown(label: &str) -> String {
+fn printable_label(label: &str) -> String {
     let end = label.char_indices().nth(LONGEST_LABEL);
     match end {
         None => printable(label.as_bytes()),
@@ -131,7 +131,7 @@ impl fmt::Display for Labels {
             ("compression", &self.compression),
         ] {
             if let Some(label) = label {
-                write!(formatter, "{before}{name} `{}`", shown(label))?;
+                write!(formatter, "{before}{name} `{}`", printable_label(label))?;
                 before = ", ";
             }
         }

@@ -1,7 +1,7 @@
 use super::*;
 use serde_json::json;
 
-fn decode(body: &[u8]) -> Result<Event, Undecodable> {
+fn decode(body: &[u8]) -> Result<Event, DecodeError> {
     Envelope::open(body)?.notification()?.into_event()
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Undecodable;
+use super::DecodeError;
 use crate::core::python_json::offset;
 use crate::core::redact::near;
 
@@ -53,7 +53,7 @@ pub(super) fn refusal(
     text: &str,
     expected: &'static str,
     error: &serde_json::Error,
-) -> Undecodable {
+) -> DecodeError {
     let found = match text.trim_start().chars().next() {
         Some('{') => {
             let place = offset(text.as_bytes(), error.line(), error.column());
@@ -63,7 +63,7 @@ pub(super) fn refusal(
         Some(other) => format!("it begins with {other:?}"),
         None => "it is empty".into(),
     };
-    Undecodable::Malformed { expected, found }
+    DecodeError::Malformed { expected, found }
 }
 
 impl<'de> Deserialize<'de> for Wire<'de> {

@@ -91,14 +91,14 @@ impl Answer {
             (Some(code), _) => format!("ended with exit status {code}"),
             (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
         };
-        let told = told(stderr);
-        let remedy = if told.contains("is not an openstack command") {
+        let stderr = standard_error(stderr);
+        let remedy = if stderr.contains("is not an openstack command") {
             ": install python-esileapclient beside python-openstackclient"
         } else {
             ""
         };
         Err(ClientError::Failed(format!(
-            "`{call}` {ended}; {told}{remedy}"
+            "`{call}` {ended}; {stderr}{remedy}"
         )))
     }
 
@@ -149,13 +149,13 @@ impl Answer {
             "expected {expected} on the standard output of `{}`, but {found}; {}: see that neither \
              a shell nor a wrapper prints anything else on standard output",
             self.call,
-            told(&self.stderr)
+            standard_error(&self.stderr)
         ))
     }
 }
 
 /// What the program said on standard error, on one line.
-pub(super) fn told(stderr: &[u8]) -> String {
+pub(super) fn standard_error(stderr: &[u8]) -> String {
     match stderr.trim_ascii() {
         [] => "it wrote nothing on standard error".into(),
         text => format!("it wrote on standard error: {}", printable(text)),

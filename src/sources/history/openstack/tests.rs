@@ -34,7 +34,7 @@ fn a_call_is_shown_as_one_could_type_it() {
         (&["a\0b"], None, r"a\x00b esi"),
     ];
     for (command, cloud, expected) in cases {
-        assert_eq!(client(command, cloud).shown(&["esi"]), expected);
+        assert_eq!(client(command, cloud).display_call(&["esi"]), expected);
     }
 }
 
@@ -62,7 +62,7 @@ fn a_call_is_shown_without_passwords() {
     for (command, expected) in cases {
         let mut words: Vec<&str> = vec!["/x"];
         words.extend(command.split(' '));
-        let shown = client(&words, None).shown(&["esi"]);
+        let shown = client(&words, None).display_call(&["esi"]);
         assert_eq!(shown, format!("/x {expected} esi"));
     }
 }

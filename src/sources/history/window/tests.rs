@@ -22,8 +22,8 @@ fn ids(rows: &[Row]) -> Vec<i64> {
 }
 
 fn new_ids(window: &Window, found: Vec<Row>) -> Vec<i64> {
-    match window.judge(found) {
-        Judgement::Goes(rows) => ids(&rows),
+    match window.continuity(found) {
+        Continuity::Continues(rows) => ids(&rows),
         other => panic!("{other:?}"),
     }
 }
@@ -85,25 +85,33 @@ fn another_history_is_noticed() {
     window.advance(&rows(1..=40), 200);
     let mut same_ids = rows([39, 40, 41]);
     same_ids[1].event_time = "another".into();
-    assert_eq!(window.judge(same_ids.clone()), Judgement::Other(40));
-    assert_eq!(window.reconsider(same_ids, 200), Err(41));
+    assert_eq!(
+        window.continuity(same_ids.clone()),
+        Continuity::DifferentHistory(40)
+    );
+    assert_eq!(window.recheck_with_all_rows(same_ids, 200), Err(41));
     // Nothing that was seen is there: all rows tell.
     let mut long = window.clone();
     long.advance(&rows(1000..=1010), 200);
-    assert_eq!(long.judge(Vec::new()), Judgement::Doubtful);
-    assert_eq!(long.reconsider(Vec::new(), 200), Err(0));
-    assert_eq!(long.reconsider(rows([1, 2]), 200), Err(2));
-    let (same, new) = long.reconsider(rows([5, 1009, 1011]), 200).unwrap();
+    assert_eq!(long.continuity(Vec::new()), Continuity::NoOverlap);
+    assert_eq!(long.recheck_with_all_rows(Vec::new(), 200), Err(0));
+    assert_eq!(long.recheck_with_all_rows(rows([1, 2]), 200), Err(2));
+    let (same, new) = long
+        .recheck_with_all_rows(rows([5, 1009, 1011]), 200)
+        .unwrap();
     assert_eq!((same, ids(&new)), (long.clone(), vec![1011]));
     // What may be seen has changed, and ids go on: what is from before is not new, and is known from
     // then on.
     let visible = rows([5, 990, 1020]);
-    let (changed, new) = long.reconsider(visible.clone(), 200).unwrap();
+    let (changed, new) = long.recheck_with_all_rows(visible.clone(), 200).unwrap();
     assert_eq!((changed.position(), ids(&new)), (1010, vec![1020]));
     assert_eq!(new_ids(&changed, visible), [1020]);
     // One that has seen nothing cannot tell.
     let empty = Window::begin(Start::Now, &[], 200, 1);
-    assert_eq!(empty.judge(Vec::new()), Judgement::Goes(Vec::new()));
+    assert_eq!(
+        empty.continuity(Vec::new()),
+        Continuity::Continues(Vec::new())
+    );
 }
 
 #[test]
@@ -133,7 +141,7 @@ proptest::proptest! {
         for until in (step..=commits.len()).step_by(step).chain([commits.len()]) {
             let there = commits[..until].iter().map(|(_, id)| *id);
             let answer: Vec<i64> = there.filter(|id| *id > window.floor()).collect();
-            let Judgement::Goes(found) = window.judge(rows(answer)) else {
+            let Continuity::Continues(found) = window.continuity(rows(answer)) else {
                 panic!("the same history");
             };
             new.extend(ids(&found));

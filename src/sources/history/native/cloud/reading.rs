@@ -41,7 +41,7 @@ impl Settings {
             format!(
                 "{} has braces, in which the `openstack` program puts other settings, and the native \
                  client does not",
-                self.called(key)
+                self.option_name(key)
             ),
             "write out what they stand for, or use `client = openstack`",
         )
@@ -58,7 +58,7 @@ impl Settings {
                 format!(
                     "expected text as {}, but found nothing, of which the `openstack` program makes the \
                      text `None`",
-                    self.called(key)
+                    self.option_name(key)
                 ),
                 "remove it, or write its value",
             )),
@@ -91,7 +91,7 @@ impl Settings {
                 format!(
                     "expected `true` or `false`, without quotation marks, as {}, but found something \
                      else",
-                    self.called(key)
+                    self.option_name(key)
                 ),
                 "correct it, or leave it out",
             )),
@@ -121,7 +121,7 @@ impl Settings {
                 format!(
                     "expected an address with `https://` or `http://`, and without user or password, \
                      as {}, but found something else",
-                    self.called(key)
+                    self.option_name(key)
                 ),
                 "correct it",
             )
@@ -131,8 +131,8 @@ impl Settings {
         Ok(url)
     }
 
-    /// A setting by the name that its author knows.
-    pub(super) fn called(&self, key: &str) -> String {
+    /// The name of a setting as its author wrote it: a key of the file, or an environment variable.
+    pub(super) fn option_name(&self, key: &str) -> String {
         if self.chosen.overridden.contains(&key) {
             return format!("`{}`", variable(key));
         }
@@ -153,7 +153,7 @@ impl Settings {
             _ => String::new(),
         };
         CloudProblem::new(
-            format!("expected {}, but found none{why}", self.called(key)),
+            format!("expected {}, but found none{why}", self.option_name(key)),
             &format!("set it: {remark}"),
         )
     }
@@ -162,7 +162,7 @@ impl Settings {
         CloudProblem::new(
             format!(
                 "expected {expected} as {}, but found {}",
-                self.called(key),
+                self.option_name(key),
                 found.kind()
             ),
             if matches!(found, Setting::Odd(_)) {
@@ -173,12 +173,12 @@ impl Settings {
         )
     }
 
-    pub(super) fn beyond(&self, key: &str, what: &str) -> CloudProblem {
+    pub(super) fn unsupported(&self, key: &str, what: &str) -> CloudProblem {
         CloudProblem::new(
             format!(
                 "{} is {what}, and the native client logs in to a project by `password`, `token` and \
                  `v3applicationcredential` alone",
-                self.called(key)
+                self.option_name(key)
             ),
             "use `client = openstack`, or an application credential",
         )

@@ -32,7 +32,7 @@ impl Settings {
         let path = keystone.path().trim_end_matches('/');
         if path.ends_with("/v2.0") {
             return Err(CloudProblem::new(
-                format!("{} ends with `/v2.0`", self.called("auth_url")),
+                format!("{} ends with `/v2.0`", self.option_name("auth_url")),
                 "replace it by `/v3`: the native client, like today's Keystone, knows no other version",
             ));
         }
@@ -49,7 +49,7 @@ impl Settings {
             .text("lease_api_version")?
             .is_some_and(|version| version != "1")
         {
-            return Err(self.beyond("lease_api_version", "something else than `1`"));
+            return Err(self.unsupported("lease_api_version", "something else than `1`"));
         }
         Ok(Cloud {
             keystone,
@@ -75,7 +75,7 @@ impl Settings {
         let (own, old) = ("lease_interface", "lease_endpoint_type");
         if self.chosen.written.contains_key(own) && self.chosen.written.contains_key(old) {
             return Err(CloudProblem::new(
-                format!("{} and `{old}` are the same setting", self.called(own)),
+                format!("{} and `{old}` are the same setting", self.option_name(own)),
                 "remove one of them",
             ));
         }
@@ -100,19 +100,19 @@ impl Settings {
     fn login(&self) -> Result<Login, CloudProblem> {
         for beyond in ["trust_id", "system_scope", "passcode", "service_provider"] {
             if self.text(beyond)?.is_some() {
-                return Err(self.beyond(beyond, "set"));
+                return Err(self.unsupported(beyond, "set"));
             }
         }
         if self
             .version()?
             .is_some_and(|version| !version.starts_with('3'))
         {
-            return Err(self.beyond("identity_api_version", "something else than 3"));
+            return Err(self.unsupported("identity_api_version", "something else than 3"));
         }
         let kind = self.text("auth_type")?;
         let kind = kind.unwrap_or_else(|| "password".into());
         let Some(allowed) = effective::allowed(&kind) else {
-            return Err(self.beyond("auth_type", &format!("`{kind}`")));
+            return Err(self.unsupported("auth_type", &format!("`{kind}`")));
         };
         self.nothing_else(&kind, &allowed)?;
         match kind.as_str() {
@@ -137,7 +137,7 @@ impl Settings {
                         return Err(CloudProblem::new(
                             format!(
                                 "{} is set beside an application credential",
-                                self.called(key)
+                                self.option_name(key)
                             ),
                             "remove it: the credential is for one project, and Keystone refuses to be \
                              told of any",
@@ -190,7 +190,7 @@ impl Settings {
                 format!(
                     "{} is nothing to log in with by `{kind}`, and the `openstack` program refuses it \
                      there",
-                    self.called(key)
+                    self.option_name(key)
                 ),
                 "remove it, correct its name, or set `auth_type` (`OS_AUTH_TYPE`)",
             )),
