@@ -166,7 +166,7 @@ fn misnamed_default(table: Table, text: &str, merged: &Merged) -> Option<(String
                 "expected `[{DEFAULT}]`, but found `[{}]`, which is a rule",
                 section.name
             ),
-            format!("write `[{DEFAULT}]`, just so"),
+            format!("write exactly `[{DEFAULT}]`"),
         );
         problems.push(problem.at(section.position));
     }

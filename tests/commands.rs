@@ -228,7 +228,7 @@ fn a_journal_that_is_not_there_yet_is_told_so() {
             &[
                 "there is no journal",
                 "state/journal.sqlite",
-                "hint: see that `state_dir` is that of the service",
+                "hint: check that `state_dir` is the one of the service",
             ],
         );
     }

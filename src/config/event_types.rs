@@ -43,7 +43,7 @@ pub(super) fn remedy(pattern: &EventPattern) -> Option<String> {
         .any(|name| nearest(name, ["expire"]).is_some())
     {
         return Some(
-            "there is none for a lease that expires: it is deleted then, which is \
+            "no type is named after expiry: ESI Leap deletes a lease that expires, and sends \
              `esi_leap.lease.delete.end`"
                 .to_owned(),
         );

@@ -100,9 +100,12 @@ impl<'a> Options<'a> {
         {
             // What such an option says is shown: in problems, in the log, in the list of processes.
             let problem = Problem::error(
-                format!("`{name}` takes in `password` or `transport_url`, which would show it"),
-                "remove that reference; what needs the password, like a script, can read it from a \
-                 file of its own",
+                format!(
+                    "`{name}` refers to `password` or `transport_url`, and would reveal its \
+                         value"
+                ),
+                "remove the reference; a script that needs the password can read it from its own \
+                 file",
             );
             self.report(problem, option, reference);
             return None;

@@ -310,7 +310,7 @@ impl<J: Journal> Dispatch<J> {
                 tracing::warn!(
                     run,
                     attempt,
-                    "failed to record what a crash would leave of it: {error}"
+                    "failed to record how recovery can find this attempt after a crash: {error}"
                 );
             }
             crash::point(Point::ProcessRecorded);

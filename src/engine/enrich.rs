@@ -141,18 +141,18 @@ impl Enrichment {
                 match outage.failed(&why, Instant::now()) {
                     Some(Notice::New) => true,
                     Some(notice) => {
-                        tracing::warn!("{what}s cannot be asked for: {why}{notice}");
+                        tracing::warn!("cannot request {what}s: {why}{notice}");
                         false
                     }
                     None => {
-                        tracing::debug!(run = run.id, "its {what} cannot be asked for: {why}");
+                        tracing::debug!(run = run.id, "cannot request its {what}: {why}");
                         false
                     }
                 }
             }
             Some(none) if none.step == Step::Interrupt => true,
             _ => {
-                outage.log_end(&format!("{what}s can be asked for again"), Instant::now());
+                outage.log_end(&format!("{what}s can be requested again"), Instant::now());
                 true
             }
         }
@@ -163,7 +163,7 @@ impl Enrichment {
         match verdict {
             Verdict::Refused(mismatch) => {
                 let what = self.enrich.what();
-                let why = format!("the {what}, now that it is shown, is refused: {mismatch}");
+                let why = format!("the {what} does not match filter_params: {mismatch}");
                 NoOrder::because(Step::Refuse, why)
             }
             Verdict::FilterError(why) => {

@@ -60,7 +60,7 @@ pub async fn recover<J: Journal>(
     }
     tracing::warn!(
         attempts = unended.open.len(),
-        "the service before this one ended while runs were under way; they will run again"
+        "the previous process of the service ended while runs were under way; they will run again"
     );
     let living = unended.end().await?;
     crash::point(Point::LeftoversEnded);
@@ -141,12 +141,12 @@ impl Unended {
             let mut is_over = true;
             for of_run in living.iter().filter(|living| living.run == run) {
                 is_over = false;
-                vigil.tell(journal, &of_run.left).await;
+                vigil.report(journal, &of_run.left).await;
             }
             if !is_over {
                 continue;
             }
-            vigil.tell_end();
+            vigil.report_end();
             let why = recovery_of(&attempt, &self.recoveries)
                 .map_or(UNDER_WAY, |recovery| recovery.interrupted());
             let end = interrupted(&attempt, why, Timestamp::now());

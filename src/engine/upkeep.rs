@@ -64,7 +64,8 @@ pub async fn prune<J: Journal>(journal: &J, retention: Retention) -> Result<(), 
                 for dropped in &pruned.dropped {
                     tracing::warn!(
                         quarantine = dropped.id,
-                        "a delivery was kept in quarantine for long enough and is deleted{dropped}"
+                        "a delivery in quarantine exceeded the retention limits and was \
+                         deleted{dropped}"
                     );
                 }
                 tokio::time::sleep(PRUNE_PAUSE).await;

@@ -1,4 +1,4 @@
-//! Watching what cannot be ended: how often it is looked for, and how it is told of.
+//! Watching processes that cannot be ended: how often they are looked for, and how they are reported.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ pub(super) fn pause_after(lasted: Duration) -> Duration {
     (lasted / 4).clamp(SHORTEST, LONGEST)
 }
 
-/// Tells of what remains of one attempt: in the log, and beside the attempt in the journal.
+/// Reports what remains of one attempt: in the log, and with the attempt in the journal.
 #[derive(Debug)]
 pub(super) struct Vigil {
     run: RunId,
@@ -29,8 +29,8 @@ impl Vigil {
         }
     }
 
-    /// Something is there, in words: told at once, and then at growing intervals.
-    pub(super) async fn tell<J: Journal>(&mut self, journal: &J, left: &str) {
+    /// Something remains, as `left` describes: reported at once, and then at growing intervals.
+    pub(super) async fn report<J: Journal>(&mut self, journal: &J, left: &str) {
         let Self { run, attempt, .. } = *self;
         let Some(notice) = self.outage.failed(left, Instant::now()) else {
             return;
@@ -40,18 +40,22 @@ impl Vigil {
             return;
         }
         if let Err(error) = journal.remark(run, attempt, left.to_owned()).await {
-            tracing::warn!(run, attempt, "failed to record that: {error}");
+            tracing::warn!(
+                run,
+                attempt,
+                "failed to record in the journal that an attempt is not over: {error}"
+            );
         }
     }
 
-    /// Nothing is there any more.
-    pub(super) fn tell_end(&mut self) {
+    /// Nothing remains any more.
+    pub(super) fn report_end(&mut self) {
         let Self { run, attempt, .. } = *self;
         if let Some(lasted) = self.outage.over(Instant::now()) {
             tracing::info!(
                 run,
                 attempt,
-                "what could not be ended has ended, after {lasted:.0?}"
+                "all that this attempt had left has ended, after {lasted:.0?}"
             );
         }
     }

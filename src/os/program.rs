@@ -58,7 +58,7 @@ fn locate_in(folder: &Path, word: &str, option: &str, search: &OsStr) -> Result<
     let path = std::path::absolute(folder.join(word)).map_err(|error| {
         unfit(
             format!("failed to find the current folder: {error}"),
-            "name the configuration file by its whole path".into(),
+            "name the configuration file by its absolute path".into(),
         )
     })?;
     match fs::metadata(&path) {
@@ -96,7 +96,7 @@ fn on_path(beside: &Path, word: &str, option: &str, search: &OsStr) -> Result<Pa
         let folder = beside.parent().unwrap_or(beside);
         unfit(
             format!("`{word}` is neither in {} nor on PATH", folder.display()),
-            format!("put the program there, or write its whole path in `{option}`"),
+            format!("put the program there, or write its absolute path in `{option}`"),
         )
     }))
 }

@@ -54,9 +54,9 @@ pub enum HistoryError {
     Client(String),
     /// The history is another one than it was.
     #[error(
-        "the event history of {cloud} ends at id {newest}, or has other events than before, but was \
-         read up to {position}: ESI Leap's database is a new one, or these credentials are another \
-         project's; nothing is run for it"
+        "the event history of {cloud} ends at id {newest}, or has other events than before, but \
+         was read up to {position}: ESI Leap's database is a new one, or these credentials are \
+         another project's; no runs are made from it"
     )]
     Other {
         /// The cloud.
@@ -86,12 +86,13 @@ impl From<HistoryError> for SourceError {
             ),
             HistoryError::Other { .. } => (
                 SourceErrorKind::Failed,
-                "look whose credentials these are; if they are right, say where to begin with the new \
-                 history: `poll --from-start`, `poll --from-id ID` or `poll --from-now`, once",
+                "check which project these credentials belong to; if they are right, choose where \
+                 to start in the new history: `poll --from-start`, `poll --from-id ID` or `poll \
+                 --from-now`, once",
             ),
             HistoryError::Begun { .. } => (
                 SourceErrorKind::Usage,
-                "leave the `--from-…` out to go on from there, or add `--force` to begin anew",
+                "leave the `--from-…` out to continue from there, or add `--force` to start over",
             ),
         };
         Self {

@@ -97,11 +97,7 @@ fn questions_that_are_refused_use_nothing_up() {
     let _few = FewChannels::set(ours, 2);
     let service = scene.start(&["-v"]);
     wait_until("more refusals than there are channels", || {
-        service
-            .log()
-            .matches("over a connection of its own")
-            .count()
-            > 3
+        service.log().matches("over a separate connection").count() > 3
     });
     is_consumed_once_made(&scene, service);
 }

@@ -24,11 +24,7 @@ fn what_stands_in_the_way_of_a_login_is_blamed_alone() {
             assert!(!line.contains(part), "`{part}` in {line}");
         }
     };
-    let blames_others = [
-        "check `vhost`",
-        "check `user`",
-        "there is none of that name",
-    ];
+    let blames_others = ["check `vhost`", "check `user`", "it does not exist"];
 
     as_user(&mut scene, user, password);
     ours.broker

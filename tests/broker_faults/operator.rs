@@ -160,7 +160,7 @@ fn a_long_script_never_meets_the_limit_of_acknowledgement_and_a_full_disk_outliv
     assert_whole(&full.wait_for_log(10 * NODES), 10);
     let log = holder.stop();
     assert!(
-        log.contains("gave back") || log.contains("PRECONDITION_FAILED"),
+        log.contains("returned the unacknowledged") || log.contains("PRECONDITION_FAILED"),
         "{log}"
     );
     assert_settled(&full, 10);

@@ -52,8 +52,12 @@ fn no_more_is_held_than(held: u32, declaration: Declaration) {
     limit_files(&service, "1");
     scene.publish_all((0..MESSAGES).map(|number| lease(&number.to_string(), "one")));
     service.wait_for("retrying every second");
-    let told = if held == 0 { "gave back" } else { "holding" };
-    service.wait_for(&format!("{told} what queue {}", scene.queue));
+    let done = if held == 0 {
+        "returned the unacknowledged"
+    } else {
+        "keeping the"
+    };
+    service.wait_for(&format!("{done} deliveries of queue {}", scene.queue));
     let ready = u32::try_from(MESSAGES).expect("a number") - held;
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(2500) {

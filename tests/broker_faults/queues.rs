@@ -23,7 +23,7 @@ fn a_queue_that_is_deleted_and_made_otherwise_is_consumed_again() {
 
     scene.delete_queue();
     service.wait_for("was deleted or its consumer cancelled");
-    service.wait_for("there is no such queue yet");
+    service.wait_for("the queue does not exist yet");
     scene.declare(Declaration::Quorum);
     scene.publish(notification(FULFILL).body);
     scene.wait_for_log(2);
@@ -49,7 +49,8 @@ fn a_missing_queue_is_waited_for_beside_one_that_is_consumed() {
     scene.replace("queues", &queues);
     let service = scene.listen();
     service.wait_for(&format!(
-        "waiting for queue {}: there is no such queue yet; ESI Leap makes it with its first message",
+        "waiting for queue {}: the queue does not exist yet; ESI Leap declares it with its first \
+         message",
         later.queue
     ));
     scene.publish(notification(FULFILL).body);
@@ -100,23 +101,23 @@ fn a_queue_that_another_connection_has_for_itself_is_waited_for() {
     service.wait_for(&format!("waiting for queue {}", scene.queue));
     let line = line_with(&service.log(), "waiting for queue").to_owned();
     assert!(
-        line.contains("another connection has it for itself alone"),
+        line.contains("another connection uses it exclusively"),
         "{line}"
     );
     service.stop();
     let said = given_up(&scene);
     let line = line_with(&said, "error: failed to consume queue");
     assert!(
-        line.contains("another connection has it for itself alone"),
+        line.contains("another connection uses it exclusively"),
         "{line}"
     );
 
     let service = scene.start(&[]);
-    service.wait_for("another connection has it for itself alone");
+    service.wait_for("another connection uses it exclusively");
     runtime
         .block_on(owner.close(200, "done".into()))
         .expect("the end");
-    service.wait_for("there is no such queue yet");
+    service.wait_for("the queue does not exist yet");
     scene.declare(Declaration::Transient);
     scene.publish(notification(FULFILL).body);
     scene.wait_for_log(1);
@@ -142,7 +143,7 @@ fn a_permission_that_is_lacking_is_named_and_once_given_it_is_used() {
     // It may make and read the queue, but not bind it to the exchange.
     permit("^permission\\.");
     let service = scene.start(&[]);
-    service.wait_for("failed to make it: the user lacks a permission");
+    service.wait_for("failed to declare it: the user lacks a permission");
     assert_eq!(scene.waiting(), None, "no queue without a binding stays");
     permit(".*");
     service.wait_for("consuming queue");
@@ -182,14 +183,14 @@ fn missing_queues_are_made_as_esi_leap_would_if_that_is_asked_for() {
         scene.wait_for_log(1);
         let log = service.stop();
         let made = format!(
-            "made queue {} and bound it to exchange {exchange}",
+            "declared queue {} and bound it to exchange {exchange}",
             scene.queue
         );
         assert!(log.contains(&made), "{log}");
         // What is there stays as it is.
         scene.publish(notification(FULFILL).body);
         let said = String::from_utf8_lossy(&scene.drain().stderr).into_owned();
-        assert!(!said.contains("made queue"), "{said}");
+        assert!(!said.contains("declared queue"), "{said}");
         assert_eq!(scene.log().len(), 2);
         scene.delete_queue();
     }
@@ -217,7 +218,7 @@ fn without_being_asked_nothing_is_made() {
     let mut scene = Scene::on(Broker::shared(), "unmade");
     record(&mut scene, "node_name");
     let service = scene.start(&[]);
-    service.wait_for("there is no such queue yet");
+    service.wait_for("the queue does not exist yet");
     let began = Instant::now();
     // Long enough to have asked again.
     wait_until("the second question", || {

@@ -57,7 +57,7 @@ fn a_restart_under_load_loses_nothing_and_who_starts_meanwhile_waits() {
     holder.wait_for("consuming queue");
     limit_files(&holder, "1");
     holding.publish_all(load(0, 1));
-    holder.wait_for("holding what queue");
+    holder.wait_for("keeping the deliveries of queue");
     holding.publish_all(load(1, 9));
     wait_until("the delivery of all", || holding.waiting() == Some(0));
     let service = scene.listen();
@@ -120,7 +120,7 @@ fn a_connection_that_ends_while_every_queue_is_waited_for_is_made_anew() {
     let mut scene = Scene::in_vhost(&ours.broker, VHOST, "nothing-there");
     record(&mut scene, "node_uuid");
     let service = scene.start(&[]);
-    service.wait_for("there is no such queue yet");
+    service.wait_for("the queue does not exist yet");
 
     ours.broker
         .rabbitmqctl(&["close_all_connections", "--vhost", VHOST, "for a test"]);

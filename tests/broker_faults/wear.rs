@@ -57,10 +57,10 @@ fn a_queue_that_is_locked_for_long_is_asked_for_without_wear() {
     let service = scene.start(&["-v"]);
     wait_until("more refusals than there are channels", || {
         let log = service.log();
-        log.matches("over a connection of its own").count() > 3
+        log.matches("over a separate connection").count() > 3
     });
     let log = service.log();
-    let told = log.matches("another connection has it for itself alone");
+    let told = log.matches("another connection uses it exclusively");
     assert_eq!(told.count(), 1, "{log}");
     let closing = owner.close(200, "done".into());
     runtime.block_on(closing).expect("the end");
@@ -74,7 +74,7 @@ fn a_broker_without_a_limit_of_channels_has_none() {
     record(&mut scene, "node_name");
     let _unlimited = FewChannels::set(ours, 0);
     let service = scene.start(&[]);
-    service.wait_for("there is no such queue yet");
+    service.wait_for("the queue does not exist yet");
     scene.declare(Declaration::Durable);
     scene.publish(notification(FULFILL).body);
     scene.wait_for_log(1);

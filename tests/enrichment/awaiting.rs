@@ -164,7 +164,7 @@ fn filters_that_need_the_lease_are_decided_when_it_is_shown() {
     assert_eq!(poller.log(), ["takes|1|"]);
     let last = outcomes(&poller, 1).pop().expect("an attempt");
     assert!(
-        last.contains("the lease, now that it is shown, is refused:") && last.contains("purpose"),
+        last.contains("the lease does not match filter_params:") && last.contains("purpose"),
         "{last}"
     );
 }
@@ -268,7 +268,7 @@ fn that_leases_cannot_be_asked_for_is_told_once_for_all_runs() {
     assert_eq!(told.count(), 1, "{log}");
     poller.openstack.mend(At::Events);
     (1..=3).for_each(|number| show(&poller, number, 1));
-    service.wait_for("leases can be asked for again, after");
+    service.wait_for("leases can be requested again, after");
     poller.wait_for_log(3);
     service.stop();
 }

@@ -290,8 +290,8 @@ fn what_retention_deletes_from_quarantine_lets_its_node_go_on() {
     scene.default("keep_events = 1");
     let service = scene.listen();
     service.wait_for(
-        "a delivery was kept in quarantine for long enough and is deleted; runs of node A that \
-         waited for it and go on: 1",
+        "a delivery in quarantine exceeded the retention limits and was deleted; runs of node A \
+         that waited for it and go on: 1",
     );
     assert_eq!(scene.wait_for_log(1), ["late|"]);
     service.stop();

@@ -40,7 +40,7 @@ fn a_fault_of_either_server_is_shown_and_passes() {
             Asked::Token,
             Fault::Elsewhere("https://elsewhere/v3".into()),
             vec![
-                "answers 302 Found and leads to https://elsewhere/v3, which is not followed",
+                "answers 302 Found with a redirect to https://elsewhere/v3, which is not followed",
                 "correct `auth_url`",
             ],
         ),
@@ -92,7 +92,7 @@ fn a_fault_of_either_server_is_shown_and_passes() {
         (
             Asked::Events,
             Fault::Elsewhere("/login".into()),
-            vec!["leads to /login, which is not followed"],
+            vec!["with a redirect to /login, which is not followed"],
         ),
     ];
     for (asked, fault, parts) in cases {
@@ -124,7 +124,7 @@ fn servers_that_say_back_what_they_were_told_give_nothing_away() {
         Asked::Events,
         Fault::Elsewhere(format!("/login?token={token}")),
     );
-    ours.assert_no_events(&["leads to /login?token=***"]);
+    ours.assert_no_events(&["with a redirect to /login?token=***"]);
 }
 
 #[test]

@@ -79,7 +79,8 @@ fn declare_listener_first() {
     let scene = without_queue("declare-listener-first");
     let service = scene.start(&[]);
     service.wait_for(&format!(
-        "waiting for queue {}: there is no such queue yet; ESI Leap makes it with its first message",
+        "waiting for queue {}: the queue does not exist yet; ESI Leap declares it with its first \
+         message",
         scene.queue
     ));
     assert_eq!(scene.waiting(), None);

@@ -87,8 +87,8 @@ fn filter_bad_regex() {
     assert_eq!(output.status.code(), Some(78));
     let expected = format!(
         "error: expected a regular expression for `purpose`, but found `*test`: target of repeat \
-         operator is invalid\n  --> {}:13:18, rule [case]\nhint: put a backslash before a \
-         character that stands for itself; in JSON it is written twice, like `\"rack\\\\.1\"`\n",
+         operator is invalid\n  --> {}:13:18, rule [case]\nhint: put a backslash before a special \
+         character that is meant literally; in JSON it is written twice, like `\"rack\\\\.1\"`\n",
         config.display()
     );
     assert_eq!(String::from_utf8_lossy(&output.stderr), expected);

@@ -232,7 +232,7 @@ fn not_utf8() {
     quarantined(
         "not-utf8",
         b"{\0\xff",
-        "expected UTF-8 text, but byte 2 of the body begins no character",
+        "expected UTF-8 text, but byte 2 of the body is not part of a valid character",
     );
 }
 

@@ -100,7 +100,7 @@ fn a_tenant_whose_rights_change_goes_on() {
         let poller = becomes(overlap, &rows([44, 42, 3]));
         let told = poller.pass(&[]);
         assert!(
-            told.contains("events of openstack that were seen before were not shown this time"),
+            told.contains("the history of openstack lacks the events that were read before"),
             "{told}"
         );
         // What is from before is not new, though it was not seen before.

@@ -74,7 +74,7 @@ fn a_cloud_that_fails_is_asked_ever_less_often_until_it_answers_again() {
     assert_eq!(told(&service.log()), 1, "{}", service.log());
     assert_eq!(poller.log(), recorded(&[1]));
     poller.openstack.mend(At::Events);
-    service.wait_for("the event history is read again, after");
+    service.wait_for("the event history can be read again, after");
     assert_eq!(poller.wait_for_log(2), recorded(&[1, 2]));
     // And is asked as often as before.
     let calls = poller.asked().len();

@@ -79,7 +79,10 @@ fn goes_on_when_root_has_ended(scene: &Scene, service: Service, ended: &str) {
     assert_eq!(outcome(scene, 1), ended);
     let log = service.stop();
     assert_eq!(log.matches("the service cannot end").count(), 1, "{log}");
-    assert!(log.contains("what could not be ended has ended"), "{log}");
+    assert!(
+        log.contains("all that this attempt had left has ended"),
+        "{log}"
+    );
     assert!(!log.contains("failed to signal"), "{log}");
 }
 

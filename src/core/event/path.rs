@@ -171,8 +171,7 @@ fn json_path(text: &str) -> Result<JpQuery, InvalidPath> {
     if depth(text) > DEEPEST {
         return Err(invalid(
             format!(
-                "expected a JSONPath with at most {DEEPEST} brackets within each other, but found \
-                 `{text}`"
+                "expected a JSONPath with at most {DEEPEST} nested brackets, but found `{text}`"
             ),
             "close the brackets, or filter in fewer steps",
         ));

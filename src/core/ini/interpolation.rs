@@ -78,7 +78,7 @@ impl<'a> Expansion<'a, '_> {
         if self.chain.len() >= LEVELS {
             let problem = Problem::error(
                 format!(
-                    "`{}` takes more than {LEVELS} references, one within the other, to reach `{}`",
+                    "`{}` takes more than {LEVELS} nested references to reach `{}`",
                     self.asked_for.name, option.name
                 ),
                 "refer to the text in fewer steps",

@@ -135,8 +135,8 @@ impl Test {
                         "expected a regular expression for `{path}`, but found `{pattern}`: {error}"
                     ),
                     hint:
-                        "put a backslash before a character that stands for itself; in JSON it is \
-                           written twice, like `\"rack\\\\.1\"`"
+                        "put a backslash before a special character that is meant literally; in \
+                         JSON it is written twice, like `\"rack\\\\.1\"`"
                             .into(),
                 }
                     })

@@ -86,7 +86,7 @@ fn reason(error: &Error) -> String {
                 cause.map_or_else(|| error.to_string(), ToString::to_string)
             }
             CompileError::LookBehindNotConst | CompileError::VariableLookBehindRequiresFeature => {
-                "a look-behind has to be of one width".into()
+                "a look-behind must have a fixed width".into()
             }
             error => error.to_string(),
         },
@@ -167,7 +167,7 @@ mod tests {
             assert_eq!(Pattern::parse(pattern).unwrap_err(), reason, "{pattern}");
         }
         for pattern in ["(?<=ab?)c", r"(?<=\w{2,29003}?)"] {
-            let reason = "a look-behind has to be of one width";
+            let reason = "a look-behind must have a fixed width";
             assert_eq!(Pattern::parse(pattern).unwrap_err(), reason, "{pattern}");
         }
         for pattern in [
@@ -180,7 +180,7 @@ mod tests {
             "(?x)((?:a|(?=b)) {101}) {100}",
             "(?:(?#(()x(?#()(?:a|(?=b)){101}(?#()){100}",
         ] {
-            let reason = "its repetitions ask for something more than 10000 times";
+            let reason = "it repeats something more than 10000 times";
             assert_eq!(Pattern::parse(pattern).unwrap_err(), reason, "{pattern}");
         }
         for pattern in [r"\h", r"[\Z]", r"\p{L}"] {

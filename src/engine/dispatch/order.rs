@@ -78,7 +78,7 @@ pub(in crate::engine) fn rule_and_event(
     let rule = rules.in_force(&run.rule);
     let rule = rule.ok_or_else(|| NoOrder::without_rule(run))?;
     let event = serde_json::from_str(&run.event).map_err(|error| {
-        let why = format!("the journal's copy of the event is no event: {error}");
+        let why = format!("the event in the journal is not valid: {error}");
         NoOrder::because(Step::Discard, why)
     })?;
     Ok((Arc::clone(rule), event))

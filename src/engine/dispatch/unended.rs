@@ -39,10 +39,10 @@ impl<J: Journal> Dispatch<J> {
         let begun = Instant::now();
         let mut vigil = Vigil::of(run.id, run.attempt);
         while let Some(left) = remains.left().await {
-            vigil.tell(&self.journal, &left).await;
+            vigil.report(&self.journal, &left).await;
             tokio::time::sleep(pause_after(begun.elapsed())).await;
         }
-        vigil.tell_end();
+        vigil.report_end();
         performed.duration += begun.elapsed();
         let then = next_step(&run, &performed, policy);
         tell(&run, &performed, then);

@@ -163,7 +163,8 @@ fn each_kind_of_delivery_is_decided() {
             &[
                 "m1 t: all@n owners@",
                 "quarantine: rule [hard] cannot be decided: the pattern `(?:(a*)*)*\\1b(?=c)` \
-                 needs too many steps: max limit for backtracking count exceeded: write a pattern that repeats less within what it repeats, and retry the delivery",
+                 needs too many steps: max limit for backtracking count exceeded: write a pattern \
+                 with fewer nested repetitions, and retry the delivery",
             ],
         ),
         // An event that every rule refuses is written down, so that `explain` can tell why.

@@ -103,9 +103,7 @@ fn refused(target: &Path, error: &io::Error) -> JournalError {
     let target = target.display();
     if error.kind() == io::ErrorKind::AlreadyExists {
         return JournalError::Unusable {
-            message: format!(
-                "there is something at {target} already, which a backup does not replace"
-            ),
+            message: format!("{target} exists already, and a backup does not replace it"),
             remedy: "name a file that does not exist yet, or remove that one".to_owned(),
         };
     }

@@ -164,7 +164,8 @@ fn from_database(error: Arc<rusqlite::Error>, what: &'static str, path: &Path) -
         },
         _ => JournalError::Unusable {
             message: format!("failed to {what} in the journal {path}, which is not as this program left it: {error}"),
-            remedy: "see whether another program changed the file; move it away to begin a new journal".to_owned(),
+            remedy: "check whether another program changed the file; move it away to begin a new \
+                     journal".to_owned(),
         },
     }
 }
@@ -182,8 +183,8 @@ pub(super) fn none_yet(path: &Path) -> JournalError {
     }
 }
 
-const SERVICE_MAKES_IT: &str =
-    "see that `state_dir` is that of the service: its first `listen` or `poll` makes the journal";
+const SERVICE_MAKES_IT: &str = "check that `state_dir` is the one of the service: its first `listen` or `poll` makes the \
+     journal";
 
 /// The file is there, and nothing is in it.
 pub(super) fn empty(path: &Path) -> JournalError {

@@ -42,9 +42,9 @@ pub(super) enum Absence {
 }
 
 /// What to do about a database that is not in its place.
-const PUT_BACK: &str = "nothing is accepted or started until it is back under this name. If it cannot be \
-     put back, restart the service, which goes on with what is there then; what only the open file holds \
-     is lost by that (docs/backup.md)";
+const PUT_BACK: &str = "nothing is accepted or started until it is back under this name. If it \
+                        cannot be put back, restart the service: it continues with the file that \
+                        is there then, and what only the open file holds is lost (docs/backup.md)";
 
 impl Presence {
     /// Of the journal that was just opened and read at `database`.
@@ -127,9 +127,10 @@ impl Presence {
             .map_err(|Displaced(what)| Displaced(format!("{what}; {PUT_BACK}")))?;
         if self.is_changed() {
             return Err(Displaced(format!(
-                "another program has written to {0} while it is open; nothing is accepted or started any \
-                 more, so that nothing is mixed up. If a backup was copied over it, stop the service, remove \
-                 {0}-wal and {0}-shm, which belong to what was there before, and start it; else restart it",
+                "another program has written to {0} while it is open; to protect the data, nothing \
+                 is accepted or started any more. If a backup was copied over it, stop the \
+                 service, remove {0}-wal and {0}-shm, which belong to what was there before, and \
+                 start it; else restart it",
                 self.database.display()
             )));
         }

@@ -94,10 +94,10 @@ impl Group {
             .ok_or_else(no_pipe)
     }
 
-    /// Ends the whole group: asks, waits up to `grace`, forces. Comes back when none of it lives; at
-    /// once, if the leader was waited for. Answers whether that is so: a process that has become another
-    /// user cannot be ended, and one that the kernel holds back not yet.
-    #[must_use = "what lives on may still be at work"]
+    /// Ends the whole group: sends SIGTERM, waits up to `grace`, then sends SIGKILL. Returns whether all its
+    /// processes have ended; at once, if the leader was waited for. A process that has changed its user
+    /// cannot be ended, nor can one that waits in the kernel.
+    #[must_use = "processes of the group may still be alive"]
     pub(crate) async fn end(&mut self, grace: Duration) -> bool {
         if self.leader.id().is_none() {
             return true;

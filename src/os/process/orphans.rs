@@ -36,7 +36,7 @@ pub(crate) async fn reap_orphans() {
             && let Ok(seen) = look().await
         {
             let reaped = reap(&seen);
-            tracing::debug!(reaped, "took away ended processes that scripts had left");
+            tracing::debug!(reaped, "reaped ended processes that scripts had left");
         }
     }
 }

@@ -57,7 +57,7 @@ const FRAME_MAX: u32 = 131_072;
 /// Why there is no such thread.
 pub fn prepare() -> io::Result<()> {
     let first = thread::Builder::new().spawn(|| drop(Compat::new(())))?;
-    let refused = |_| io::Error::other("the client library of AMQP found no room for its thread");
+    let refused = |_| io::Error::other("the AMQP client library could not start its thread");
     first.join().map_err(refused)
 }
 
@@ -200,11 +200,11 @@ impl Attempt<'_> {
         let Ok(greeted) = timeout_at(deadline, greeting).await else {
             // This ends the library's thread too.
             if let Err(error) = wire.shutdown(Shutdown::Both) {
-                tracing::debug!("failed to end a connection that was given up: {error}");
+                tracing::debug!("failed to close an abandoned connection: {error}");
             }
             return Err(format!(
                 "no answer to the greeting within {time:?}: is this RabbitMQ's port, and does \
-                 `ssl` say the same on both sides?"
+                 `ssl` match what it expects?"
             ));
         };
         let connection = greeted.map_err(|error| refused(&error, self.endpoint, self.settings))?;

@@ -176,10 +176,13 @@ impl Feed {
         let leaving = leave(&consuming.channel);
         match tokio::time::timeout(LEAVE_TIMEOUT, leaving).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!("failed to leave queue {}: {error}", self.queue),
+            Ok(Err(error)) => tracing::debug!(
+                "failed to cancel the consumer of queue {}: {error}",
+                self.queue
+            ),
             Err(_) => {
                 tracing::debug!(
-                    "the broker did not answer that queue {} is left",
+                    "the broker did not confirm that the consumer of queue {} is cancelled",
                     self.queue
                 );
                 consuming.link.abort();
@@ -296,9 +299,10 @@ impl Feed {
             return;
         }
         tracing::warn!(
-            "queue {} has {others} other consumer{}, and each message goes to one of them only: give \
-             this service a queue of its own (`queues` and `declare_queues`); or it is an earlier \
-             connection of this service that the broker has not given up yet, which passes",
+            "queue {} has {others} other consumer{}, and each message goes to one of them only: \
+             give this service a queue of its own (`queues` and `declare_queues`); or it is an \
+             earlier connection of this service that the broker has not closed yet, which it will \
+             do soon",
             self.queue,
             if others == 1 { "" } else { "s" },
         );
@@ -325,7 +329,7 @@ impl Feed {
                     body: delivery.data,
                 }),
                 Poll::Ready(Some(Err(error))) => {
-                    tracing::warn!("queue {} can be consumed no longer: {error}", self.queue);
+                    tracing::warn!("queue {} can no longer be consumed: {error}", self.queue);
                     return self.lose();
                 }
                 // Without an error: the queue was deleted, or the consumer cancelled by the broker.

@@ -17,7 +17,12 @@ impl AmqpSource {
         // Over a connection of its own, because the answers cost channels.
         let broker = match Link::open(&self.settings).await {
             Ok(broker) => broker,
-            Err(error) => return tracing::debug!("what was received is held: {error}"),
+            Err(error) => {
+                return tracing::debug!(
+                    "keeping the received deliveries unacknowledged: \
+                                                  {error}"
+                );
+            }
         };
         let name = |feed: &Feed| feed.is_open().then(|| feed.queue().to_owned());
         let consumed: Vec<Option<String>> = self.feeds.iter().map(name).collect();
@@ -41,13 +46,14 @@ impl AmqpSource {
             let queue = feed.queue().to_owned();
             if is_held {
                 tracing::info!(
-                    "holding what queue {queue} has sent: it, or another queue over the same \
-                     connection, may be deleted while it has no consumer"
+                    "keeping the deliveries of queue {queue} unacknowledged: it, or another queue \
+                     over the same connection, may be deleted while it has no consumer"
                 );
             } else if feed.is_open() {
                 feed.leave().await;
                 tracing::info!(
-                    "gave back what queue {queue} had sent; it is consumed again when that can be kept"
+                    "returned the unacknowledged deliveries of queue {queue}; it is consumed again \
+                     once the journal can be written"
                 );
             }
         }

@@ -124,9 +124,11 @@ impl Link {
             Err(Refusal::Missing) if settings.declare_queues != DeclareQueues::No => {
                 self.answer(self.declare(&queue, &settings))
                     .await
-                    .map_err(|refusal| Refusal::Other(format!("failed to make it: {refusal}")))?;
+                    .map_err(|refusal| {
+                        Refusal::Other(format!("failed to declare it: {refusal}"))
+                    })?;
                 tracing::info!(
-                    "made queue {queue} and bound it to exchange {}",
+                    "declared queue {queue} and bound it to exchange {}",
                     settings.exchange
                 );
                 consume().await
@@ -149,14 +151,14 @@ impl Link {
         settings: Arc<Amqp>,
         shared: Option<Self>,
     ) -> Result<Consuming, Refusal> {
-        tracing::debug!("asking for queue {queue} over a connection of its own");
+        tracing::debug!("checking queue {queue} over a separate connection");
         let link = match Self::open(&settings).await {
             Ok(link) => link,
             Err(error) => {
                 let Some(shared) = shared.filter(|shared| !shared.is_worn()) else {
                     return Err(Refusal::NoConnection(error.to_string()));
                 };
-                tracing::debug!("{error}; asking over the connection that there is");
+                tracing::debug!("{error}; using the existing connection");
                 shared.lost.fetch_add(LOST_BY_QUESTION, Ordering::Relaxed);
                 return shared.consume(queue, settings).await;
             }
@@ -252,9 +254,9 @@ impl Link {
         let closing = self.connection.close(200, "stopping".into());
         match tokio::time::timeout(Duration::from_secs(2), closing).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!("failed to close the connection in order: {error}"),
+            Ok(Err(error)) => tracing::debug!("failed to close the connection cleanly: {error}"),
             Err(_) => {
-                tracing::debug!("the broker did not answer the closing of the connection");
+                tracing::debug!("the broker did not confirm that the connection is closed");
                 self.abort();
             }
         }
@@ -324,13 +326,13 @@ pub(super) async fn leave(channel: &Channel) -> lapin::Result<()> {
 /// Why the broker did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("there is no such queue yet; ESI Leap makes it with its first message")]
+    #[error("the queue does not exist yet; ESI Leap declares it with its first message")]
     Missing,
     /// A limit on channels. The broker ends the whole connection over it.
     #[error("the broker allows no further channel: {0}")]
     Channels(String),
     /// There is no connection to ask over.
-    #[error("it is asked for over a connection of its own, and there is none: {0}")]
+    #[error("it must be checked over a separate connection, which failed: {0}")]
     NoConnection(String),
     #[error("{0}")]
     Other(String),
@@ -362,11 +364,11 @@ impl From<&lapin::Error> for Refusal {
             }
             AMQPErrorKind::Soft(NOTFOUND) => Self::Missing,
             AMQPErrorKind::Soft(ACCESSREFUSED) => Self::Other(format!(
-                "the user lacks a permission, which `rabbitmqctl set_permissions` gives ({text})"
+                "the user lacks a permission; grant it with `rabbitmqctl set_permissions` ({text})"
             )),
-            AMQPErrorKind::Soft(RESOURCELOCKED) => Self::Other(format!(
-                "another connection has it for itself alone ({text})"
-            )),
+            AMQPErrorKind::Soft(RESOURCELOCKED) => {
+                Self::Other(format!("another connection uses it exclusively ({text})"))
+            }
             _ => Self::Other(text.to_string()),
         }
     }

@@ -60,7 +60,7 @@ pub enum DecodeError {
         found: String,
     },
     /// Not text.
-    #[error("expected UTF-8 text, but byte {offset} of the body begins no character")]
+    #[error("expected UTF-8 text, but byte {offset} of the body is not part of a valid character")]
     NotUtf8 {
         /// Where the text ends.
         offset: usize,

@@ -31,8 +31,8 @@ pub fn read(options: &mut Options<'_>, folder: &Path) -> Option<Amqp> {
     let endpoints = endpoints(options, url, port, login_method, folder);
     let tls = tls(options, folder, ssl);
     let queues = queues(options);
-    let hint = "leave it out: a queue made otherwise than ESI Leap makes it stops ESI Leap's own \
-                publishing";
+    let hint = "leave it out: a queue declared with other arguments than ESI Leap's stops ESI \
+                Leap's own publishing";
     let declare_queues = options.parse("declare_queues", hint, |text| {
         match text.to_ascii_lowercase().as_str() {
             "no" => Some(DeclareQueues::No),
@@ -42,14 +42,10 @@ pub fn read(options: &mut Options<'_>, folder: &Path) -> Option<Amqp> {
             _ => None,
         }
     });
-    let heartbeat = options.parse(
-        "heartbeat",
-        "write it like `60s`, which it is by default",
-        |text| {
-            let bounds = Duration::from_secs(1)..=Duration::from_secs(3600);
-            duration(text).filter(|time| time.subsec_nanos() == 0 && bounds.contains(time))
-        },
-    );
+    let heartbeat = options.parse("heartbeat", "write it like `60s`, the default", |text| {
+        let bounds = Duration::from_secs(1)..=Duration::from_secs(3600);
+        duration(text).filter(|time| time.subsec_nanos() == 0 && bounds.contains(time))
+    });
     let amqp = Amqp {
         endpoints,
         vhost,
@@ -164,7 +160,7 @@ fn transport_url(options: &mut Options<'_>) -> Option<TransportUrl> {
                 {
                     let problem = Problem::error(
                         format!("expected `transport_url` or `{name}`, but found both"),
-                        format!("remove `{name}`: the URL says it already"),
+                        format!("remove `{name}`: the URL contains it already"),
                     );
                     options.report(problem, other, other.position);
                 }

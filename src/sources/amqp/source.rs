@@ -112,20 +112,23 @@ impl AmqpSource {
         for (channel, acker) in self.arrived.settle() {
             let Some(feed) = self.feeds.iter().find(|feed| feed.is_on(channel)) else {
                 tracing::info!(
-                    "a channel ended before its deliveries were acknowledged; they will come again"
+                    "a channel ended before its deliveries were acknowledged; the broker will \
+                     redeliver them"
                 );
                 continue;
             };
             match acknowledge(&acker, feed.link()).await {
                 Some(Ok(true)) => self.recovered(),
                 Some(Ok(false)) => tracing::info!(
-                    "a channel ended before its deliveries were acknowledged; they will come again"
+                    "a channel ended before its deliveries were acknowledged; the broker will \
+                     redeliver them"
                 ),
                 Some(Err(error)) => tracing::info!(
-                    "failed to acknowledge deliveries, they will come again: {error}"
+                    "failed to acknowledge deliveries, the broker will redeliver them: {error}"
                 ),
                 None => tracing::info!(
-                    "the connection ended while deliveries were acknowledged; they will come again"
+                    "the connection ended while deliveries were acknowledged; the broker will \
+                     redeliver them"
                 ),
             }
         }

@@ -73,7 +73,7 @@ impl TransportUrl {
                 "expected `$$` for a dollar sign in `transport_url`, but found a single `$` with \
                  letters after it: a reference to another option of esi-leap.conf"
                     .into(),
-                "write `$$` if a dollar sign is meant, else what that option says",
+                "write `$$` if a dollar sign is meant, else the value of that option",
             ));
         }
         let form = "write it like `rabbit://user:password@host:5672/`, as in esi-leap.conf";
@@ -96,7 +96,7 @@ impl TransportUrl {
                 "something else".into()
             };
             let message = format!("expected `rabbit://` in `transport_url`, but found {found}");
-            return Err(invalid(whole, message, "only RabbitMQ can be listened to"));
+            return Err(invalid(whole, message, "only RabbitMQ is supported"));
         };
 
         // A password may hold a `/` or `?` that should have been written `%2F` or `%3F`; the last

@@ -73,8 +73,8 @@ impl NativeClient {
         if !cloud.trust.verify {
             tracing::warn!(
                 cloud = cloud.name(),
-                "certificates are not verified (`verify: false` or `insecure`): whoever is on the \
-                 way can read the password"
+                "certificates are not verified (`verify: false` or `insecure`): an attacker on the \
+                 network can read the password"
             );
         }
         Ok(Self {
@@ -144,7 +144,7 @@ impl NativeClient {
             let said = words::words(&answer.body, &self.secrets(secret));
             let remedy = match self.cloud.login {
                 Login::Password { .. } => "check user, domains, project and password of",
-                Login::Token { .. } => "the token may have ended; put a new one into",
+                Login::Token { .. } => "the token may have expired; put a new one into",
                 Login::ApplicationCredential { .. } => {
                     "if the application credential has expired, make a new one for"
                 }
@@ -212,8 +212,8 @@ impl NativeClient {
         let said = words::words(&answer.body, &self.secrets(token));
         let why = match header(answer, LOCATION.as_str()) {
             Some(elsewhere) if answer.status.is_redirection() => format!(
-                "answers {} and leads to {}, which is not followed with a token or password; correct \
-                 `auth_url`, or set `lease_endpoint_override`",
+                "answers {} with a redirect to {}, which is not followed with a token or password; \
+                 correct `auth_url`, or set `lease_endpoint_override`",
                 answer.status,
                 words::words(elsewhere.as_bytes(), &self.secrets(token)),
             ),

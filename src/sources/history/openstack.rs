@@ -120,14 +120,14 @@ impl OpenstackClient {
             }
             Ok(Err(error)) => format!("was ended: {error}"),
             Err(_) => format!(
-                "did not end within {:?}, and was ended: look whether the cloud answers",
+                "did not end within {:?}, and was ended: check whether the cloud answers",
                 self.limit
             ),
         };
         let lives_on = if group.end(Duration::ZERO).await {
             ""
         } else {
-            " (something of it cannot be ended, and was left)"
+            " (some of its processes cannot be ended, and still run)"
         };
         Err(ClientError::Failed(format!(
             "`{call}` {what}{lives_on}; {}",
@@ -148,7 +148,7 @@ impl OpenstackClient {
     fn refusal(&self, call: &str, error: &io::Error) -> String {
         let remedy = match error.kind() {
             io::ErrorKind::NotFound if self.program.is_file() => {
-                "its first line names a program that is not there: install it anew, or set \
+                "its first line names a program that does not exist: install it again, or set \
                  `openstack_command`"
             }
             io::ErrorKind::NotFound => {
@@ -229,8 +229,7 @@ async fn collect(
         }
         if bytes.len() + length > limit {
             return Err(io::Error::other(format!(
-                "it wrote more than {limit} bytes on standard output, where at most that much is \
-                 an answer"
+                "it wrote more than {limit} bytes on standard output, which is the limit"
             )));
         }
         bytes.extend_from_slice(&chunk[..length]);

@@ -95,7 +95,7 @@ pub fn read(options: &mut Options<'_>) -> History {
     };
     let limit = options.parse(
         "client_timeout",
-        "write it like `60s`, which it is by default",
+        "write it like `60s`, the default",
         |text| duration(text).filter(|limit| !limit.is_zero()),
     );
     History {

@@ -155,11 +155,11 @@ impl<C: Client> HistorySource<C> {
         let (cloud, position) = (&self.cloud, window.position());
         if newest < position {
             tracing::warn!(
-                "the event history of {cloud} ends at id {newest}, before {position}, which it is to be \
-                 read from: is that the right id, and the right cloud?"
+                "the event history of {cloud} ends at id {newest}, before {position}, where \
+                 reading starts: is that the right id, and the right cloud?"
             );
         }
-        tracing::info!("beginning with the event history of {cloud} behind id {position}");
+        tracing::info!("starting to read the event history of {cloud} after id {position}");
         let new = match window.continuity(rows) {
             Continuity::Continues(rows) => rows,
             Continuity::NoOverlap | Continuity::DifferentHistory(_) => Vec::new(),
@@ -193,8 +193,8 @@ impl<C: Client> HistorySource<C> {
                     position: window.position(),
                 })?;
         tracing::warn!(
-            "events of {} that were seen before were not shown this time, but later ones are there: \
-             going on behind id {}",
+            "the history of {} lacks the events that were read before, but has later ones: \
+             continuing after id {}",
             self.cloud,
             window.position()
         );
@@ -289,8 +289,10 @@ impl<C: Client> HistorySource<C> {
         };
         let now = Instant::now();
         self.phase = Phase::Waiting(if came_to.is_ok() {
-            self.outage
-                .log_end("the event history is read again", std::time::Instant::now());
+            self.outage.log_end(
+                "the event history can be read again",
+                std::time::Instant::now(),
+            );
             (began + every).max(now)
         } else {
             let backoff = RetryPolicy {

@@ -110,7 +110,7 @@ fn what_is_no_path_is_refused_with_a_hint() {
         ("$['a", "found a string without its end"),
         ("$.a-b", "expected a JSONPath"),
         ("$[?(@.k in ['a'])]", "the unknown operator `in`"),
-        (&deep, "at most 10 brackets within each other"),
+        (&deep, "at most 10 nested brackets"),
     ];
     for (path, part) in cases {
         let error = PayloadPath::parse(path).unwrap_err();

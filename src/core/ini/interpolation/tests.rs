@@ -141,7 +141,7 @@ fn ten_levels_are_allowed_and_no_more() {
     let problem = interpolated(&nested(11), "k0").expect_err("eleven levels");
     assert_eq!(
         problem.message,
-        "`k0` takes more than 10 references, one within the other, to reach `k10`"
+        "`k0` takes more than 10 nested references to reach `k10`"
     );
 }
 

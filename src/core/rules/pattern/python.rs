@@ -92,7 +92,7 @@ impl Repetitions {
         self.note();
         if self.last > MOST_REPEATED {
             return Err(format!(
-                "its repetitions ask for something more than {MOST_REPEATED} times"
+                "it repeats something more than {MOST_REPEATED} times"
             ));
         }
         Ok(())

@@ -306,11 +306,11 @@ async fn a_backup_is_whole_and_replaces_nothing() {
     );
     symlink("/nowhere", elsewhere.path().join("link")).unwrap();
     let refused = [
-        (file.clone(), "something at"),
-        (elsewhere.path().join("link"), "something at"),
-        (elsewhere.path().to_owned(), "something at"),
+        (file.clone(), "exists already"),
+        (elsewhere.path().join("link"), "exists already"),
+        (elsewhere.path().to_owned(), "exists already"),
         (elsewhere.path().join("no/such/folder"), "No such file"),
-        (folder.path().join("journal.sqlite"), "something at"),
+        (folder.path().join("journal.sqlite"), "exists already"),
         (
             folder.path().join("journal.sqlite-journal"),
             "kept for the journal",

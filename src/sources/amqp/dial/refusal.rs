@@ -31,8 +31,7 @@ pub(super) fn refused(error: &lapin::Error, endpoint: &Endpoint, settings: &Amqp
     }
     if text.contains("NOT_ALLOWED") || text.contains("NOT-ALLOWED") {
         return format!(
-            "user `{}` may not use virtual host `{}`, or there is none of that name: check `vhost` \
-             ({text})",
+            "user `{}` may not use virtual host `{}`, or it does not exist: check `vhost` ({text})",
             endpoint.user, settings.vhost
         );
     }
@@ -49,8 +48,8 @@ pub(super) fn refused(error: &lapin::Error, endpoint: &Endpoint, settings: &Amqp
         }
         (ErrorKind::IOError(error), Some(tls)) => insecure(error, tls, &turned_away(tls)),
         (ErrorKind::IOError(_) | ErrorKind::ParsingError(_), _) => format!(
-            "no RabbitMQ answers there, or one that wants TLS (`ssl = yes`, and usually port 5671): \
-             {text}"
+            "no RabbitMQ answers at this address, or it expects TLS (`ssl = yes`, and usually port \
+             5671): {text}"
         ),
         _ => text,
     }

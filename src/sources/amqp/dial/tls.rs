@@ -185,7 +185,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     // Both forms have the word: `BEGIN ENCRYPTED PRIVATE KEY`, and a header `Proc-Type: 4,ENCRYPTED`.
     if memchr::memmem::find(&pem, b"ENCRYPTED").is_some() {
         return Err(format!(
-            "the key in {place} is encrypted, and there is nobody to ask for its passphrase: store \
+            "the key in {place} is encrypted, and a service cannot ask for its passphrase: store \
              it without one (`openssl pkey -in KEY -out NEW`), readable for this service alone"
         ));
     }

@@ -144,7 +144,7 @@ fn read(path: &Path) -> io::Result<String> {
     }
     if found.mode() & 0o022 != 0 {
         return Err(io::Error::other(
-            "others may write to the file in the current folder: take that right away (`chmod \
+            "others may write to the file in the current folder: remove that permission (`chmod \
              go-w`), or start the program in another folder",
         ));
     }
@@ -166,7 +166,7 @@ fn variables_of_process() -> Result<Variables, CloudProblem> {
             Err(_) if variable.starts_with("OS_") => {
                 return Err(CloudProblem::new(
                     format!("expected UTF-8 in `{variable}`, but found other bytes"),
-                    "set it anew, or unset it",
+                    "set it again, or unset it",
                 ));
             }
             Err(_) => {}

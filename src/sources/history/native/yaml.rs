@@ -207,8 +207,8 @@ fn key_of(node: Yaml<'_>) -> Result<String, String> {
             if is_no_text(&text) || is_null(&text) =>
         {
             Err(format!(
-                "expected text as the key of a mapping, but found `{text}`, which is none to YAML \
-                 without quotation marks"
+                "expected text as the key of a mapping, but found `{text}`, which is not text in \
+                 YAML without quotation marks"
             ))
         }
         node => match setting(node)? {

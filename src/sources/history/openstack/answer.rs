@@ -46,7 +46,10 @@ impl Answer {
         match rows.iter().find(|row| row.id < 1) {
             None => Ok(rows),
             Some(row) => {
-                let found = format!("a row has the ID {}, which is no positive number", row.id);
+                let found = format!(
+                    "a row has the ID {}, which is not a positive number",
+                    row.id
+                );
                 Err(self.unexpected(ROWS, &found))
             }
         }
@@ -83,7 +86,7 @@ impl Answer {
         if self.status.success() {
             if !stderr.is_empty() {
                 let stderr = printable(stderr.trim_ascii());
-                tracing::debug!(call, stderr, "the client has warned");
+                tracing::debug!(call, stderr, "the client printed a warning");
             }
             return Ok(());
         }
@@ -146,8 +149,8 @@ impl Answer {
 
     fn unexpected(&self, expected: &str, found: &str) -> ClientError {
         ClientError::Failed(format!(
-            "expected {expected} on the standard output of `{}`, but {found}; {}: see that neither \
-             a shell nor a wrapper prints anything else on standard output",
+            "expected {expected} on the standard output of `{}`, but {found}; {}: make sure that \
+             neither a shell nor a wrapper prints anything else on standard output",
             self.call,
             standard_error(&self.stderr)
         ))

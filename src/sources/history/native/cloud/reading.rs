@@ -39,11 +39,11 @@ impl Settings {
     fn braces(&self, key: &str) -> CloudProblem {
         CloudProblem::new(
             format!(
-                "{} has braces, in which the `openstack` program puts other settings, and the native \
-                 client does not",
+                "{} contains braces, which the `openstack` program replaces by other settings, and \
+                 the native client does not",
                 self.option_name(key)
             ),
-            "write out what they stand for, or use `client = openstack`",
+            "write the value that results, or use `client = openstack`",
         )
     }
 
@@ -56,8 +56,8 @@ impl Settings {
             Some(Setting::Text(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
             Some(Setting::Unset) if effective::is_moved(key) => Err(CloudProblem::new(
                 format!(
-                    "expected text as {}, but found nothing, of which the `openstack` program makes the \
-                     text `None`",
+                    "expected text as {}, but found nothing, which the `openstack` program reads \
+                     as the text `None`",
                     self.option_name(key)
                 ),
                 "remove it, or write its value",

@@ -49,7 +49,7 @@ impl Settings {
             .text("lease_api_version")?
             .is_some_and(|version| version != "1")
         {
-            return Err(self.unsupported("lease_api_version", "something else than `1`"));
+            return Err(self.unsupported("lease_api_version", "not `1`"));
         }
         Ok(Cloud {
             keystone,
@@ -107,7 +107,7 @@ impl Settings {
             .version()?
             .is_some_and(|version| !version.starts_with('3'))
         {
-            return Err(self.unsupported("identity_api_version", "something else than 3"));
+            return Err(self.unsupported("identity_api_version", "not 3"));
         }
         let kind = self.text("auth_type")?;
         let kind = kind.unwrap_or_else(|| "password".into());
@@ -139,8 +139,8 @@ impl Settings {
                                 "{} is set beside an application credential",
                                 self.option_name(key)
                             ),
-                            "remove it: the credential is for one project, and Keystone refuses to be \
-                             told of any",
+                            "remove it: the credential is for one project, and Keystone refuses a \
+                             login that names a project",
                         ));
                     }
                 }
@@ -188,8 +188,8 @@ impl Settings {
             None => Ok(()),
             Some(key) => Err(CloudProblem::new(
                 format!(
-                    "{} is nothing to log in with by `{kind}`, and the `openstack` program refuses it \
-                     there",
+                    "{} is not a setting of the login by `{kind}`, and the `openstack` program \
+                     refuses it",
                     self.option_name(key)
                 ),
                 "remove it, correct its name, or set `auth_type` (`OS_AUTH_TYPE`)",
@@ -226,7 +226,10 @@ impl Settings {
         if let Some(id) = self.text("project_id")? {
             return Ok(Ident::Id(id));
         }
-        let name = self.required("project_name", "or `project_id`: events are a project's")?;
+        let name = self.required(
+            "project_name",
+            "or `project_id`: events belong to a project",
+        )?;
         let domain = self.domain("project", kind)?;
         Ok(Ident::Name { name, domain })
     }
@@ -252,8 +255,8 @@ impl Settings {
             (None, None) => Err(self.missing(
                 &own_id,
                 &format!(
-                    "or `{own_name}`; it is often `default`, and Keystone knows no {whose} by its name \
-                     alone"
+                    "or `{own_name}`; it is often `default`, and Keystone cannot find a {whose} by its \
+                     name alone"
                 ),
             )),
         }

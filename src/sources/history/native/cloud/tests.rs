@@ -191,7 +191,7 @@ fn what_is_missing_or_beyond_is_told_by_its_name() {
         ),
         (
             without_project,
-            "set it: or `project_id`: events are a project's",
+            "set it: or `project_id`: events belong to a project",
         ),
         (
             &[KEYSTONE, ("AUTH_TYPE", "v3applicationcredential")],

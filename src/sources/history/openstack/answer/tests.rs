@@ -248,7 +248,7 @@ fn other_than_rows_is_a_failure_that_says_what_was_found() {
         (&edited("\"ID\": 1", "\"ID\": 1.5"), &["at line 1 column"]),
         (
             &edited("\"ID\": 1", "\"ID\": 0"),
-            &["a row has the ID 0, which is no positive"],
+            &["a row has the ID 0, which is not a positive"],
         ),
         (
             &edited("\"ID\": 1", "\"ID\": -7"),
