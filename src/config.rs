@@ -39,7 +39,7 @@ pub use options::{Options, duration};
 use table::{ActionOptions, Table};
 
 /// Reads the text of the configuration file at `path`, in which these options may stand, by `feed` how
-/// to reach a feed, and by `action` what a rule does. Never fails: whatever is wrong is among the problems,
+/// to reach a feed, and by `action` what a rule does. Never fails: all that is wrong is among the problems,
 /// all of it at once.
 pub fn read<F, A: Clone>(
     table: Table,

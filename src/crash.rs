@@ -58,7 +58,7 @@ points! {
     AcceptedUncommitted = "accepted-uncommitted",
     /// They are on disk, and the source does not know.
     Accepted = "accepted",
-    /// The source has been told.
+    /// The batch has been settled with the source.
     Settled = "settled",
     /// What a command has asked for is decided, and nothing of that is done.
     RequestDecided = "request-decided",
@@ -68,7 +68,7 @@ points! {
     RunClaimed = "run-claimed",
     /// The lease of a run that awaited it is shown at last.
     LateLeaseShown = "late-lease-shown",
-    /// The event of that run is written anew.
+    /// The event of that run has been replaced.
     LeaseCompleted = "lease-completed",
     /// A script's process is there, and the journal does not know which.
     ProcessStarted = "process-started",
@@ -82,7 +82,7 @@ points! {
     OutcomeWritten = "outcome-written",
     /// Whatever it is, the journal is about to commit it.
     Committing = "committing",
-    /// Whatever it was, it is on disk, and whoever asked for it does not know.
+    /// The request is on disk, and its caller does not know yet.
     Committed = "committed",
 }
 

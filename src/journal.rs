@@ -1,7 +1,7 @@
 //! The durable store in the middle of the journey: what intake accepts, dispatch claims.
 //!
 //! Intake and dispatch meet only here. Every promise about loss, repeats and order is a promise of
-//! [`Journal`], which is split by who asks; [`sqlite`] is the implementation.
+//! [`Journal`], which is split by caller; [`sqlite`] is the implementation.
 //!
 //! # What a journal promises
 //!
@@ -60,7 +60,7 @@ pub struct Acceptance {
     pub event_type: String,
     /// The event as JSON text, as a script reads it on its standard input.
     pub body: String,
-    /// Whether the event lacks something yet. What is on record stays, unless it lacked something and this
+    /// Whether the event still lacks something. The stored event stays, unless it lacked something and this
     /// one does not.
     pub is_incomplete: bool,
     /// The runs to make; none if every rule refused the event.
@@ -111,7 +111,7 @@ pub enum Entry {
     Progress(Progress),
 }
 
-/// What there is to note about the reading of a source that keeps a cursor.
+/// What to note about the reading of a source that keeps a cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The source.
@@ -119,11 +119,11 @@ pub struct Progress {
     /// Where its cursor was when it was read. A batch with a new cursor is accepted if the cursor is there
     /// still, or at the new place already; else the answer is [`Moved`](JournalError::Moved).
     pub from: Option<Cursor>,
-    /// What came of reading it.
+    /// The result of reading it.
     pub step: ProgressStep,
 }
 
-/// What came of reading a source.
+/// The result of reading a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProgressStep {
     /// All up to the cursor has been accepted.
@@ -138,7 +138,7 @@ pub enum ProgressStep {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
-/// What came of one [`Entry`].
+/// The result of one [`Entry`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Accepted {
     /// The event was new, or known and matched by rules that had not matched it before.
@@ -192,7 +192,7 @@ pub struct ClaimedRun {
     pub event: String,
     /// Whether the event's lease has to be shown first. Then the rule is yet to be decided.
     pub awaits_lease: bool,
-    /// How often the event's lease could not be shown.
+    /// How many times ESI Leap did not show the event's lease.
     pub lease_failures: u32,
 }
 
@@ -237,7 +237,7 @@ pub struct AttemptEnd {
     pub ended_at: Timestamp,
     /// How long it took, by a clock that never steps.
     pub duration: Duration,
-    /// The last of what was written: by a script to standard output and standard error, for one.
+    /// The end of the output: what a script wrote to standard output and standard error, for example.
     pub output: Vec<u8>,
     /// How many bytes were written before that and are not kept.
     pub output_dropped: u64,
@@ -274,7 +274,7 @@ pub struct OpenAttempt {
     pub rule: String,
     /// When it was claimed.
     pub started_at: Timestamp,
-    /// By what its action finds what it left behind, unless the crash came before that was recorded.
+    /// The handle by which its action finds what it left behind, unless the crash came before that was recorded.
     pub handle: Option<String>,
 }
 
@@ -283,8 +283,8 @@ type Answer<T> = Result<T, JournalError>;
 /// How long to wait before a journal that is not available is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// Tries an operation until the journal is available. Once `stop` is cancelled it tries a last time and
-/// answers whatever comes of it. The reason is logged once, and again at growing intervals.
+/// Repeats an operation until the journal is available. Once `stop` is cancelled it tries a last time and
+/// returns that result. The reason is logged once, and again at growing intervals.
 ///
 /// # Errors
 /// Those of the operation; temporary ones only after `stop`.

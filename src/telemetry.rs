@@ -1,10 +1,10 @@
 //! What the service tells of itself: log lines, and its readiness to systemd.
 //!
-//! No line holds a raw control character, whoever wrote the text in it: payloads are written by
+//! No line holds a raw control character, no matter who wrote the text in it: payloads are written by
 //! tenants and output by scripts, and neither may steer a terminal or forge a line. Lines of libraries
 //! appear only with `--verbose`, and never below warnings: those would show what is on the wire.
 //!
-//! Logging never waits for whoever reads the log (`backlog`).
+//! Logging never waits for the reader of the log (`backlog`).
 
 mod backlog;
 mod condition;
@@ -88,7 +88,7 @@ pub fn log_to_stderr(format: LogFormat, ours: LevelFilter) -> io::Result<()> {
     Ok(())
 }
 
-/// The hook of the standard library would wait for whoever reads standard error.
+/// The hook of the standard library would wait for the reader of standard error.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or("without a name");
@@ -112,12 +112,12 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 pub fn print_error(text: &str) {
     match BACKLOG.get() {
         Some(backlog) => backlog.push(format!("{text}\n").as_bytes()),
-        // `eprintln` panics where standard error is closed, and nobody is left to be told.
+        // `eprintln` panics where standard error is closed; then the message cannot be shown anywhere.
         None => drop(writeln!(io::stderr(), "{text}")),
     }
 }
 
-/// Waits until all log lines are written, if somebody reads them.
+/// Waits until all log lines are written, if standard error is being read.
 pub fn flush() {
     if let Some(backlog) = BACKLOG.get() {
         backlog.flush(LAST_LINES);

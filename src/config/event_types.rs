@@ -1,4 +1,4 @@
-//! The types of ESI Leap's events, and what was meant by a type or a glob that is none of them.
+//! The types of ESI Leap's events, and suggestions for a type or a glob that is not one of them.
 
 use crate::core::rules::EventPattern;
 
@@ -26,7 +26,7 @@ const ALL: &str = "ESI Leap sends `esi_leap.lease.fulfill` and `esi_leap.lease.d
                    `.start`, `.end` or `.error`";
 
 /// What to write instead, if events of ESI Leap are meant and none can match. Other services have
-/// types of their own, which may look alike, but not so much.
+/// types of their own, which may look similar, but not this similar.
 pub(super) fn remedy(pattern: &EventPattern) -> Option<String> {
     if matches_any(pattern) {
         return None;

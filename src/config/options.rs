@@ -155,7 +155,7 @@ impl<'a> Options<'a> {
     }
 
     /// Puts a problem with an option on the list. One that is inherited is a problem of `[DEFAULT]`,
-    /// and told once.
+    /// and reported once.
     pub fn report(&mut self, problem: Problem, option: &MergedOption, position: Position) {
         let section = if option.inherited {
             DEFAULT
@@ -257,7 +257,7 @@ impl<'a> Options<'a> {
         value
     }
 
-    /// A whole number within the bounds that the table gives it; 0 if it is none.
+    /// A whole number within the bounds that the table gives it; 0 if it is not valid.
     pub fn number<T: TryFrom<u64> + Default>(&mut self, name: &str) -> T {
         let hint = "write digits only, and choose a number within these bounds";
         let table = self.table;
@@ -285,7 +285,7 @@ impl<'a> Options<'a> {
         on.unwrap_or_default()
     }
 
-    /// A length of time; 0 if it is none.
+    /// A length of time; 0 if it is not valid.
     pub fn duration(&mut self, name: &str) -> Duration {
         self.parse(name, DURATIONS, duration).unwrap_or_default()
     }
@@ -317,7 +317,7 @@ pub fn duration(text: &str) -> Option<Duration> {
         "d" => 86_400_000,
         _ => return None,
     };
-    // A hundred years: nobody means more, and no sum of times overflows.
+    // A hundred years: enough for every use, and no sum of times overflows.
     let longest = 100 * 366 * 86_400_000;
     number
         .checked_mul(milliseconds)

@@ -1,4 +1,4 @@
-//! Secrets among the words of a command and in the environment, told by the names they stand beside.
+//! Secrets among the words of a command and in the environment, recognized by the names beside them.
 
 use std::ffi::OsStr;
 
@@ -21,7 +21,7 @@ pub fn secrets_among(words: &[String]) -> impl Iterator<Item = &str> {
     (0..words.len()).filter_map(|at| secret_in(words, at).map(|(_, value)| value))
 }
 
-/// Whether an option or a variable of this name holds what nobody may read.
+/// Whether an option or a variable of this name holds a secret.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     ["PASS", "SECRET", "TOKEN"]

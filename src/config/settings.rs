@@ -28,7 +28,7 @@ pub struct Reading<F, A> {
     pub actions: Vec<RuleAction<A>>,
     /// Where the file itself holds a secret, for the check of who may read it.
     pub secret: Option<SecretPlace>,
-    /// All that is wrong, or worth saying.
+    /// All errors and warnings.
     pub problems: Problems,
 }
 

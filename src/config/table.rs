@@ -2,7 +2,7 @@
 //! what it means.
 //!
 //! Each part declares its own beside its reader; the composition root puts them into one [`Table`].
-//! Readers take defaults and bounds from there, unknown options are told by it, and
+//! Readers take defaults and bounds from there, unknown options are recognized by it, and
 //! `esi-event-actions.conf(5)`, the tables of the README and the sample configuration are made of it or
 //! tested against it.
 
@@ -19,7 +19,7 @@ pub struct OptionRow {
     pub scope: Scope,
     /// What its value is.
     pub kind: Kind,
-    /// The value that holds without it, as it would be written; `None` if there is none.
+    /// The default, as it would be written in the file; `None` if there is no default.
     pub default: Option<&'static str>,
     /// What it means, for the manual page and the README (Markdown's backticks, nothing else).
     pub meaning: &'static str,
@@ -75,7 +75,7 @@ impl Kind {
         matches!(self, Self::Secret | Self::SecretUrl)
     }
 
-    /// Whether this value holds a secret, so that nobody else may read the file.
+    /// Whether this value holds a secret, so that other users must not be able to read the file.
     pub(super) fn holds_secret(self, text: &str) -> bool {
         match self {
             Self::Secret => !text.is_empty(),

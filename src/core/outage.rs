@@ -1,19 +1,19 @@
 //! A failure that lasts: logged once, then at growing intervals, and once when it is over.
 //!
 //! A full disk or a broker that is gone fails again each second. One line a second buries what the
-//! operator needs to read, so whoever tries again asks here whether this failure is to be logged.
+//! operator needs to read, so code that tries again asks here whether this failure is to be logged.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The first reminder comes after so long; the time doubles from then on, up to [`RAREST`].
+/// The first reminder comes after this time; the time doubles from then on, up to [`RAREST`].
 const FIRST: Duration = Duration::from_secs(60);
 
-/// Reminders come at least so often.
+/// Reminders come at least at this interval.
 const RAREST: Duration = Duration::from_secs(60 * 60);
 
-/// So many different causes of one outage are logged at once. A cause that has a number in it, which
+/// This many different causes of one outage are logged at once. A cause that has a number in it, which
 /// changes each time, is held back after that.
 const CAUSES: usize = 8;
 
@@ -94,7 +94,7 @@ impl Outage {
         u32::try_from(failures).unwrap_or(u32::MAX - 1)
     }
 
-    /// Notes and logs a failure, after which it is tried again in `delay`. Answers whether it was told
+    /// Notes and logs a failure, after which it is tried again in `delay`. Answers whether it was logged
     /// without `--verbose`.
     pub fn log_failure(&mut self, what: &str, delay: Duration, now: Instant) -> bool {
         let notice = self.failed(what, now);

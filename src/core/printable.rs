@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 /// The bytes as text in which every control character, every mark that turns the direction of
 /// text and every byte that is not UTF-8 is written out: `\n`, `\x1b`, `\u{202e}`, `\xff`. All
-/// other text, of whatever script, stays as it is; a backslash too.
+/// other text, in any writing system, stays as it is; a backslash too.
 #[must_use]
 pub fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());

@@ -2,7 +2,7 @@
 //!
 //! `json.dumps` with its defaults writes `NaN`, `Infinity`, `-Infinity` and lone surrogates, and nests
 //! as deep as it likes. JSON or UTF-8 cannot hold these, so they cost the value, not the message: the
-//! three words and whatever nests deeper than [`DEEPEST`] become null, and a lone surrogate becomes
+//! three words and values that nest deeper than [`DEEPEST`] become null, and a lone surrogate becomes
 //! the replacement character. Everything else stays as it was written, so that text that is not
 //! Python's JSON either is still refused by the parser.
 //!
@@ -99,7 +99,7 @@ fn may_be_misread(text: &str) -> bool {
 }
 
 /// The text as JSON, without what nests deeper than this. Takes time and memory in proportion to its
-/// length, whatever stands in it.
+/// length, for any content.
 #[must_use]
 pub fn to_json(text: &str, deepest: usize) -> String {
     let mut json = String::with_capacity(text.len() + 64);

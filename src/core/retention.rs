@@ -10,6 +10,6 @@ pub struct Retention {
     /// Events that have had nothing left to do for longer than this go, and their identity with
     /// them; and deliveries that have been in quarantine for longer.
     pub age: Duration,
-    /// Of finished events the newest so many stay; of quarantined deliveries too.
+    /// This many of the newest finished events stay; of quarantined deliveries too.
     pub number: u64,
 }

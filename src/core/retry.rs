@@ -61,7 +61,7 @@ pub enum Again {
     /// As often, and as far apart, as the rule says.
     #[default]
     AsTheRuleSays,
-    /// The same, but not before so long has passed: what the other side asked for. No longer than
+    /// The same, but not before this time has passed: what the other side asked for. No longer than
     /// [`LONGEST_WISH`] all the same.
     NotBefore(Duration),
     /// It cannot help: the other side would refuse it again.

@@ -1,7 +1,7 @@
 //! A run's life as one pure function.
 //!
 //! A run is one rule matched by one event. Intake makes it `due`, or `scheduled` if its time is still to come;
-//! dispatch, recovery and the operator move it on, and nobody does so except through [`State::after`].
+//! dispatch, recovery and the operator move it on, always through [`State::after`].
 //!
 //! ```text
 //! scheduled ──wake──▶ due

@@ -1,4 +1,4 @@
-//! The wall clock, and whether somebody has set it.
+//! Detects that the wall clock was set.
 
 use std::time::{Duration, Instant};
 

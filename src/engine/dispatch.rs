@@ -36,7 +36,7 @@ use held::Holding;
 use under_way::{Attempted, UnderWay};
 use unended::Unended;
 
-/// How often the journal is looked at without being told to: the commands `runs retry`, `quarantine
+/// How often dispatch reads the journal without being woken: the commands `runs retry`, `quarantine
 /// retry` and `quarantine drop` write to it from another process.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -50,18 +50,18 @@ pub struct Dispatch<J> {
     pub rules: Rulebook,
     /// How many attempts run at once.
     pub max_parallel: usize,
-    /// Told when there may be something to do.
+    /// Notified when there may be something to do.
     pub work: Arc<Notify>,
-    /// When there is nothing left to wait for, once no more runs come.
+    /// When dispatch ends, once no more runs come.
     pub until: Until,
 }
 
-/// What has to be over, once no more runs come.
+/// What dispatch waits for before it ends, once no more runs come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// Every run is in a final state, or waits for a delivery in quarantine: retries are waited for.
     EveryRunIsFinal,
-    /// No run can be started now: retries are left to whoever comes next.
+    /// No run can be started now: retries are left to the next pass or start.
     NoRunIsDue,
 }
 
@@ -107,7 +107,7 @@ impl<J: Journal> Dispatch<J> {
     /// waited for: its attempt stays open, for recovery to take up.
     ///
     /// # Errors
-    /// [`DispatchError`] when the journal is beyond waiting, or an attempt panicked.
+    /// [`DispatchError`] when the journal fails for good, or an attempt panicked.
     pub async fn run(
         self,
         owner: Owner,
@@ -275,7 +275,7 @@ impl<J: Journal> Dispatch<J> {
             retry_in,
             counts_against: performed.counts_against,
         };
-        // Told to end now, it tries a last time: recovery counts the attempt as interrupted then.
+        // On a forced stop it tries a last time; if that fails, recovery counts the attempt as interrupted.
         match retry_while_unavailable(&stop.work, || self.journal.record(end.clone())).await {
             Err(lost @ JournalError::Lost { .. }) => {
                 tracing::warn!(
@@ -290,7 +290,7 @@ impl<J: Journal> Dispatch<J> {
         Ok(step)
     }
 
-    /// Performs an attempt and meanwhile records by what its remains would be found.
+    /// Performs an attempt, and records the handle by which recovery would find its remains.
     async fn perform(
         &self,
         action: &dyn Action,

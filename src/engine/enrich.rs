@@ -21,7 +21,7 @@ use crate::crash::{self, Point};
 use crate::journal::{ClaimedRun, Completion, CountsAgainst, Work, retry_while_unavailable};
 use crate::sources::{Enrich, Incomplete};
 
-/// This many events are completed at once. Whoever is asked may ask one after the other.
+/// This many events are completed at once. The `Enrich` may still ask for one after the other.
 pub(super) const AT_ONCE: usize = 16;
 
 /// Completes an event that is about to be accepted, if that may make a difference.
@@ -36,7 +36,7 @@ pub(super) async fn complete_new(enrich: &dyn Enrich, decision: &mut Decision) {
             decision.complete(event);
         }
         Err(Incomplete::Refused(why)) => tracing::warn!(event = %id, "accepted as it is: {why}"),
-        // Whoever failed is told of once, not for each event.
+        // A failure is logged once, not for each event.
         Err(Incomplete::Unreachable(why)) => {
             tracing::debug!(event = %id, "accepted as it is: {why}");
         }
@@ -47,7 +47,7 @@ pub(super) async fn complete_new(enrich: &dyn Enrich, decision: &mut Decision) {
 pub(super) struct Enrichment {
     enrich: Arc<dyn Enrich>,
     rules: Rulebook,
-    /// That nobody can be asked just now: one line tells it for all runs.
+    /// The outage during which nothing can be asked for: it is logged once for all runs.
     unreachable: Mutex<Outage>,
 }
 
@@ -111,7 +111,7 @@ impl Enrichment {
                     counts_against: CountsAgainst::LeaseRetries,
                 }
             }
-            // However long that takes, it is no reason to give up.
+            // An outage never uses up retries, however long it lasts.
             Incomplete::Unreachable(why) => {
                 let endless = RetryPolicy {
                     retries: u32::MAX,
@@ -127,8 +127,8 @@ impl Enrichment {
         }
     }
 
-    /// Notes what came of an attempt to complete an event. Answers whether that is to be told of this run: that
-    /// nobody can be asked is told once for all of them.
+    /// Notes the result of an attempt to complete an event. Returns whether it is to be logged for this run: an
+    /// outage is logged once for all runs.
     pub(super) fn note(&self, run: &ClaimedRun, none: Option<&NoOrder>) -> bool {
         let what = self.enrich.what();
         let mut outage = self

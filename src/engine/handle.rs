@@ -25,7 +25,7 @@ pub(super) fn recovery_of<'a>(
 }
 
 /// The attempts that recovery of the kind `kind` is asked about, with handles as its action wrote them:
-/// those of the kind and, without handle, those whose kind nobody in `kinds` has or that have none.
+/// those of the kind and, without handle, those whose kind is not in `kinds` or that have none.
 pub(super) fn of_kind(open: &[OpenAttempt], kind: &str, kinds: &[&str]) -> Vec<OpenAttempt> {
     let asked = open.iter().filter_map(|attempt| {
         let known = attempt.handle.as_deref().and_then(parts);

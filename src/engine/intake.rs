@@ -28,7 +28,7 @@ use crate::sources::{Decoded, Enrich, Received, Source, SourceError};
 
 pub use decide::Decision;
 
-/// A commit that was refused so often is not waited for with all that was received in hand.
+/// After this many refused commits of a batch, the source gives back what it holds meanwhile.
 const REFUSALS: u32 = 2;
 
 /// Takes deliveries from a source into a journal.

@@ -1,4 +1,4 @@
-//! After a crash: what was running is ended, put on record as interrupted, and due again.
+//! After a crash: ends what was still running, records it as interrupted, and makes it due again.
 //!
 //! Before dispatch claims anything: what the service that died had under way must not go on beside its
 //! repeat. What is left of an attempt is known to the [`Recovery`] of its kind of action. Of what cannot be
@@ -24,7 +24,7 @@ use crate::journal::{
     retry_while_unavailable,
 };
 
-/// Why nothing can be said of what was left.
+/// Why recovery failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
     /// The journal cannot be used, now or later.
@@ -127,7 +127,7 @@ impl Unended {
         Ok(living)
     }
 
-    /// Tells of what is alive, and closes the attempts of which nothing is.
+    /// Reports what is alive, and closes the attempts of which nothing is.
     async fn note<J: Journal>(
         &mut self,
         journal: &J,
@@ -161,7 +161,7 @@ impl Unended {
     }
 }
 
-/// What is said of an attempt whose kind of action is not known.
+/// The detail recorded for an attempt whose kind of action is not known.
 const UNDER_WAY: &str = "the service ended while it was under way";
 
 fn interrupted(attempt: &OpenAttempt, why: &str, now: Timestamp) -> AttemptEnd {

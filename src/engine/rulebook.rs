@@ -21,7 +21,7 @@ pub struct InForce {
     pub playbook: Arc<Playbook>,
 }
 
-/// Reads the rules in force. Whoever decides several things together asks once, and so decides them by the
+/// Reads the rules in force. A caller that decides several things together asks once, and so decides them by the
 /// same rules.
 #[derive(Clone, Debug)]
 pub struct Rulebook(watch::Receiver<InForce>);

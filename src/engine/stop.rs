@@ -1,4 +1,4 @@
-//! How the parts of the service are told to stop: two tokens.
+//! The two tokens that stop the parts of the service.
 
 use tokio_util::sync::CancellationToken;
 

@@ -1,5 +1,5 @@
 //! What is done to a journal beside the journey: the service joins it and leaves it, finished things are
-//! forgotten, and what waits for an operator is told.
+//! pruned, and what waits for an operator is logged.
 
 use std::time::Duration;
 
@@ -37,9 +37,9 @@ pub async fn leave<J: Journal>(journal: &J, owner: Owner) {
     }
 }
 
-/// Says what waits for an operator since an earlier service.
+/// Logs what has waited for an operator since an earlier start of the service.
 pub async fn tell_held<J: Journal>(journal: &J) {
-    // An answer that cannot be had now is missed by nobody: dispatch says what is wrong with the journal.
+    // An error is ignored here: dispatch logs what is wrong with the journal.
     if let Ok(census) = journal.census().await
         && census.held > 0
     {

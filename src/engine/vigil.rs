@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::core::outage::{Notice, Outage};
 use crate::journal::{Journal, RunId};
 
-/// How long until the next look for what has lasted so long already: the longer, the rarer.
+/// How long until the next look for processes that have lasted this long already: the longer, the rarer.
 pub(super) fn pause_after(lasted: Duration) -> Duration {
     const SHORTEST: Duration = Duration::from_millis(250);
     const LONGEST: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! What a [`Journal`] can be asked, split by who asks. Every part can be a `dyn`; a shared journal is
+//! The calls of a [`Journal`], split by caller. Every part can be a `dyn`; a shared journal is
 //! a journal. See the [module above](super) for what it promises.
 
 use std::pin::Pin;
@@ -36,14 +36,14 @@ pub trait Work: Send + Sync + 'static {
     /// without hearing of it come first, so asking again answers the same.
     fn claim(&self, claim: Claim, now: Timestamp) -> Reply<'_, Claimed>;
 
-    /// Records by what recovery finds what an attempt leaves behind; to the journal it is any text. Or
+    /// Records the handle by which recovery finds what an attempt leaves behind; the journal does not read it. Or
     /// answers [`Lost`](super::JournalError::Lost), as [`record`](Self::record) does.
     fn started(&self, owner: Owner, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()>;
 
-    /// Notes what is to be known of an attempt while it is under way.
+    /// Stores a remark about an attempt that is under way.
     fn remark(&self, run: RunId, attempt: u32, remark: String) -> Reply<'_, ()>;
 
-    /// Writes the event of a run anew, now that its lease is known. The run awaits it no longer and is due
+    /// Replaces the event of a run, now that its lease is known. The run awaits it no longer and is due
     /// in its place among those of its key, as if its attempt had not been claimed. Changes nothing if it
     /// awaits nothing. Answers [`Lost`](super::JournalError::Lost) as [`record`](Self::record) does.
     fn complete(&self, completion: Completion) -> Reply<'_, ()>;
@@ -65,7 +65,7 @@ pub trait Work: Send + Sync + 'static {
 
 /// What people look at.
 pub trait Browse: Send + Sync + 'static {
-    /// Tells whether anything was written, by anybody, since it last did: costs next to nothing.
+    /// Changes whenever any process has written: a cheap way to ask whether anything is new.
     fn version(&self) -> Reply<'_, Version>;
 
     /// Counts what is there.
@@ -77,7 +77,7 @@ pub trait Browse: Send + Sync + 'static {
     /// One run with all that is known of it.
     fn run(&self, id: RunId) -> Reply<'_, RunDetail>;
 
-    /// An event as JSON text by its id, of whatever source.
+    /// An event as JSON text by its id, of any source.
     fn event(&self, id: String) -> Reply<'_, Option<String>>;
 
     /// What is known of the reading of each source that keeps a cursor.
@@ -103,7 +103,7 @@ pub trait Keep: Send + Sync + 'static {
     /// none and an error.
     fn drop_quarantined(&self, ids: Vec<QuarantineId>) -> Reply<'_, Vec<Dropped>>;
 
-    /// Deletes a small step's worth of what `retention` no longer keeps; answers what is gone.
+    /// Deletes a limited number of what `retention` no longer keeps; answers what it deleted.
     fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned>;
 }
 

@@ -18,7 +18,7 @@ pub fn credential_file(name: &Path, folder: &Path) -> PathBuf {
 /// The first line of such a file, read now, so that a changed secret needs no restart.
 ///
 /// # Errors
-/// Why there is none, in words that name the file and the `option` that names it.
+/// Why it cannot be read: the message names the file and the `option` that names it.
 pub fn first_line(path: &Path, option: &str) -> Result<SecretString, String> {
     let named = |why: &dyn std::fmt::Display| format!("{} (`{option}`): {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {

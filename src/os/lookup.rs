@@ -29,7 +29,7 @@ pub(crate) async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAdd
                 }
                 addresses
             });
-            // Nobody waits any longer for what took too long.
+            // The caller no longer waits for a lookup that took too long.
             drop(answer.send(found));
         })?;
     answered.await.map_err(io::Error::other)?

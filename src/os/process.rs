@@ -1,6 +1,6 @@
 //! Who a process is, and who is in its group: what `/proc` says.
 //!
-//! A process id alone says little: it is given to somebody else soon after its process has gone.
+//! A process id alone says little: the kernel gives it to another process soon after its process has gone.
 //! With the time of start and the boot it is unique, so that recovery never ends a stranger.
 
 mod group;
@@ -29,7 +29,7 @@ pub struct ProcessIdentity {
     pub pid: i32,
     /// When it started, in clock ticks since boot: field 22 of `/proc/PID/stat`.
     pub start_ticks: u64,
-    /// `/proc/sys/kernel/random/boot_id`, because ticks begin anew at each boot.
+    /// `/proc/sys/kernel/random/boot_id`, because ticks start from zero at each boot.
     pub boot_id: String,
 }
 

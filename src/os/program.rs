@@ -24,7 +24,7 @@ pub struct Unfit {
 /// The answer is absolute, and may be executed by this user.
 ///
 /// # Errors
-/// [`Unfit`] if there is none, or none that may be executed.
+/// [`Unfit`] if no such program exists, or none may be executed.
 pub fn locate(folder: &Path, word: &str, option: &str) -> Result<PathBuf, Unfit> {
     locate_in(
         folder,

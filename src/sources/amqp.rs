@@ -2,7 +2,7 @@
 //!
 //! Queues are consumed as they are, each on a channel of its own, because one `multiple` ack covers
 //! a channel. A queue that is missing or withheld is asked for again and again; a connection that
-//! is lost is made anew, here and not in the client library, so that it is always known and told
+//! is lost is made again, here and not in the client library, so that it is always known and logged
 //! what is being waited for. The broker keeps at most `prefetch` deliveries of a queue under way:
 //! that is all the back-pressure there is. What cannot be kept for a while is given back, so that it does
 //! not count as a delivery that failed with each connection that is lost meanwhile.
@@ -41,7 +41,7 @@ use condition::Condition;
 use feed::{Feed, Whom};
 
 /// How long after a failure or a loss the next connection is tried; doubles up to the second figure,
-/// as long as nothing is acknowledged and no connection lasts so long.
+/// as long as nothing is acknowledged and no connection lasts this long.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// How often it is looked whether there is something to ask for.
@@ -62,7 +62,7 @@ pub struct AmqpSource {
     link: Option<Link>,
     feeds: Vec<Feed>,
     /// Whether a limit on channels has ended a connection: then the queues do not share one any more,
-    /// because whoever asks for too much ends it for all.
+    /// because a request for too much ends it for all queues.
     is_limited: bool,
     /// Attempts to connect that failed.
     failures: Outage,
@@ -154,7 +154,7 @@ impl AmqpSource {
         }
     }
 
-    /// Puts the next attempt to connect off for so long, and the one after it for longer.
+    /// Delays the next attempt to connect by this time, and the one after it for longer.
     fn put_off(&mut self) -> Duration {
         let delay = self.backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.backoff = (self.backoff * 2).min(BACKOFF.1);
@@ -265,7 +265,7 @@ impl AmqpSource {
                 changed |= feed.poll(context, share, &mut taken);
             }
             if taken.is_empty() && !changed {
-                // Whoever asks for more has settled what it got.
+                // A caller that asks for more has settled the batch before.
                 self.links().for_each(Link::renew_budget);
                 Poll::Pending
             } else {

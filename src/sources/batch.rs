@@ -8,11 +8,11 @@ use crate::core::redact::without_context;
 use crate::core::rules::RuleSet;
 use crate::journal::{Progress, QuarantineEntry};
 
-/// Of a quarantined delivery so many bytes are kept. ESI Leap's messages are about 2 kB.
+/// This many bytes of a quarantined delivery are kept. ESI Leap's messages are about 2 kB.
 pub const KEPT_IN_QUARANTINE: usize = 64 * 1024;
 
 /// How a quarantined body begins that could not be decompressed, and so is not kept: it may hold
-/// secrets that nobody could blank.
+/// secrets that could not be blanked.
 pub const NOT_KEPT: &str = "[compressed body, not kept";
 
 /// What a source has to give.
@@ -27,7 +27,7 @@ pub enum Received {
 /// What goes on disk in one commit, and is settled by one receipt, which the source keeps.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// What the deliveries were decoded to, in order of arrival. May be empty: events that nobody wants
+    /// What the deliveries were decoded to, in order of arrival. May be empty: events that no rule wants
     /// are settled like the others.
     pub decoded: Vec<Decoded>,
     /// From a source that keeps a cursor: what to note in the same commit.
@@ -50,7 +50,7 @@ pub struct Arrival {
     pub event: Event,
     /// What it lacks, until it is completed; `None` for an event that is whole.
     pub lacks: Option<Lacks>,
-    /// The queue it came from; empty where there is none.
+    /// The queue it came from; empty for other sources.
     pub origin: String,
     /// The delivery's bytes, if it came as bytes. Where not, the event's JSON text goes to quarantine in
     /// their place, and the source's decoder reads that too.
@@ -73,7 +73,7 @@ impl Arrival {
 /// Whether what is at a path can be looked up only once the event has been completed.
 pub type Lacks = fn(&PayloadPath) -> bool;
 
-/// Decodes what is kept of a quarantined delivery, unless nobody wants its type of event.
+/// Decodes what is kept of a quarantined delivery, unless no rule wants its type of event.
 pub type Decode = fn(&[u8], &Interest) -> Result<Option<Arrival>, String>;
 
 /// Finds what decodes the deliveries of the source of this name.
@@ -89,7 +89,7 @@ pub fn decode_event(body: &[u8], interest: &Interest) -> Result<Option<Arrival>,
     Ok(is_wanted.then(|| Arrival::whole(event)))
 }
 
-/// Whether any rule is for a type of event: what nobody wants is not decoded any further.
+/// Whether any rule is for a type of event: an event that no rule wants is not decoded any further.
 #[derive(Clone)]
 pub struct Interest(Arc<dyn Fn(&str) -> bool + Send + Sync>);
 

@@ -22,11 +22,11 @@ pub trait Enrich: Send + Sync + 'static {
 pub enum Incomplete {
     /// It was asked for, and refused.
     Refused(String),
-    /// There is nobody to ask just now, or whoever was asked failed: that says nothing of this event.
+    /// The server could not be asked, or failed: that says nothing about this event.
     Unreachable(String),
 }
 
-/// Whoever asks here has sources whose events lack nothing.
+/// For services whose sources send complete events.
 #[derive(Clone, Copy, Debug)]
 pub struct NothingToAdd;
 

@@ -66,7 +66,7 @@ pub enum HistoryError {
         /// The largest id seen.
         position: i64,
     },
-    /// Beginning anew was asked for, but there is a cursor.
+    /// A new start was asked for, but there is a cursor.
     #[error("the event history of {cloud} has been read up to id {position} already")]
     Begun {
         /// The cloud.

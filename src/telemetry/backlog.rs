@@ -1,6 +1,6 @@
 //! Log lines on their way to standard error, which a thread of its own writes.
 //!
-//! Whoever reads the log may stand still: a stopped terminal, a full pipe, a hung collector. Work goes
+//! The reader of the log may stand still: a stopped terminal, a full pipe, a hung collector. Work goes
 //! on all the same: at most [`MOST_WAITING`] bytes wait to be written, and as many are being written. Lines
 //! beyond that are lost, and so are those that cannot be written at all. They are counted, and the number
 //! is written in their place as soon as writing works again.

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::condition::{Conditions, Standing, is_ready};
 
-/// How long to wait for systemd to take what it was told before.
+/// How long to wait for systemd to read earlier notifications.
 const FULL: Duration = Duration::from_millis(100);
 
 /// What ends the scripts of a service that stops may take this much longer than `stop_timeout`.

@@ -42,7 +42,7 @@ impl Key {
         }
     }
 
-    /// The key of everything that has this text at this path, in whatever rule's `order_by`.
+    /// The key of everything that has this text at this path, in the `order_by` of any rule.
     #[must_use]
     pub fn at(path: &PayloadPath, text: String) -> Self {
         let path = path.as_str();

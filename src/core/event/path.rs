@@ -252,7 +252,7 @@ pub struct Text {
     pub text: String,
     /// How many bytes there are in all.
     pub size: usize,
-    /// Whether there are more: nobody counts to the end of everything.
+    /// Whether there are more: they are not all counted.
     pub and_more: bool,
 }
 
@@ -275,7 +275,7 @@ impl Found<'_> {
         self.to_text_within(usize::MAX).text
     }
 
-    /// The same, of which at most so many bytes are kept.
+    /// The same, cut to at most this many bytes.
     #[must_use]
     pub fn to_text_within(&self, most: usize) -> Text {
         let mut writer = Beginning {

@@ -3,7 +3,7 @@
 //! `%(name)s` stands for the value of that option, as it would be in the section at hand, and may
 //! itself refer to others, ten levels deep; `%%` stands for `%`. The differences, all declared: any
 //! other `%` stays as it is, where Python refuses it; options that refer to each other in a circle
-//! are told from options nested too deeply; and one value may not grow beyond all bounds.
+//! are distinguished from options nested too deeply; and the size of one value is limited.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::problem::{Problem, nearest};
 use super::raw::RawOption;
 use super::text::{Position, Value};
 
-/// Python's limit: so many values within values.
+/// Python's limit: this many values within values.
 const LEVELS: usize = 10;
 /// A few lines that refer to each other can ask for more text than there is memory.
 const MAX_BYTES: usize = 1 << 20;
@@ -165,7 +165,7 @@ fn reference(text: &str) -> Option<&str> {
     (!name.is_empty() && rest.starts_with('s')).then_some(name)
 }
 
-/// One problem for each circle, wherever it was entered: told from its first reference in the file.
+/// One problem for each circle, wherever it was entered: reported at its first reference in the file.
 fn circle(references: &[(&str, Position)]) -> Problem {
     let first = (0..references.len())
         .min_by_key(|index| references[*index].1)

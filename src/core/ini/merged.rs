@@ -10,7 +10,7 @@ use super::problem::{Problem, Problems};
 use super::raw::{self, RawOption};
 use super::text::{Position, Value};
 
-/// The section that all others inherit. Its name is written just so.
+/// The section that all others inherit. Its name is case-sensitive.
 pub const DEFAULT: &str = "DEFAULT";
 
 /// A configuration file with everything inherited and interpolated.
@@ -51,7 +51,7 @@ pub struct MergedOption {
     /// Why its references could not be resolved.
     ///
     /// Reported already, but for this case: an option of `[DEFAULT]` may refer to options that only
-    /// the rules have, and is fine if it can be resolved in one of them. Whoever reads such an
+    /// the rules have, and is fine if it can be resolved in one of them. The reader of such an
     /// option as a setting of `[DEFAULT]` reports this; reporting the same twice does no harm.
     pub unresolved: Option<Problem>,
 }

@@ -1,4 +1,4 @@
-//! What is wrong, or worth saying, in a configuration file: where, what, and how to fix it.
+//! An error or a warning about a configuration file: where, what, and how to fix it.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub enum Severity {
     Warning,
 }
 
-/// One thing wrong (or worth saying) in a configuration file.
+/// One error or warning about a configuration file.
 ///
 /// Neither message nor hint ever holds the value of `password` or a part of `transport_url`, wherever
 /// references may have taken it.
@@ -179,7 +179,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     nearest_within(1 + word.chars().count() / 4, word, known)
 }
 
-/// The known word nearest to `word`, if no more than so many characters differ, and not all.
+/// The known word nearest to `word`, if only a few characters differ, and not all.
 #[must_use]
 pub fn nearest_within<'a>(
     tolerated: usize,

@@ -17,7 +17,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place so many characters further on in the same line.
+    /// The place this many characters further on in the same line.
     #[must_use]
     pub fn right(self, characters: usize) -> Self {
         let characters = u32::try_from(characters).unwrap_or(u32::MAX);
@@ -44,7 +44,7 @@ pub struct Value {
     pieces: Vec<Piece>,
 }
 
-/// A stretch of text that stands in the file just so.
+/// A stretch of text that stands in the file unchanged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Piece {
     /// Byte offset into the text.
@@ -122,7 +122,7 @@ impl Value {
         part
     }
 
-    /// The place of what begins so many bytes into `part`, which is a part of this text.
+    /// The place this many bytes into `part`, which is a part of this text.
     pub(crate) fn position_in(&self, part: &str, offset: usize) -> Position {
         let begin = (part.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize);
         let begin = begin.filter(|begin| *begin <= self.text.len());

@@ -3,7 +3,7 @@
 use super::without_context;
 use crate::core::printable::printable;
 
-/// So many bytes are shown before and after the place, and the rest of a character.
+/// This many bytes are shown before and after the place, and the rest of a character.
 const AROUND: usize = 30;
 
 /// A few words in brackets of what stands around this place of a text, as it is kept in quarantine: no

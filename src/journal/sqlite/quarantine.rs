@@ -87,7 +87,7 @@ pub(super) fn quarantine(
 }
 
 /// FNV-1a: it stays the same over releases of Rust, unlike the standard library's hasher. Bodies
-/// that share it are told apart by comparing them.
+/// that share it are distinguished by comparing them.
 fn fingerprint(body: &[u8]) -> i64 {
     let hash = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

@@ -18,7 +18,7 @@ pub(super) const FIRST: &str = "SELECT id FROM runs
      ORDER BY COALESCE(place, id), id LIMIT 1";
 
 /// Gives the turn of `key` to whom it belongs: to the running run, else to the oldest unfinished one; to
-/// nobody while a delivery in quarantine comes before that one.
+/// none while a delivery in quarantine comes before that one.
 pub(super) fn give_turn(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
     let holder = connection
         .prepare_cached(HAS_TURN)?

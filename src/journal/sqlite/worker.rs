@@ -145,7 +145,7 @@ where
             // Every task is performed unless the batch is lost; dropping the reply tells of the defect.
             (None, None) => return,
         };
-        // Nobody listens any more if the asker was dropped; what was asked for has happened.
+        // If the caller was dropped, the answer is discarded; the request has taken effect.
         drop(
             self.reply
                 .send(result.map_err(|fault| fault.into_journal_error(self.what, path))),

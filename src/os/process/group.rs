@@ -51,7 +51,7 @@ impl Group {
         loop {
             match Self::spawn(command) {
                 Ok(group) => return Ok(group),
-                // Whoever writes it soon closes it; so does a process that is just being started,
+                // The process that writes the file soon closes it; so does a process that is just being started,
                 // elsewhere in this program, while a file is being written.
                 Err(error)
                     if Errno::from_io_error(&error) == Some(Errno::TXTBSY)
@@ -137,7 +137,7 @@ impl Group {
         }
     }
 
-    /// Whoever in the group may not be signalled is found alive afterwards.
+    /// A process of the group that may not be signalled is found alive afterwards.
     fn signal(&self, signal: Signal) {
         if self.leader.id().is_none() {
             return;
@@ -218,7 +218,7 @@ fn no_pipe() -> io::Error {
     io::Error::other("its process has no pipes")
 }
 
-/// Whether a variable of the service is none of a program's business: what leads to the service's
+/// Whether a variable of the service is kept from programs: what leads to the service's
 /// secrets, and what systemd means for this process alone.
 fn is_ours_alone(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();

@@ -1,7 +1,7 @@
 //! One look at all processes for everyone who waits for one, off the runtime's thread.
 //!
 //! On a machine with many processes a look takes its time: several hundred files of `/proc` are read.
-//! When a service stops, each of its scripts is looked for again and again. Whoever asks while a look is
+//! When a service stops, each of its scripts is looked for again and again. A caller that asks while a look is
 //! under way shares the next one, and no more than half of the time is spent on them.
 
 use std::fs;
@@ -57,7 +57,7 @@ impl Seen {
 
 type Answer = Result<Arc<Seen>, Arc<io::Error>>;
 
-/// Those who wait for the next look; `None` while nobody looks.
+/// The callers that wait for the next look; `None` while no look is under way.
 static WAITING: Mutex<Option<Vec<oneshot::Sender<Answer>>>> = Mutex::new(None);
 
 fn waiting() -> MutexGuard<'static, Option<Vec<oneshot::Sender<Answer>>>> {
@@ -89,7 +89,7 @@ pub(crate) async fn look() -> io::Result<Arc<Seen>> {
     answer.map_err(|error| io::Error::new(error.kind(), error))
 }
 
-/// Looks until nobody waits any more.
+/// Looks until no caller waits any more.
 fn answer_all() {
     while let Some(asked) = next_asked() {
         let began = Instant::now();

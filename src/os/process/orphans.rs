@@ -1,4 +1,4 @@
-//! Ended processes that nobody else takes away: those that scripts leave become children of the service
+//! Reaps orphans: processes that scripts leave become children of the service
 //! when it is process 1 of a container, or a subreaper.
 //!
 //! An ended process keeps its number, and its place below the limit of processes, until its parent has
@@ -45,7 +45,7 @@ fn adopts() -> bool {
     getpid() == Pid::INIT || child_subreaper().is_ok_and(|subreaper| subreaper.is_some())
 }
 
-/// Whether any child has ended and was not waited for, whoever started it.
+/// Whether any child has ended and was not waited for, no matter which process started it.
 fn has_zombies() -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     matches!(waitid(WaitId::All, options), Ok(Some(_)))

@@ -7,7 +7,7 @@ use rustix::process::{
 
 use super::Status;
 
-/// Whether somebody is in the group, of another user and hidden.
+/// Whether the group has a process of another user that is hidden from this one.
 pub(crate) fn is_hidden(group: i32) -> bool {
     Pid::from_raw(group).is_some_and(|group| test_kill_process_group(group) == Err(Errno::PERM))
 }

@@ -8,7 +8,7 @@ use super::decode::decoded;
 use super::notification::{LARGEST_BODY, Labels};
 use crate::sources::{Batch, Decoded, Interest};
 
-/// Once the bodies of a batch that are decoded have so many bytes, the rest waits for the next batch: small
+/// Once the decoded bodies of a batch have this many bytes, the rest waits for the next batch: small
 /// bodies can become large ones when they are decompressed, and a decoded one takes several times its size.
 const BATCH_BYTES: usize = LARGEST_BODY;
 
@@ -117,7 +117,7 @@ mod tests {
             delivery(1, "t", 10),
             delivery(1, "t", large),
             delivery(2, "t", large),
-            // What nobody wants takes up nothing, but is settled.
+            // A delivery that no rule wants takes up nothing, but is settled.
             delivery(3, "u", large),
             delivery(2, "t", large),
             delivery(1, "u", large),

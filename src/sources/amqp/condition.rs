@@ -1,4 +1,4 @@
-//! How the source is doing, for whoever watches the service.
+//! The condition of the source, for systemd.
 
 use crate::telemetry;
 

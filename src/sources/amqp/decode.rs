@@ -8,8 +8,8 @@ use super::notification::{DecodeError, Envelope, Labels, node_in_notification};
 use crate::core::event::{Event, Key};
 use crate::sources::{Arrival, Decoded, Interest, NOT_KEPT, for_quarantine};
 
-/// What a message of this queue is decoded to; nothing, if nobody wants its type of event. One that cannot
-/// be decoded holds the later runs of its node, if that can be told.
+/// What a message of this queue is decoded to; nothing, if no rule wants its type of event. One that cannot
+/// be decoded holds the later runs of its node, if the node can be determined.
 #[must_use]
 pub fn decoded(
     interest: &Interest,

@@ -115,7 +115,7 @@ async fn dial_any(
     Err(reasons.to_text(&endpoint.host))
 }
 
-/// The time of each of so many addresses.
+/// The share of the time that each of this many addresses has.
 fn share(addresses: usize) -> Duration {
     let number = u64::try_from(addresses.max(1)).unwrap_or(u64::MAX);
     Duration::from_secs(CONNECT_TIMEOUT.as_secs() / number).max(LEAST_SHARE)

@@ -18,7 +18,7 @@ use super::settings::Amqp;
 use super::{Delivery, Link};
 use crate::core::outage::Outage;
 
-/// A queue that is waited for is asked for again after so long; the time doubles up to the second figure.
+/// The first and the longest interval at which a missing queue is checked again; it doubles in between.
 const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// How often the consumers of a queue are counted.
@@ -348,7 +348,7 @@ impl Feed {
     }
 }
 
-/// How the sender labelled a message. What stands in the header besides text is told, not read.
+/// How the sender labelled a message. A header that is not text is reported, not read.
 fn labels(properties: &BasicProperties) -> Labels {
     let header = properties.headers().as_ref();
     let compression = match header.and_then(|table| table.inner().get("compression")) {

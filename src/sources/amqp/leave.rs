@@ -91,10 +91,10 @@ impl AmqpSource {
 }
 
 impl Link {
-    /// Whether a queue stays when nobody consumes it any more, as far as the broker says. Each question
+    /// Whether a queue stays when it has no consumer any more, as far as the broker says. Each question
     /// costs a channel.
     ///
-    /// It has no way to ask for that. But it names the first difference, if somebody wants to make a queue
+    /// AMQP has no method to ask for that. But the broker names the first difference if a client declares a queue
     /// otherwise than it is. What is asked for here it refuses in any case, so nothing is ever made.
     pub(super) async fn outlives_consumers(&self, queue: &str) -> bool {
         let (mut durable, mut auto_delete) = (true, true);
@@ -106,7 +106,7 @@ impl Link {
             match difference(&text) {
                 Some("durable") => durable = false,
                 Some("auto_delete") => auto_delete = false,
-                // One that expires goes when it has had no consumer for so long.
+                // A queue that expires is deleted when it has had no consumer for this time.
                 Some("x-expires") => return !auto_delete && text.ends_with("but current is none"),
                 _ => return false,
             }

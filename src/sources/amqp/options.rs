@@ -70,7 +70,7 @@ fn endpoints(
 ) -> Vec<Endpoint> {
     let source =
         "copy `transport_url` from the section [oslo_messaging_notifications] of esi-leap.conf";
-    // Where the certificate tells, both may be there, but nobody looks at them.
+    // With a login by certificate, both may be there, but are not used.
     let by_certificate = login_method == LoginMethod::External;
     let none = by_certificate.then(|| Password::Text(SecretString::from("")));
     let password = password(options, folder).or(none);
@@ -123,7 +123,7 @@ fn endpoints(
                 password,
             });
         } else if let Some(option) = options.get("transport_url") {
-            // Its name is not told: it may be a part of a password with commas.
+            // Its name is not shown: it may be a part of a password with commas.
             let problem = Problem::error(
                 format!(
                     "expected a user and a password for each host of `transport_url`, but number \

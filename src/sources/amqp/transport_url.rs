@@ -113,7 +113,7 @@ impl TransportUrl {
         let (authority, path) = place.split_at(slash);
         let hosts = authority
             .split(',')
-            // As oslo has it, a comma too many is nothing; no host at all is told.
+            // As in oslo, an extra comma is ignored; that there is no host at all is an error.
             .filter(|part| !part.is_empty() || authority.trim_matches(',').is_empty())
             .map(|part| {
                 Host::parse(part).map_err(|(at, message)| {

@@ -11,7 +11,7 @@ use crate::sources::history::record::{Lease, Row};
 ///
 /// A future that is dropped leaves nothing behind. Every call has a time limit of its own.
 pub trait Client: Send + Sync + 'static {
-    /// The rows with an id greater than `after`, in whatever order they come.
+    /// The rows with an id greater than `after`, in any order.
     fn events(&self, after: i64) -> impl Future<Output = Result<Vec<Row>, ClientError>> + Send;
 
     /// One lease.
@@ -22,7 +22,7 @@ pub trait Client: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     /// ESI Leap was reached and does not show this lease: it knows none, denies access, or fails
-    /// over it, which it does not tell apart.
+    /// over it: the answer does not distinguish the two.
     #[error("{0}")]
     NotShown(String),
     /// The client, the cloud or the way there failed; what, what was expected, and the remedy where

@@ -1,4 +1,4 @@
-//! What is known of the cloud, and whether it is worth asking. Pure.
+//! What is known of the cloud, and whether to ask it now. Pure.
 
 use tokio::time::Instant;
 

@@ -64,7 +64,7 @@ impl<C> Leases<C> {
         self.cloud.send_modify(CloudStatus::end_pass);
     }
 
-    /// There is no further pass: nobody waits for it.
+    /// There is no further pass, so nothing waits for it.
     pub(super) fn close(&self) {
         self.cloud.send_if_modified(|cloud| {
             let is_unknown = *cloud == CloudStatus::Unknown;

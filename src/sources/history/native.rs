@@ -207,7 +207,7 @@ impl NativeClient {
         ClientError::Failed(words::blanked(&text, &self.secrets(token)))
     }
 
-    /// An answer that is none.
+    /// Turns an HTTP error response into a `ClientError`.
     fn refused(&self, url: &Url, answer: &Answer, token: Option<&SecretString>) -> ClientError {
         let said = words::words(&answer.body, &self.secrets(token));
         let why = match header(answer, LOCATION.as_str()) {

@@ -30,10 +30,10 @@ use crate::sources::history::record::{Lease, Row};
 use answer::{Answer, standard_error};
 use secrets::Secrets;
 
-/// So many bytes of an answer are taken, and no more: 100,000 rows are about 35 MB.
+/// At most this many bytes of an answer are read: 100,000 rows are about 35 MB.
 const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
 
-/// So many bytes at the end of what is written on standard error are kept.
+/// This many bytes at the end of standard error are kept.
 const STDERR_TAIL: usize = 4 * 1024;
 
 const CHUNK: usize = 64 * 1024;
@@ -202,7 +202,7 @@ async fn end(
     tokio::select! {
         biased;
         status = group.leader.wait() => {
-            // Running out of time here means that somebody in the background holds the pipes.
+            // A timeout here means that a process in the background holds the pipes open.
             if let Ok(heard) = timeout(OUTPUT_GRACE, heard).await {
                 heard?;
             }

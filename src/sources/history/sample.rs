@@ -63,7 +63,7 @@ fn read_own(file: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Gives it another name, by which nobody looks for it.
+/// Gives it another name, under which it is not looked for.
 ///
 /// # Errors
 /// When the system refuses.

@@ -128,7 +128,7 @@ impl<C: Client> HistorySource<C> {
         Ok(rows.into())
     }
 
-    /// Begins anew: everything there is has to be looked at once.
+    /// Starts from scratch: all rows have to be read once.
     async fn begin(
         &mut self,
         start: Start,

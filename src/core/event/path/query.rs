@@ -1,6 +1,6 @@
 //! A JSONPath, carried out in bounded memory.
 //!
-//! The library keeps with each value the text of the way to it, and a tenant may choose keys so long
+//! The library keeps with each value the text of the path to it, and a tenant may choose keys so long
 //! and so many values below them that these texts fill any memory. So each step is carried out by
 //! itself, from each value alone: the ways are one step long, and are dropped at once.
 
@@ -8,7 +8,7 @@ use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::query::{QueryRef, js_path_process};
 use serde_json::Value;
 
-/// So many values are followed in one step, the first ones: no payload that is meant seriously has
+/// This many values are followed in one step, the first ones: no real payload has
 /// as many, and as an argument they would be too long.
 const MOST: usize = 100_000;
 

@@ -86,7 +86,7 @@ impl Repetitions {
         }
     }
 
-    /// The last part has to be there so often.
+    /// The last part must occur this many times.
     fn repeat(&mut self, least: u64) -> Result<(), String> {
         self.last = self.last.saturating_mul(least.max(1));
         self.note();

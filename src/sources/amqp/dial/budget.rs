@@ -1,6 +1,6 @@
 //! How much is taken from a connection before what came is dealt with: a bound in bytes.
 //!
-//! The client library reads whatever comes and keeps it for whoever asks, and the broker counts
+//! The client library reads all that arrives and keeps it until it is asked for, and the broker counts
 //! messages, not bytes. So the socket is not read any further once [`LIMIT`] bytes came since the
 //! source last had nothing left; the rest stays with the broker. What is held is therefore at most
 //! that, and what is still incomplete: one message for each queue.

@@ -1,4 +1,4 @@
-//! TLS towards the broker: the files that it takes, and why there is none.
+//! TLS towards the broker: the files that it needs, and why a TLS connection failed.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,7 @@ use x509_parser::time::ASN1Time;
 use super::read;
 use crate::sources::amqp::settings::Tls;
 
-/// What to look at where nobody speaks TLS.
+/// What to check where the server does not speak TLS.
 pub(super) const NOT_TLS: &str = "is this RabbitMQ's port for TLS?";
 
 /// The broker looks at our certificate last; what it says then may be lost with the connection.
@@ -147,7 +147,7 @@ fn alerted(alert: AlertDescription, tls: &Tls) -> String {
     }
 }
 
-/// Reads the files anew for each connection: certificates are renewed while the service runs.
+/// Reads the files again for each connection: certificates are renewed while the service runs.
 pub(super) fn connector(tls: &Tls) -> Result<RustlsConnector, String> {
     let Tls { ca_file, identity } = tls;
     let trusted = match RustlsConnectorConfig::new_with_native_certs() {

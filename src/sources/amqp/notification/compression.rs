@@ -121,7 +121,7 @@ fn printable_label(label: &str) -> String {
     }
 }
 
-/// The unusual labels, for whoever reads why a body could not be read; nothing if there is none.
+/// The unusual labels, as a part of the reason why a body could not be read; empty if there are none.
 impl fmt::Display for Labels {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut before = "; it came with ";

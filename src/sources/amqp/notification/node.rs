@@ -4,7 +4,7 @@
 //! The body may be cut off, too large, damaged, or lack a field. It is read from its beginning as far as
 //! it is JSON, and the node is told only where its UUID stands as a whole value in the place in which an
 //! event has it: directly in the lease's data, never within a value there. What a tenant writes into
-//! `purpose` or `properties` is such a value, so it cannot name the node of somebody else.
+//! `purpose` or `properties` is such a value, so it cannot name the node of another tenant.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -34,7 +34,7 @@ pub struct Cloud {
     pub(super) region: Option<String>,
     /// `public`, `internal` or `admin`.
     pub(super) interface: String,
-    /// ESI Leap, whatever the catalogue says.
+    /// The address of ESI Leap, which overrides the catalogue.
     pub(super) endpoint: Option<Url>,
     pub(super) trust: Trust,
 }
@@ -47,7 +47,7 @@ pub(super) enum Login {
         password: SecretString,
         project: Ident,
     },
-    /// A token that somebody else was given. It cannot outlive its end.
+    /// A token that was issued to another program. It cannot be renewed.
     Token { token: SecretString, project: Ident },
     ApplicationCredential {
         credential: Credential,
@@ -80,7 +80,7 @@ impl Cloud {
     /// is, as openstacksdk does. `read` reads a file as text.
     ///
     /// # Errors
-    /// [`CloudProblem`] if there is none, or its settings are incomplete or beyond this client.
+    /// [`CloudProblem`] if there is no cloud, or its settings are incomplete or not supported by this client.
     pub fn find(
         name: Option<&str>,
         variables: &Variables,
@@ -117,7 +117,7 @@ impl Cloud {
     }
 }
 
-/// Reads a file. One in the current folder may be anybody's (`cd /tmp`): it counts only if nobody but
+/// Reads a file. One in the current folder may be any user's (`cd /tmp`): it counts only if no user but
 /// this user and root can have written it.
 fn read(path: &Path) -> io::Result<String> {
     let in_current_folder = path.parent().is_some_and(|folder| folder == Path::new(""));

@@ -41,7 +41,7 @@ const SELECTORS: [&str; 5] = [
 pub(super) struct Chosen {
     pub(super) origin: Origin,
     pub(super) written: Section,
-    /// What variables set, whatever the cloud says.
+    /// What environment variables set: it overrides the cloud's settings.
     pub(super) overridden: Vec<&'static str>,
 }
 

@@ -1,7 +1,7 @@
 //! The text of a `clouds.yaml` → settings, as the `openstack` program reads them.
 //!
 //! It reads YAML 1.1 by `PyYAML`: a password `0123` without quotation marks is the number 83 to it, and
-//! `yes` is true. Such values are kept as [`Setting::Odd`], so that nobody takes them for the text that
+//! `yes` is true. Such values are kept as [`Setting::Odd`], so that they are not taken for the text that
 //! was written. What `PyYAML` cannot read is an error. Pure. Nothing here has a `Debug`, because the settings hold secrets.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use saphyr::{ScalarStyle, Yaml, YamlLoader};
 use saphyr_parser::Parser;
 use serde_json::Value;
 
-/// What lets whoever has it log in, by the ways that `OpenStack` knows.
+/// The settings that are enough to log in, with any login method of `OpenStack`.
 const SECRETS: [&str; 6] = [
     "password",
     "application_credential_secret",

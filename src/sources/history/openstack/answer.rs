@@ -16,13 +16,13 @@ const ROWS: &str = "a JSON array of rows with \"ID\", \"Event Type\", \"Event Ti
                     Type\", \"Object UUID\"";
 const LEASE: &str = "a JSON object with the lease's \"uuid\"";
 
-/// How the program begins a refusal to show a lease, whatever the reason.
+/// How the program begins a refusal to show a lease, for any reason.
 const NO_LEASE: &str = "No Lease found for ";
 
-/// So many bytes are shown before and after the place where an answer stops being one.
+/// This many bytes are shown before and after the place where an answer stops being valid.
 const AROUND: usize = 40;
 
-/// So many characters of the reason for it are shown: it may repeat a part of the answer.
+/// This many characters of the reason are shown: it may repeat a part of the answer.
 const LONGEST_REASON: usize = 200;
 
 /// A call that has ended by itself.

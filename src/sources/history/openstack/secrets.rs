@@ -1,4 +1,4 @@
-//! What the program is told in confidence: should it say it back, nobody hears of it. Pure.
+//! The secrets that the program is given, which are blanked in its output. Pure.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -38,7 +38,7 @@ impl Secrets {
         Self { forms }
     }
 
-    /// The length of the longest: a cut may leave so much of it, less one byte.
+    /// The length of the longest: a cut may leave this much of it, less one byte.
     pub(super) fn longest(&self) -> usize {
         self.forms.first().map_or(0, Vec::len)
     }

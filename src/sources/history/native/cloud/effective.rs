@@ -121,7 +121,7 @@ pub(super) fn prepare(chosen: &mut Chosen) -> Result<(), CloudProblem> {
     Ok(())
 }
 
-/// Moves the last of these into `auth`, first looking there, then beside it. Empty is none.
+/// Moves the last of these into `auth`, first looking there, then beside it. An empty value counts as not set.
 fn take(target: &str, keys: &[&str], beside: &mut Section, auth: &mut Section) {
     let mut last = None;
     for key in keys {
@@ -137,7 +137,7 @@ fn take(target: &str, keys: &[&str], beside: &mut Section, auth: &mut Section) {
     }
 }
 
-/// The domain that the program takes where there is none: only if it is told the version 3.
+/// The domain that the `openstack` program uses by default: only if version 3 is set.
 pub(super) fn default_domain(kind: &str, version: Option<&str>) -> bool {
     version == Some("3") && matches!(kind, "password" | "v3password")
 }
