@@ -1,7 +1,7 @@
 //! Named points at which tests have the program killed, to see what a crash there leaves behind.
 //!
-//! They stand at every boundary between what is done and what is on disk. Without the feature
-//! `crash-points`, which only tests switch on, reaching one is nothing at all: the program that is
+//! There is one at every boundary between what is done and what is on disk. Without the feature
+//! `crash-points`, which only tests switch on, they compile to nothing: the program that is
 //! released has no trace of them. With it, `ESI_CRASH_POINT=NAME[:N]` in the environment has the
 //! process kill itself with SIGKILL when it comes to that point for the N-th time.
 

@@ -1,4 +1,4 @@
-//! What is the operating system's: processes and their groups, programs, names of hosts, files with secrets.
+//! The operating system: processes and their groups, programs, names of hosts, files with secrets.
 
 pub mod credentials;
 pub(crate) mod lookup;

@@ -1,7 +1,7 @@
-//! What the service tells of itself: log lines, and its readiness to systemd.
+//! What the service reports: log lines, and its readiness to systemd.
 //!
 //! No line holds a raw control character, no matter who wrote the text in it: payloads are written by
-//! tenants and output by scripts, and neither may steer a terminal or forge a line. Lines of libraries
+//! tenants and output by scripts, and neither may control a terminal or forge a line. Lines of libraries
 //! appear only with `--verbose`, and never below warnings: those would show what is on the wire.
 //!
 //! Logging never waits for the reader of the log (`backlog`).

@@ -345,7 +345,7 @@ fn a_circle_is_found_through_braces_and_over_several_files() {
 }
 
 #[test]
-fn an_import_that_points_the_wrong_way_is_told_with_the_right_place() {
+fn an_import_that_points_the_wrong_way_is_reported_with_the_right_place() {
     let cases = [
         (
             "core/rules.rs",

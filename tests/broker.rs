@@ -207,7 +207,7 @@ async fn a_restart_breaks_connections_and_keeps_the_port_and_what_is_durable() {
 }
 
 #[tokio::test]
-async fn a_frozen_broker_answers_nobody_and_goes_on_where_it_was() {
+async fn a_frozen_broker_answers_no_client_and_continues_where_it_was() {
     let broker = Broker::private();
     let publisher = Publisher::connect(broker.url()).await;
     publisher
@@ -261,7 +261,7 @@ fn a_private_broker_goes_even_if_its_process_is_killed() {
     let mut victim = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "broker::a_frozen_broker_answers_nobody_and_goes_on_where_it_was",
+            "broker::a_frozen_broker_answers_no_client_and_continues_where_it_was",
         ])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -173,7 +173,7 @@ fn files_for_connecting_that_cannot_be_read_from_here_are_warned_of() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_read_is_told_with_its_remedy() {
+fn a_configuration_that_cannot_be_read_is_reported_with_its_remedy() {
     let folder = folder(CONFIG);
     for command in [
         &["check"][..],
@@ -210,7 +210,7 @@ fn a_configuration_that_cannot_be_read_is_told_with_its_remedy() {
 }
 
 #[test]
-fn a_journal_that_is_not_there_yet_is_told_so() {
+fn a_journal_that_does_not_exist_yet_is_reported() {
     let folder = folder(CONFIG);
     let state = folder.path().join("state");
     for command in [

@@ -192,7 +192,7 @@ fn a_message_that_comes_again_makes_no_second_run() {
 }
 
 #[test]
-fn a_second_service_on_the_same_journal_is_told_who_has_it() {
+fn a_second_service_on_the_same_journal_learns_which_process_holds_it() {
     let mut scene = Scene::new("second");
     scene.rule(
         "r",

@@ -178,7 +178,7 @@ fn a_broken_disk_holds_up_the_bus_and_loses_nothing() {
 }
 
 #[test]
-fn whoever_locks_the_journal_holds_up_the_bus_and_loses_nothing() {
+fn a_process_that_locks_the_journal_holds_up_the_bus_and_loses_nothing() {
     the_bus_waits("locked", Ailment::locked, "database is locked");
 }
 

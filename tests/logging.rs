@@ -37,7 +37,7 @@ fn all_end(scene: &Scene, purposes: &[&str]) {
 }
 
 #[test]
-fn work_goes_on_though_nobody_reads_the_log() {
+fn work_continues_while_the_log_is_not_read() {
     let scene = noisy("unread-log");
     let (mut service, stderr) = Service::unread(&mut scene.program("listen"));
     // The time limit is kept, and each run keeps its output.
@@ -62,7 +62,7 @@ fn work_goes_on_though_nobody_reads_the_log() {
 }
 
 #[test]
-fn it_stops_though_nobody_reads_the_log() {
+fn it_stops_while_the_log_is_not_read() {
     let scene = noisy("unread-stop");
     let (service, stderr) = Service::unread(&mut scene.program("listen"));
     all_end(&scene, &["one", "two", "three"]);
@@ -71,7 +71,7 @@ fn it_stops_though_nobody_reads_the_log() {
 }
 
 #[test]
-fn it_goes_on_though_the_log_cannot_be_written() {
+fn it_continues_while_the_log_cannot_be_written() {
     let full = File::options().write(true).open("/dev/full");
     let (reader, closed) = std::io::pipe().expect("a pipe");
     drop(reader);
@@ -89,7 +89,7 @@ fn it_goes_on_though_the_log_cannot_be_written() {
 }
 
 #[test]
-fn a_command_whose_output_nobody_takes_ends_without_a_panic() {
+fn a_command_whose_output_is_not_read_ends_without_a_panic() {
     let scene = noisy("closed-output");
     for arguments in [&["runs", "list"][..], &["runs", "show", "1"], &["--help"]] {
         let (reader, closed) = std::io::pipe().expect("a pipe");

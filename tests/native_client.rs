@@ -248,7 +248,7 @@ fn an_application_credential_logs_in_without_a_scope() {
 }
 
 #[test]
-fn a_wrong_secret_is_told_with_the_place_of_the_settings() {
+fn a_wrong_secret_is_reported_with_the_place_of_the_settings() {
     let api = CloudApi::start();
     let wrong = |folder: &Path| {
         let file = folder.join("secure.yaml");

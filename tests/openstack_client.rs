@@ -145,7 +145,7 @@ async fn a_warning_does_not_spoil_an_answer() {
 }
 
 #[tokio::test]
-async fn a_program_that_cannot_be_started_is_told_with_the_remedy() {
+async fn a_program_that_cannot_be_started_is_reported_with_the_remedy() {
     let folder = tempdir().expect("a folder");
     let file = |name: &str, text: &str, mode| {
         let path = folder.path().join(name);

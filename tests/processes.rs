@@ -114,7 +114,7 @@ fn floods_without_an_end_of_line_need_no_memory() {
 }
 
 #[test]
-fn who_ignores_all_signals_and_leaves_the_group_holds_up_nobody() {
+fn a_process_that_ignores_signals_and_leaves_the_group_holds_up_no_run() {
     // In a session of its own, twice removed; deaf; it holds all pipes, and writes for ever.
     let scene = scene(
         "stubborn",
@@ -142,7 +142,7 @@ while :; do sleep 0.1; done"#,
 }
 
 #[test]
-fn an_event_that_nobody_reads_though_its_pipe_is_held_holds_up_nobody() {
+fn an_event_that_is_not_read_though_its_pipe_is_held_holds_up_no_run() {
     let scene = scene(
         "unread",
         r#"echo "$ESI_RUN_ID" >>"$LOG"

@@ -52,7 +52,7 @@ fn new_rules_are_in_force_for_what_comes_then() {
 }
 
 #[test]
-fn a_configuration_with_errors_changes_nothing_and_each_is_told() {
+fn a_configuration_with_errors_changes_nothing_and_each_is_logged() {
     let mut scene = stage("reload-refused", "former");
     let service = scene.listen();
     reload(
@@ -81,7 +81,7 @@ fn a_configuration_with_errors_changes_nothing_and_each_is_told() {
 }
 
 #[test]
-fn what_needs_a_new_start_is_told_by_name_and_without_what_it_says() {
+fn what_needs_a_new_start_is_logged_by_name_and_without_its_value() {
     let mut scene = stage("reload-service", "former");
     let service = scene.listen();
     scene.default("max_parallel = 7");

@@ -1,4 +1,4 @@
-//! A program with its arguments, split as a shell would and run by none.
+//! A program with its arguments, split as a shell would split them, and run without a shell.
 
 use super::options::Options;
 use super::secrets::blanked;

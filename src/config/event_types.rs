@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_esi_leap_never_sends_is_told_with_what_was_meant() {
+    fn what_esi_leap_never_sends_is_reported_with_a_suggestion() {
         let meant = |text| Some(format!("did you mean `{text}`?"));
         let end = "esi_leap.lease.fulfill.end";
         let cases = [

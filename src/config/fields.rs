@@ -1,4 +1,4 @@
-//! The fields of a lease, and what was meant by a path to one that no lease has.
+//! The fields of a lease, and suggestions for a path to a field that no lease has.
 
 use super::options::Options;
 use crate::core::event::PayloadPath;
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_lease_has_is_told_with_what_was_meant() {
+    fn what_no_lease_has_is_reported_with_a_suggestion() {
         let cases = [
             ("node_name", None),
             ("properties.anything.at.all", None),

@@ -1,7 +1,7 @@
-//! Reading options as what they should be.
+//! Reads options as typed values.
 //!
 //! Every reader takes an option of one section, and gives its value, or its default from the
-//! [table](super::table) if the section does not set it. Whatever is wrong goes on the list of problems:
+//! [table](super::table) if the section does not set it. Each mistake goes on the list of problems:
 //! what was expected, what was found, how to fix it.
 
 use std::path::PathBuf;

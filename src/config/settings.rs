@@ -1,4 +1,4 @@
-//! What a configuration says, validated: the values everything else is built from.
+//! A configuration, validated: the values everything else is built from.
 //!
 //! Nothing here is checked again later, and nothing here can show a password.
 

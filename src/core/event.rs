@@ -1,4 +1,4 @@
-//! A decoded delivery, and how a rule looks something up in it.
+//! A decoded delivery, and how a rule finds a value in it.
 //!
 //! An event comes from a source, is matched by [`rules`](crate::core::rules), rests in the journal as
 //! JSON text, and is what a script reads on its standard input:

@@ -1,6 +1,6 @@
-//! How long what the journal looks things up by may be: keys, ids of events, names of rules and of sources.
+//! Limits the length of the texts that the journal looks up: keys, ids of events, names of rules and of sources.
 //!
-//! Who wrote them is often a stranger, and databases differ in what they take: some keep no NUL, and put no
+//! Untrusted senders write some of them, and databases differ in what they accept: some store no NUL, and put no
 //! long text into an index.
 
 use std::borrow::Cow;
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_is_cut_and_told_apart() {
+    fn what_does_not_is_cut_and_distinguished() {
         let long = "ä".repeat(600);
         let texts = [
             "a\0b".to_owned(),

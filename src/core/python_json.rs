@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_told_of_the_text_that_was_read() {
+    fn what_is_refused_is_reported_for_the_text_that_was_read() {
         let given = br#"{"a":NaN,"b":tru}"#;
         let refused = read::<serde_json::Value>(given).unwrap_err();
         assert_eq!(refused.text(given), br#"{"a":null,"b":tru}"#);

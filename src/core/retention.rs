@@ -1,4 +1,4 @@
-//! How long what is finished is kept.
+//! How long finished runs and events are kept.
 
 use std::time::Duration;
 

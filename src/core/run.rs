@@ -1,4 +1,4 @@
-//! A run's life as one pure function.
+//! The states of a run, and one pure function for every change of them.
 //!
 //! A run is one rule matched by one event. Intake makes it `due`, or `scheduled` if its time is still to come;
 //! dispatch, recovery and the operator move it on, always through [`State::after`].
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_told_in_the_words_of_the_list_of_runs() {
+    fn what_cannot_be_done_is_reported_in_the_words_of_the_list_of_runs() {
         let cases = [
             (
                 State::Running,

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_told_once_in_either_direction() {
+    fn a_step_is_reported_once_in_either_direction() {
         let (wall, steady) = (Timestamp::now(), Instant::now());
         let after = |seconds| Duration::from_secs(seconds);
         let mut clock = Clock { wall, steady };

@@ -49,7 +49,7 @@ mod tests {
     use crate::journal::Owner;
 
     #[test]
-    fn each_kind_is_asked_of_its_own_attempts_and_of_those_whose_kind_nobody_knows() {
+    fn each_kind_is_asked_of_its_own_attempts_and_of_those_of_unknown_kind() {
         let open: Vec<OpenAttempt> = [
             None,
             Some("script {1 2}"),

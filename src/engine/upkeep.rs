@@ -1,4 +1,4 @@
-//! What is done to a journal beside the journey: the service joins it and leaves it, finished things are
+//! Maintenance of a journal: the service joins it and leaves it, finished events and runs are
 //! pruned, and what waits for an operator is logged.
 
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! What every journal is held to, whichever database it uses: each promise is a case, or several.
+//! The tests that every journal has to pass, for any database: each promise is a case, or several.
 //!
-//! A case knows the traits alone. It is gone through three times: with each question asked once, with each
-//! asked twice, and with a journal that does what it is asked and then says that it is unavailable, so that
-//! it is asked again. A case sees the first answer each time; [`Caller`] compares the second one with it.
+//! A case knows only the traits. It runs three times: with each call made once, with each
+//! made twice, and with a journal that performs the call and then answers that it is unavailable, so that
+//! the call is repeated. A case sees the first answer each time; [`Caller`] compares the second one with it.
 //! Files, locks and query plans are matters of one implementation, and tested there.
 //!
 //! Cases name runs and deliveries by the numbers that a fresh journal gives: from 1, without gaps.
@@ -108,7 +108,7 @@ macro_rules! hold_to_the_contract {
                 release_takes_out_of_quarantine_what_it_accepts,
                 a_rule_that_matches_later_reopens_a_finished_event,
                 text_is_kept_as_it_is,
-                what_is_looked_up_is_kept_short_and_still_told_apart;
+                what_is_looked_up_is_kept_short_and_still_distinguished;
             attempts:
                 each_step_leaves_the_run_as_it_should,
                 an_attempt_ends_once_and_only_if_it_began,
@@ -150,7 +150,7 @@ macro_rules! hold_to_the_contract {
                 each_start_is_another_owner_and_finds_what_the_others_left_open;
             reading:
                 a_cursor_is_on_disk_with_the_events_that_it_covers,
-                passes_and_failures_are_told_apart,
+                passes_and_failures_are_distinguished,
                 a_cursor_is_moved_only_from_where_it_was_when_the_source_was_read,
                 a_missing_lease_counts_against_the_event_and_not_against_its_runs;
             requesting:

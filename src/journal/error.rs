@@ -1,4 +1,4 @@
-//! Why a journal could not do what it was asked, and whether trying again may help.
+//! Why a call of a journal failed, and whether trying again may help.
 
 use super::RunId;
 use crate::core::run::IllegalStep;

@@ -1,4 +1,4 @@
-//! What people look at in a journal: runs, attempts, the quarantine, sources, and the numbers.
+//! What commands show of a journal: runs, attempts, the quarantine, sources, and counts.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,10 +1,10 @@
 //! The journal in `SQLite`: one file, one writer, one commit for everything that waits.
 //!
 //! The database runs with a write-ahead log and `synchronous=FULL`: a commit that was answered
-//! survives a power cut. All writes of a process go through one writer thread; what people look at in a service
+//! survives a power cut. All writes of a process go through one writer thread; what a service shows of its journal
 //! is read by another one (`reader`). Other processes may open the same file [`Access::Beside`] the service.
 //!
-//! Who may start is decided here and nowhere else: each key has one *turn*, which belongs to its
+//! Which runs may start is decided here and nowhere else: each key has one *turn*, which belongs to its
 //! running run, else to its oldest unfinished one, unless a delivery in quarantine comes before that.
 //! Only runs that have the turn can be claimed, and
 //! small partial indexes hold just those. So a claim costs the same whatever number of runs is

@@ -63,7 +63,7 @@ pub trait Work: Send + Sync + 'static {
     fn name(&self) -> &str;
 }
 
-/// What people look at.
+/// What commands show.
 pub trait Browse: Send + Sync + 'static {
     /// Changes whenever any process has written: a cheap way to ask whether anything is new.
     fn version(&self) -> Reply<'_, Version>;

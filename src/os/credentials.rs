@@ -1,4 +1,4 @@
-//! Files with secrets: where a service finds them, and what they say.
+//! Files with secrets: where a service finds them, and how they are read.
 
 use std::io;
 use std::path::{Path, PathBuf};

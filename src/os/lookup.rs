@@ -1,6 +1,6 @@
-//! Looking up the addresses of a host, for both feeds, on a thread that lives as long as that.
+//! Looks up the addresses of a host, for both feeds, on a thread that lives as long as the lookup.
 //!
-//! The runtime's own lookup panics where the machine has no room for a thread. Here it is an error
+//! The runtime's own lookup panics where the machine cannot start another thread. Here it is an error
 //! like any other, after which the host is asked for again.
 
 use std::io;

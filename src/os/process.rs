@@ -1,4 +1,4 @@
-//! Who a process is, and who is in its group: what `/proc` says.
+//! Identifies a process and the members of its group, from `/proc`.
 //!
 //! A process id alone says little: the kernel gives it to another process soon after its process has gone.
 //! With the time of start and the boot it is unique, so that recovery never ends a stranger.

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_found_in_the_folder_or_on_path_or_the_reason_is_told() {
+    fn a_program_is_found_in_the_folder_or_on_path_or_the_reason_is_reported() {
         let folder = folder_with(&[
             ("conf/own.sh", Some(0o755)),
             ("conf/both", Some(0o755)),

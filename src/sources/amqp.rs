@@ -4,7 +4,7 @@
 //! a channel. A queue that is missing or withheld is asked for again and again; a connection that
 //! is lost is made again, here and not in the client library, so that it is always known and logged
 //! what is being waited for. The broker keeps at most `prefetch` deliveries of a queue under way:
-//! that is all the back-pressure there is. What cannot be kept for a while is given back, so that it does
+//! that is all the back-pressure there is. What cannot be kept for a while is returned to the queue, so that it does
 //! not count as a delivery that failed with each connection that is lost meanwhile.
 
 mod arrived;

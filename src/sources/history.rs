@@ -2,7 +2,7 @@
 //!
 //! A pass asks for the rows since the cursor, puts those that are new in the order of their ids, and hands
 //! them on in batches, each with the cursor that it leads to: intake writes both in one commit. The events
-//! lack their leases, which [`Leases`] shows for those that rules may want. A failure of the client moves
+//! lack their leases, which [`Leases`] requests for those that rules may want. A failure of the client moves
 //! nothing.
 
 mod check;

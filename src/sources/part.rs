@@ -1,4 +1,4 @@
-//! A kind of source, as the table of parts has it; and a source that is set up, ready to be opened.
+//! A kind of source, as a row of the table of parts; and a source that is set up, ready to be opened.
 
 use std::fmt;
 use std::path::Path;

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_each_feed_told_last_stands_until_it_is_dropped() {
+    fn the_last_condition_of_each_feed_stands_until_it_is_dropped() {
         let conditions = Conditions::default();
         let mut watch = conditions.watch();
         let ready = |words: &str| Condition {

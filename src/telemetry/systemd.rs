@@ -1,4 +1,4 @@
-//! How the service is, for systemd.
+//! The state of the service, for systemd.
 
 use std::fmt::Write;
 use std::io;

@@ -91,7 +91,7 @@ fn a_login_by_user_and_password_may_be_written_as_rabbitmq_does() {
 }
 
 #[test]
-fn a_certificate_of_ours_that_is_no_good_is_told_as_what_it_is() {
+fn a_bad_client_certificate_is_reported_with_its_fault() {
     let (ours, _turn) = running();
     let mut scene = scene(ours, "odd");
     // Of version 1: without extensions.
@@ -147,7 +147,7 @@ fn a_certificate_that_is_set_and_turned_away_is_not_asked_for() {
 }
 
 #[test]
-fn a_certificate_of_the_broker_that_is_no_good_is_told_as_what_it_is() {
+fn a_bad_broker_certificate_is_reported_with_its_fault() {
     let (ours, _turn) = alone();
     let scene = scene(ours, "odd-broker");
     let name = "subjectAltName = DNS:localhost";

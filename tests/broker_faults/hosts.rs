@@ -11,7 +11,7 @@ use crate::support::broker::{Broker, free_port};
 use crate::support::scene::{FULFILL, Scene, notification, wait_until};
 
 #[test]
-fn a_wrong_password_is_told_but_never_shown_and_the_right_one_is_taken_up() {
+fn a_wrong_password_is_logged_but_never_shown_and_the_right_one_is_used() {
     let mut scene = Scene::new("password");
     record(&mut scene, "node_name");
     let broker = Broker::shared();
@@ -41,7 +41,7 @@ fn a_wrong_password_is_told_but_never_shown_and_the_right_one_is_taken_up() {
 }
 
 #[test]
-fn a_virtual_host_that_there_is_not_is_told() {
+fn a_virtual_host_that_does_not_exist_is_logged() {
     let mut scene = Scene::new("vhost");
     record(&mut scene, "node_name");
     scene.replace("vhost", "nowhere");

@@ -103,7 +103,7 @@ fn questions_that_are_refused_use_nothing_up() {
 }
 
 #[test]
-fn a_user_who_may_have_one_channel_consumes_one_queue_and_is_told_of_the_limit() {
+fn a_user_who_may_have_one_channel_consumes_one_queue_and_the_limit_is_logged() {
     let (ours, _turn) = super::alone();
     let mut scene = as_nobody(&ours.broker, "one-channel");
     let other = Scene::in_vhost(&ours.broker, VHOST, "no-channel");
@@ -138,7 +138,7 @@ fn a_user_who_may_have_one_connection_waits_for_a_queue_all_the_same() {
 }
 
 #[test]
-fn other_consumers_of_a_queue_are_told() {
+fn other_consumers_of_a_queue_are_logged() {
     let mut scene = Scene::new("shared");
     record(&mut scene, "node_name");
     let mut other = Scene::on(Broker::shared(), "sharing");
@@ -153,7 +153,7 @@ fn other_consumers_of_a_queue_are_told() {
 }
 
 #[test]
-fn whoever_stops_leaves_nothing_unacknowledged() {
+fn a_service_that_stops_leaves_nothing_unacknowledged() {
     let mut scene = Scene::on(Broker::shared(), "leaving");
     scene.declare(Declaration::Quorum);
     record(&mut scene, "node_name");
@@ -169,7 +169,7 @@ fn whoever_stops_leaves_nothing_unacknowledged() {
 }
 
 #[test]
-fn whoever_stops_keeps_the_order_of_a_queue() {
+fn a_service_that_stops_keeps_the_order_of_a_queue() {
     const MESSAGES: usize = 20;
     for declaration in [Declaration::Durable, Declaration::Quorum] {
         let mut scene = Scene::on(Broker::shared(), "order");

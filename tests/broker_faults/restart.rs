@@ -114,7 +114,7 @@ fn a_frozen_broker_is_noticed_by_its_silence_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_connection_that_ends_while_every_queue_is_waited_for_is_made_anew() {
+fn a_connection_that_ends_while_every_queue_is_waited_for_is_made_again() {
     // Alone, because every connection of the virtual host is closed.
     let (ours, _turn) = alone();
     let mut scene = Scene::in_vhost(&ours.broker, VHOST, "nothing-there");

@@ -61,7 +61,7 @@ fn ready_means_that_a_queue_is_consumed_and_the_watchdog_is_fed_to_the_end() {
 }
 
 #[test]
-fn work_goes_on_though_systemd_takes_nothing() {
+fn work_continues_while_systemd_reads_no_notification() {
     let mut scene = Scene::new("notify-full");
     scene.rule("record", &format!("events = {FULFILL}\nscript = record.sh"));
     let systemd = Systemd::bind_abstract(&scene.queue);

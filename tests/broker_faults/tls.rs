@@ -208,7 +208,7 @@ fn a_broker_that_cannot_be_trusted_is_refused_again_and_again() {
 }
 
 #[test]
-fn a_port_of_the_other_kind_is_told() {
+fn a_port_of_the_other_kind_is_reported() {
     let (ours, _turn) = running();
     let mut scene = scene(ours, "other-port");
     scene.replace("port", &ours.broker.port().to_string());
@@ -243,7 +243,7 @@ pub(super) fn require_client_certificate(ours: &Ours, required: bool) {
 }
 
 #[test]
-fn an_expired_certificate_is_told_and_once_renewed_it_is_taken_up() {
+fn an_expired_certificate_is_logged_and_once_renewed_it_is_used() {
     let (ours, _turn) = alone();
     let mut scene = scene(ours, "expired");
     let (expired, key, authority) = expired_certificate();

@@ -16,7 +16,7 @@ fn lease(node: &str, purpose: &str) -> String {
 }
 
 #[test]
-fn a_mended_script_is_retried_beside_the_service_within_seconds() {
+fn a_fixed_script_is_retried_beside_the_service_within_seconds() {
     let mut scene = Scene::new("mended");
     scene.script(
         "broken.sh",

@@ -224,7 +224,7 @@ fn the_operator_s_retry_is_another_round() {
 }
 
 #[test]
-fn a_poller_that_stays_asks_anew_between_passes() {
+fn a_poller_that_stays_asks_again_between_passes() {
     let mut poller = stage(false);
     poller.default("lease_retry_delay = 200ms");
     poller.openstack.rows(&[event(1, 1, 1)]);
@@ -239,7 +239,7 @@ fn a_poller_that_stays_asks_anew_between_passes() {
 }
 
 #[test]
-fn that_leases_cannot_be_asked_for_is_told_once_for_all_runs() {
+fn that_leases_cannot_be_requested_is_logged_once_for_all_runs() {
     let mut poller = stage(false);
     poller.default("lease_retry_delay = 200ms");
     poller

@@ -27,7 +27,7 @@ struct Weakness {
 }
 
 /// Each weakness is told by every command, with its remedy, and nothing of the kind without it.
-fn assert_told(weaknesses: &[Weakness], commands: &[&dyn Fn() -> Output]) {
+fn assert_reported(weaknesses: &[Weakness], commands: &[&dyn Fn() -> Output]) {
     let amiss = ["can be changed by", "can read the secret"];
     for command in commands {
         let told = told(&command());
@@ -56,7 +56,7 @@ fn weakness(path: PathBuf, mode: u32, parts: &[&str]) -> Weakness {
 }
 
 #[test]
-fn what_others_can_read_or_change_is_told_to_operators() {
+fn operators_are_warned_of_what_others_can_read_or_change() {
     let mut scene = Scene::new("others");
     let folder = scene.path("scripts");
     fs::create_dir(&folder).expect("a folder");
@@ -98,12 +98,12 @@ fn what_others_can_read_or_change_is_told_to_operators() {
     ];
     let check = || scene.run(&["check"]);
     let listen = || scene.drain();
-    assert_told(&told_by_check, &[&check]);
-    assert_told(&weaknesses, &[&listen, &check]);
+    assert_reported(&told_by_check, &[&check]);
+    assert_reported(&weaknesses, &[&listen, &check]);
 }
 
 #[test]
-fn what_others_can_read_or_change_is_told_to_tenants() {
+fn tenants_are_warned_of_what_others_can_read_or_change() {
     let mut poller = Poller::recording(FULFILL);
     let command = poller.openstack.command();
     let client = poller.script("client.sh", "shift 2\nexec \"$@\"");
@@ -148,11 +148,11 @@ fn what_others_can_read_or_change_is_told_to_tenants() {
         told_by(command)
     };
     let poll = || told_by(poller.polling(&["--from-start", "--force"]));
-    assert_told(&weaknesses, &[&poll, &check]);
+    assert_reported(&weaknesses, &[&poll, &check]);
 }
 
 #[test]
-fn a_journal_in_a_folder_of_somebody_else_is_refused() {
+fn a_journal_in_a_folder_of_another_user_is_refused() {
     const NOBODY: u32 = 65_534;
     let mut poller = Poller::recording(FULFILL);
     poller.replace("state_dir", "/");

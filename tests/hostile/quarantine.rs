@@ -21,7 +21,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_could_not_be_decided_is_retried_beside_the_service_when_the_rule_is_mended() {
+fn what_could_not_be_decided_is_retried_beside_the_service_when_the_rule_is_fixed() {
     let long = "a".repeat(60);
     let mut scene = Scene::new("undecidable");
     scene.rule("runaway", &rule(RUNAWAY));

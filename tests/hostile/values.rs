@@ -105,7 +105,7 @@ fn every_value_is_one_argument_byte_for_byte() {
 }
 
 #[test]
-fn what_no_process_can_take_costs_that_argument_and_is_told() {
+fn what_no_process_can_take_costs_that_argument_and_is_logged() {
     let mut scene = Scene::new("impossible");
     scene.script("keep.sh", KEEP);
     scene.rule(

@@ -103,7 +103,7 @@ fn a_fault_of_either_server_is_shown_and_passes() {
 }
 
 #[test]
-fn servers_that_say_back_what_they_were_told_give_nothing_away() {
+fn servers_that_repeat_secrets_give_nothing_away() {
     let api = CloudApi::start();
     let ours = Ours::new(&api);
     let told = json!({ "password": PASSWORD }).to_string();
@@ -167,7 +167,7 @@ fn slow_answers_meet_the_limit_and_leave_nothing_behind() {
 }
 
 #[test]
-fn nobody_there_is_told_with_the_address() {
+fn an_address_where_no_server_answers_is_reported() {
     let port = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.local_addr().expect("an address").port()
@@ -195,7 +195,7 @@ fn nobody_there_is_told_with_the_address() {
 }
 
 #[test]
-fn a_catalogue_without_esi_leap_is_told_with_what_it_has() {
+fn a_catalogue_without_esi_leap_is_reported_with_what_it_has() {
     let api = CloudApi::start();
     api.service("reservation");
     Ours::new(&api).assert_no_events(&[

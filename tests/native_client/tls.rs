@@ -35,7 +35,7 @@ fn a_private_authority_is_trusted_if_it_is_named() {
 }
 
 #[test]
-fn a_port_of_the_other_kind_is_told() {
+fn a_port_of_the_other_kind_is_reported() {
     let api = CloudApi::start();
     let to_https = |folder: &Path| {
         let file = folder.join("clouds.yaml");
@@ -48,7 +48,7 @@ fn a_port_of_the_other_kind_is_told() {
 }
 
 #[test]
-fn files_that_cannot_be_used_are_told_before_anything_is_asked() {
+fn files_that_cannot_be_used_are_reported_before_any_request() {
     let api = CloudApi::start_with_tls();
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let cases = [

@@ -61,7 +61,7 @@ async fn a_child_that_stays_does_not_hold_up_the_answer() {
 }
 
 #[tokio::test]
-async fn a_signal_is_told() {
+async fn a_signal_is_reported() {
     let folder = tempdir().expect("a folder");
     let lines = "echo '[]'; echo out of memory >&2; kill -KILL $$";
     let why = failure(client(folder.path(), &["sh", "-c", lines]).events(0).await);

@@ -69,7 +69,7 @@ fn fails(
 }
 
 #[test]
-fn whatever_comes_instead_of_rows_moves_nothing_and_is_told() {
+fn any_answer_that_is_not_rows_moves_nothing_and_is_reported() {
     let mut poller = stage();
     let told_by_the_client = |name: &str| {
         let stderr = captured(name)["stderr"].as_str().expect("text").to_owned();
@@ -154,7 +154,7 @@ fn a_list_that_never_ends_is_ended_even_if_it_does_not_want_to() {
 }
 
 #[test]
-fn a_program_that_cannot_be_started_is_told_with_the_remedy() {
+fn a_program_that_cannot_be_started_is_reported_with_the_remedy() {
     let mut poller = stage();
     let flat = poller.path("flat");
     fs::write(&flat, "#!/bin/sh\n").expect("a file");

@@ -41,7 +41,7 @@ fn poll(poller: &Poller, arguments: &[&str]) -> Output {
 }
 
 /// Nothing of it in what commands show, nor in any file of the journal's.
-fn assert_nothing_is_told(poller: &Poller) {
+fn assert_nothing_is_reported(poller: &Poller) {
     for arguments in [
         &["poll", "--status"][..],
         &["poll", "--status", "--format", "json"],
@@ -67,7 +67,7 @@ fn assert_nothing_is_told(poller: &Poller) {
 }
 
 #[test]
-fn the_client_gets_the_password_and_nobody_else_hears_of_it() {
+fn only_the_client_gets_the_password() {
     let poller = Poller::recording(FULFILL);
     history(&poller, [1, 2], |id| id);
     let output = poll(&poller, &["--from-start", "--verbose"]);
@@ -78,7 +78,7 @@ fn the_client_gets_the_password_and_nobody_else_hears_of_it() {
         assert_eq!(call.env["OS_TOKEN"], TOKEN);
     }
     assert_eq!(poller.log().len(), 2);
-    assert_nothing_is_told(&poller);
+    assert_nothing_is_reported(&poller);
 
     // The client repeats what it was given, as some do when they are asked to explain.
     let repeats = format!(
@@ -93,7 +93,7 @@ fn the_client_gets_the_password_and_nobody_else_hears_of_it() {
         poller.openstack.fault(At::Events, fault.clone());
         let output = poll(&poller, &["--verbose"]);
         assert_output_silent("a failure", &output);
-        assert_nothing_is_told(&poller);
+        assert_nothing_is_reported(&poller);
     }
     poller.openstack.mend(At::Events);
     history(&poller, 1..=4, |id| id);
@@ -103,7 +103,7 @@ fn the_client_gets_the_password_and_nobody_else_hears_of_it() {
         poller.openstack.fault(At::Leases, fault);
         let output = poll(&poller, &["--verbose"]);
         assert_output_silent("a lease", &output);
-        assert_nothing_is_told(&poller);
+        assert_nothing_is_reported(&poller);
         history(&poller, 1..=5, |id| id);
     }
 }
@@ -126,7 +126,7 @@ fn a_password_among_the_words_of_the_command_is_blanked() {
     assert_output_silent("a failure", &output);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("[blanked]"), "{told}");
-    assert_nothing_is_told(&poller);
+    assert_nothing_is_reported(&poller);
 }
 
 /// Clears the screen, colours, rings, turns the text around, begins a line of the log.
@@ -207,5 +207,5 @@ fn a_script_hears_whose_cloud_it_is_and_no_password() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(poller.log(), ["alice at https://keystone.example/v3"]);
     assert_output_silent("a pass", &output);
-    assert_nothing_is_told(&poller);
+    assert_nothing_is_reported(&poller);
 }

@@ -28,7 +28,7 @@ fn poll_in(folder: &Path, poller: &Poller) -> Output {
 }
 
 #[test]
-fn without_a_beginning_nothing_is_asked_and_the_remedy_is_told() {
+fn without_a_start_nothing_is_asked_and_the_remedy_is_printed() {
     let poller = stage();
     for arguments in [&[][..], &["--every", "1s"]] {
         let told = poller.ends(arguments, 2);
@@ -72,7 +72,7 @@ fn a_beginning_is_where_it_is_asked_for() {
 }
 
 #[test]
-fn a_history_that_has_been_read_is_begun_anew_only_by_force() {
+fn a_history_that_has_been_read_is_started_over_only_by_force() {
     let poller = stage();
     poller.pass(&["--from-id", "10"]);
     for arguments in [&["--from-now"][..], &["--from-start"], &["--from-id", "0"]] {
@@ -127,7 +127,7 @@ fn the_samples_file_is_taken_over_once() {
 }
 
 #[test]
-fn what_is_no_id_in_the_samples_file_is_told() {
+fn an_invalid_id_in_the_samples_file_is_reported() {
     let poller = stage();
     for text in ["", "twelve", "-3", "12.5", "12 13", "99999999999999999999"] {
         fs::write(poller.path(SAMPLE), text).expect("a file");

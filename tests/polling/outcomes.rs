@@ -23,7 +23,7 @@ fn failing(attempts: u32, options: &str) -> Poller {
 }
 
 #[test]
-fn a_pass_leaves_a_retry_to_whoever_comes_when_it_is_due() {
+fn a_pass_leaves_a_retry_to_the_pass_that_runs_when_it_is_due() {
     let poller = failing(1, "retries = 1\nretry_delay = 4s");
     poller.pass(&["--from-start"]);
     assert_eq!(poller.states(), ["retryable"]);
@@ -36,7 +36,7 @@ fn a_pass_leaves_a_retry_to_whoever_comes_when_it_is_due() {
 }
 
 #[test]
-fn a_run_that_is_given_up_is_told_by_the_pass_that_gave_it_up() {
+fn a_run_that_is_given_up_is_reported_by_that_pass() {
     let poller = failing(9, "");
     poller.openstack.rows(&rows([1, 2]));
     let told = poller.ends(&["--from-start"], 1);

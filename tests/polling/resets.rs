@@ -84,7 +84,7 @@ fn another_database_is_noticed_and_runs_only_when_that_is_asked_for() {
 }
 
 #[test]
-fn a_third_database_is_told_from_the_second() {
+fn a_third_database_is_distinguished_from_the_second() {
     let poller = becomes(200, &anew(1..=3));
     poller.pass(&["--from-start"]);
     let third: Vec<Value> = (1..=4).map(|id| at(id, "2027-01-01T09:30")).collect();

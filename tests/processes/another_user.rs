@@ -98,7 +98,7 @@ fn the_next_service_waits(scene: &Scene, user: &Ordinary) {
 }
 
 #[test]
-fn a_time_limit_that_cannot_be_kept_holds_up_the_node_and_nobody_else() {
+fn a_time_limit_that_cannot_be_kept_holds_up_the_node_and_no_other() {
     for (script, uid) in [(WAITS_FOR_ROOT, 61_206), (BECOMES_ROOT, 61_207)] {
         let Some((scene, _, service)) = stuck("another-user", script, uid) else {
             return;

@@ -147,7 +147,7 @@ fn without_processes_a_poller_asks_again_until_it_can() {
 }
 
 #[test]
-fn a_time_limit_is_kept_even_if_nobody_can_be_looked_for() {
+fn a_time_limit_is_kept_even_if_no_process_can_be_looked_for() {
     let scene = scene(
         "blind",
         r#"(trap '' TERM; echo "$(exec sh -c 'echo $PPID')" >pid; while :; do sleep 0.1; done) &

@@ -2,13 +2,13 @@
 //!
 //! Which line is a header, an option, a continuation or a comment; nothing is joined, inherited or
 //! interpolated yet. The reference is `configparser.ConfigParser()` of Python 3.11 with its
-//! defaults. What it means, is meant here; the differences, all declared:
+//! defaults. A file means the same here, except for these differences:
 //!
 //! - After white space, `#` and `;` begin a comment, but not in a string of a JSON value (one that
 //!   begins with `{` or `[`). On a header line a comment begins only after a `]`.
 //! - So a name cannot hold ` #`; such a line has no `=` before the comment, and is an error.
 //! - A line that begins with `[` is a section header or an error. Python takes `[name = value` for
-//!   an option called `[name`, and drops what follows the last `]` without a word.
+//!   an option called `[name`, and silently drops what follows the last `]`.
 //! - An indented `[name]` continues the value above, as in Python, but is warned of.
 //! - A byte order mark at the start is skipped; Python takes it for a line before the first header.
 //! - Reading goes on after an error, so that one report has them all. The lines that continue a

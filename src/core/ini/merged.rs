@@ -1,6 +1,6 @@
 //! The options as they are meant: `[DEFAULT]` inherited by every section, references resolved.
 //!
-//! Names and values are text still; what they say is for validation to find out. It gets as much as
+//! Names and values are still text; validation interprets them. It gets as much as
 //! could be made out of the file, along with the problems so far, so that one report has them all.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};

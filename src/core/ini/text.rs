@@ -1,6 +1,6 @@
 //! A value of the configuration, and the place in the file that each of its characters came from.
 //!
-//! What an option means is rarely what stands in the file in one piece: comments are cut off, lines
+//! The value of an option rarely stands in the file in one piece: comments are cut off, lines
 //! are joined, `%(name)s` brings in text from elsewhere. A complaint about the result (a stray `}`
 //! in JSON, an empty item in a list) still has to point at the character to fix.
 

@@ -1,4 +1,4 @@
-//! What stands at the place where a text could not be read, fit to be shown. Pure.
+//! The text around the place where it could not be parsed, safe to show. Pure.
 
 use super::without_context;
 use crate::core::printable::printable;

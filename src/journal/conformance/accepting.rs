@@ -1,4 +1,4 @@
-//! Identity: what comes again makes nothing twice.
+//! Identity: a delivery that comes again makes no second event and no second run.
 
 use super::Scene;
 use super::story::{
@@ -204,7 +204,7 @@ pub(in crate::journal) async fn text_is_kept_as_it_is(scene: &Scene<'_>) {
     assert_eq!(journal.run(run.id).await.unwrap().summary.event_id, odd.id);
 }
 
-pub(in crate::journal) async fn what_is_looked_up_is_kept_short_and_still_told_apart(
+pub(in crate::journal) async fn what_is_looked_up_is_kept_short_and_still_distinguished(
     scene: &Scene<'_>,
 ) {
     let journal = scene.journal().await;

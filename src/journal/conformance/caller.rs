@@ -1,4 +1,4 @@
-//! Who asks a journal in a case: as often as the case is to be gone through, comparing the answers.
+//! Makes the calls of a case, once or twice, and compares the answers.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

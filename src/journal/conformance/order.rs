@@ -1,4 +1,4 @@
-//! Who may start, and in which order.
+//! Which runs may start, and in which order.
 
 use std::time::Duration;
 

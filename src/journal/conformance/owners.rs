@@ -1,4 +1,4 @@
-//! Whose an attempt is, and what that means for its claim and its end.
+//! The owner of an attempt, and what it means for its claim and its end.
 
 use super::Scene;
 use super::story::{accept, at, claim, claim_one, end, state, summary};

@@ -53,7 +53,7 @@ pub(in crate::journal) async fn a_cursor_is_on_disk_with_the_events_that_it_cove
     assert_eq!(state(&again, 1).await, State::Due);
 }
 
-pub(in crate::journal) async fn passes_and_failures_are_told_apart(scene: &Scene<'_>) {
+pub(in crate::journal) async fn passes_and_failures_are_distinguished(scene: &Scene<'_>) {
     let journal = scene.journal().await;
     let steps = [
         ProgressStep::Failed("no cloud".to_owned()),

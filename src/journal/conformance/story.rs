@@ -1,4 +1,4 @@
-//! What cases are told with. Times count in seconds from [`at`]`(0)`.
+//! Helpers for the cases. Times count in seconds from [`at`]`(0)`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What can go wrong inside the journal, and what it means to whoever asked.
+//! What can go wrong inside the journal, and what it means to the caller.
 
 use std::fmt;
 use std::io;

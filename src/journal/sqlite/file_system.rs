@@ -1,6 +1,6 @@
-//! Which file system a path is on, and what it is not fit for.
+//! Which file system a path is on, and what it lacks.
 //!
-//! A journal needs locks, memory that processes share, and a write that has reached the disk when the
+//! A journal needs locks, shared memory, and a write that has reached the disk when the
 //! kernel says so. Network file systems lack some of them, or have them only between processes of one
 //! host.
 

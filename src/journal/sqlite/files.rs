@@ -2,8 +2,8 @@
 //!
 //! Root works in folders of other users, who can put anything under the names that it expects. So a
 //! file is opened without following links and without reading it (`O_PATH`, which also neither waits
-//! for the other end of a FIFO nor wakes a device); what is open is then judged and changed, never the
-//! name once more. Such a handle also leaves the locks of `SQLite` alone when it is closed.
+//! for the other end of a FIFO nor wakes a device); the open file is then checked and changed, never the
+//! name again. Such a handle also leaves the locks of `SQLite` alone when it is closed.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
@@ -107,7 +107,7 @@ fn kind(stat: &Stat) -> Option<&'static str> {
 impl Found {
     /// Refuses a file of another user, and takes the rights of everybody but its owner away.
     pub(super) fn close_to_others(&self) -> Result<(), JournalError> {
-        refuse_stranger(&self.path, self.stat.st_uid, geteuid().as_raw())?;
+        refuse_other_owner(&self.path, self.stat.st_uid, geteuid().as_raw())?;
         let mode = self.stat.st_mode & 0o7777;
         if mode & !OWNER_ALONE == 0 {
             return Ok(());
@@ -136,7 +136,7 @@ fn by_handle(handle: &impl AsRawFd) -> PathBuf {
 }
 
 /// Root may use everybody's files, anybody else only their own.
-pub(super) fn refuse_stranger(path: &Path, owner: u32, user: u32) -> Result<(), JournalError> {
+pub(super) fn refuse_other_owner(path: &Path, owner: u32, user: u32) -> Result<(), JournalError> {
     if user == 0 || user == owner {
         return Ok(());
     }
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_of_strangers_are_refused() {
+    fn files_of_other_users_are_refused() {
         let cases = [
             (0, 0, true),
             (0, 1000, false),
@@ -194,7 +194,7 @@ mod tests {
             (1000, 0, true),
         ];
         for (owner, user, fine) in cases {
-            let answer = refuse_stranger(Path::new("/state"), owner, user);
+            let answer = refuse_other_owner(Path::new("/state"), owner, user);
             assert_eq!(answer.is_ok(), fine, "owner {owner}, user {user}");
             if let Err(error) = answer {
                 let expected =

@@ -1,6 +1,6 @@
 //! The state folder: made, closed to others, and held by one service at a time.
 //!
-//! Payloads can name tenants and hold what they wrote, so nobody but the owner may read them. The
+//! Payloads can name tenants and hold what they wrote, so only the owner may read them. The
 //! database's `-wal` and `-shm` files inherit its mode and owner.
 
 use std::fs::{self, DirBuilder, File};
@@ -12,7 +12,7 @@ use rustix::fs::{Access as Rights, AtFlags, CWD, accessat};
 use rustix::process::geteuid;
 
 use super::fault::{self, failed};
-use super::files::{self, make, refuse_stranger, set_mode, with_suffix};
+use super::files::{self, make, refuse_other_owner, set_mode, with_suffix};
 use super::lock::{Lock, POLLER};
 use super::note::{LOCK, refuse_foreign_log};
 use super::{Access, files::Identity};
@@ -133,7 +133,7 @@ fn close_folder(folder: &Path, named: &Path) -> Result<(), JournalError> {
     if !metadata.is_dir() {
         return Err(look(io::ErrorKind::NotADirectory.into()));
     }
-    refuse_stranger(named, metadata.uid(), geteuid().as_raw())?;
+    refuse_other_owner(named, metadata.uid(), geteuid().as_raw())?;
     let mode = metadata.mode() & 0o7777;
     if mode & !OWNER_ALONE == 0 {
         return Ok(());

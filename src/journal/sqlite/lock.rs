@@ -1,8 +1,8 @@
 //! One service a journal, whatever happens to any file.
 //!
-//! Three locks, all of which the kernel gives back however the process ends:
+//! Three locks, all of which the kernel releases when the process ends, for any reason:
 //!
-//! - on the folder itself, which nobody can remove and make anew without removing the journal, and
+//! - on the folder itself, which cannot be removed and made again without removing the journal, and
 //!   which stays when the folder is moved;
 //! - on `service.lock`, which says who holds the journal, and keeps others out where folders have no
 //!   locks (NFS);

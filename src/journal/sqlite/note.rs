@@ -1,4 +1,4 @@
-//! What stands in `service.lock`: who holds the journal, and which log is its.
+//! The content of `service.lock`: which process holds the journal, and which log belongs to it.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};

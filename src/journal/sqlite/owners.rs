@@ -1,4 +1,4 @@
-//! Who performs attempts: one row for each start of a service.
+//! The owners of attempts: one row for each start of a service.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};

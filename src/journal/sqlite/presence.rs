@@ -1,7 +1,7 @@
 //! Whether the journal that is open is the journal that is there.
 //!
 //! A file that was deleted, replaced, moved away or covered by a mount can still be written to, but
-//! nobody finds what is written. So before each commit the names are compared with what was opened. It
+//! what is written cannot be found. So before each commit the names are compared with what was opened. It
 //! costs a system call for each of the files.
 
 use std::io;

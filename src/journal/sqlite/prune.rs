@@ -1,4 +1,4 @@
-//! What retention no longer keeps goes, a little at a time: intake waits for the same writer.
+//! Deletes what retention no longer keeps, a little at a time: intake waits for the same writer.
 
 use jiff::Timestamp;
 use rusqlite::Connection;

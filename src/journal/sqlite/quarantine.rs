@@ -1,7 +1,7 @@
 //! Deliveries that could not be decoded or decided, and the runs that wait for them.
 //!
 //! A delivery that is known to be about a key has a place in the order of that key's runs, and
-//! [`give_turn`] gives the turn to none behind it. So whatever takes a delivery out gives the turn anew,
+//! [`give_turn`] gives the turn to none behind it. So all code that takes a delivery out gives the turn again,
 //! in the same transaction.
 
 use jiff::Timestamp;

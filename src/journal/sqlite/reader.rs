@@ -1,7 +1,7 @@
-//! The one thread that looks at the database of a service, over a connection of its own: what is to be written
-//! waits for no list, and no look waits for a commit.
+//! The one thread that reads the database of a service, over a connection of its own: writes
+//! do not wait for a list, and reads do not wait for a commit.
 //!
-//! A look sees what was committed when it began. Meanwhile the log is not begun anew, so it grows.
+//! A read sees what was committed when it began. Until it ends, SQLite cannot restart the write-ahead log, which grows.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};

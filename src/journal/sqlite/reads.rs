@@ -1,4 +1,4 @@
-//! What people look at: runs, attempts and events; and the numbers.
+//! What commands show: runs, attempts, events, and counts.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

@@ -1,4 +1,4 @@
-//! How values lie in the columns: states as words, times as milliseconds, outcomes in four columns.
+//! How values are stored in columns: states as words, times as milliseconds, outcomes in four columns.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Opens the database, and brings the tables of an older version up to this one.
 //!
-//! What is not ours is never written to: application id and version are looked at first.
+//! The database of another program is never written to: application id and version are checked first.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A run's way after its claim, to its record and beyond. Every change of a state is [`State::after`].
+//! The steps of a run after its claim. [`State::after`] decides every change of a state.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whose turn it is: every change of a turn is [`give_turn`].
+//! Which run of a key has the turn: only [`give_turn`] changes it.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

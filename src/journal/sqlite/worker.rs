@@ -1,4 +1,4 @@
-//! Threads that talk to the database, and how they are asked.
+//! Threads that talk to the database, and the requests they take.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The one thread that writes to the database, and how it makes many requests share one commit.
 //!
 //! A commit waits for the disk; a request does not. So the writer takes everything that has queued
-//! up during the last commit, works it off in one transaction, each request within a savepoint of
+//! up during the last commit, executes it in one transaction, each request within a savepoint of
 //! its own, commits, and only then answers.
 
 use std::io;

@@ -1,4 +1,4 @@
-//! One look at all processes for everyone who waits for one, off the runtime's thread.
+//! One look at all processes, shared by all callers that wait for one, off the runtime's thread.
 //!
 //! On a machine with many processes a look takes its time: several hundred files of `/proc` are read.
 //! When a service stops, each of its scripts is looked for again and again. A caller that asks while a look is
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_asks_at_the_same_time_shares_a_look_that_begins_afterwards() {
+    async fn callers_that_ask_at_the_same_time_share_a_look_that_begins_afterwards() {
         let child = std::process::Command::new("sleep").arg("1000").spawn();
         let mut child = child.unwrap();
         let seen = join_all((0..100).map(|_| look())).await;

@@ -1,4 +1,4 @@
-//! Signals to processes that this one has not started, and to whom none may go.
+//! Signals to processes that this one has not started, and which processes never get one.
 
 use rustix::io::Errno;
 use rustix::process::{

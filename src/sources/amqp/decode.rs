@@ -1,4 +1,4 @@
-//! A message → what it is decoded to. Pure.
+//! A message → an event, or an entry of the quarantine. Pure.
 
 use std::borrow::Cow;
 

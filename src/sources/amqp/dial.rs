@@ -1,8 +1,8 @@
-//! Reaching one host: the TCP connection, TLS on it where that is wanted, and the login, at each of
+//! Connects to one host: the TCP connection, TLS if it is configured, and the login, at each of
 //! its addresses in turn.
 //!
-//! The client library is handed a connection that is there already. Its own connecting cannot be
-//! given up: it would keep a thread and a socket for each host that accepts and never speaks.
+//! The client library gets a connection that exists already. Its own connecting cannot be
+//! aborted: it would keep a thread and a socket for each host that accepts and never answers.
 
 mod budget;
 mod refusal;

@@ -1,4 +1,4 @@
-//! Leaving queues: for good, to renew the connection, or while what they send cannot be kept.
+//! Stops consuming queues: for good, to renew the connection, or while their messages cannot be stored.
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};

@@ -1,7 +1,7 @@
-//! A connection to one of the broker's hosts, and what is asked over it.
+//! A connection to one of the broker's hosts, and the requests over it.
 //!
-//! A question that the broker answers with an error costs the channel it was asked on; so each is
-//! asked on a channel of its own.
+//! The broker closes the channel of a request that fails; so each is
+//! made on a channel of its own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -4,7 +4,7 @@
 //! envelope (`oslo.version`, `oslo.message`); `messaging` sends it bare. Both are read borrowed, and
 //! the payload stays raw until a rule wants it: most messages on a bus concern no rule.
 //!
-//! What only Python takes for JSON is read too (`python_json`), once it was refused as JSON.
+//! What only Python accepts as JSON is read too (`python_json`), after the JSON parser has refused it.
 //!
 //! What cannot be read is [`DecodeError`] with a reason that is safe to show: it quotes a few words of
 //! the message, but no context (`near`).

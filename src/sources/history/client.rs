@@ -1,4 +1,4 @@
-//! `trait Client`: who asks ESI Leap for its event history and its leases.
+//! `trait Client`: asks ESI Leap for its event history and its leases.
 //!
 //! There are two: the `openstack` program ([`openstack`](super::openstack)), and our own
 //! ([`native`](super::native)). Both answer in the same types and fail in the same two ways.

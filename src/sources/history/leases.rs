@@ -1,4 +1,4 @@
-//! Leases, asked for once a pass however many events are about them, and a few at a time.
+//! Leases: each is requested once a pass, however many events are about it, and a few at a time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

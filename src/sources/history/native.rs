@@ -1,8 +1,8 @@
 //! Our own client: Keystone and ESI Leap by HTTP, with the settings that the `openstack` program has.
 //!
-//! It costs a request where the program costs a second of CPU. The rooms: [`cloud`] and [`clouds`]
-//! find the settings, [`keystone`] and [`leap`] know what to ask and how answers look; [`crate::http`]
-//! asks.
+//! It costs a request where the program costs a second of CPU. The modules: [`cloud`] and [`clouds`]
+//! find the settings, [`keystone`] and [`leap`] make requests and read answers; [`crate::http`]
+//! sends them.
 
 mod cloud;
 mod clouds;

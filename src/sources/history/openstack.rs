@@ -2,11 +2,11 @@
 //!
 //! There is no shell. The program gets its arguments, our environment, our working folder and
 //! nothing on standard input; what it writes on standard output is the answer, what it writes on
-//! standard error explains a failure. What an answer means is judged apart, in [`answer`].
+//! standard error explains a failure. [`answer`] decides what an answer means.
 //!
 //! It is a process group of its own. When its time limit passes, or the future is dropped, the
-//! whole group is ended. What it leaves in the background when it ends by itself is left alone, but
-//! not listened to for longer than [`OUTPUT_GRACE`].
+//! whole group is ended. What it leaves in the background when it ends by itself continues, but its output is
+//! not read for longer than [`OUTPUT_GRACE`].
 
 mod answer;
 mod secrets;

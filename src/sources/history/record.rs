@@ -1,8 +1,8 @@
 //! A row of ESI Leap's event history, with the lease it is about → an event.
 //!
 //! A row says which lease on which node, and little else; what the notification on the bus would
-//! have said of it is filled in from the lease, under the notification's names, so that one rule
-//! serves both feeds. Pure: who asked ESI Leap, and how, is the affair of a [`Client`](super::Client).
+//! have said about it is filled in from the lease, under the notification's names, so that one rule
+//! serves both feeds. Pure: a [`Client`](super::Client) asks ESI Leap.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

@@ -1,6 +1,6 @@
 //! The file in which ESI's documented sample keeps the last event id: taken over once, then retired.
 //!
-//! Left where it is, it would begin a journal that was lost later with an id from long ago.
+//! If it stayed, a new journal after the loss of this one would start with an id from long ago.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -50,7 +50,7 @@ fn text(taken: &Mutex<Vec<u8>>) -> String {
 }
 
 #[test]
-fn a_reader_that_stands_still_holds_up_nobody_and_learns_what_it_missed() {
+fn a_reader_that_stands_still_holds_up_no_work_and_learns_what_it_missed() {
     let (reader, writer) = io::pipe().unwrap();
     let backlog = Backlog::begin(writer, format).unwrap();
     let line = format!("{}\n", "x".repeat(1023));

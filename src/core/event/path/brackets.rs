@@ -1,4 +1,4 @@
-//! The brackets of a `JSONPath` and the quotation marks in them: what they enclose is one thing.
+//! The brackets of a `JSONPath` and the quotation marks in them: what they enclose is one unit.
 
 /// What a look at a `JSONPath`, or at a comma list that begins with one, comes to.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 //!
 //! The library keeps with each value the text of the path to it, and a tenant may choose keys so long
 //! and so many values below them that these texts fill any memory. So each step is carried out by
-//! itself, from each value alone: the ways are one step long, and are dropped at once.
+//! itself, from each value alone: the paths are one step long, and are dropped at once.
 
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::query::{QueryRef, js_path_process};

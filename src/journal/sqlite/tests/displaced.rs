@@ -95,7 +95,7 @@ const CASES: [Case; 6] = [
 ];
 
 #[tokio::test]
-async fn nothing_is_written_where_nobody_finds_it() {
+async fn nothing_is_written_where_it_cannot_be_found() {
     for case in &CASES {
         let parent = tempfile::tempdir().unwrap();
         let state = parent.path().join("state");
@@ -266,7 +266,7 @@ fn links_and_other_things_in_the_place_of_files_are_refused_and_left_alone() {
 }
 
 #[test]
-fn what_is_no_journal_is_told_as_what_it_is() {
+fn what_is_not_a_journal_is_reported_as_what_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("journal.sqlite");
     fs::write(&file, "").unwrap();

@@ -122,7 +122,7 @@ fn a_command_does_not_make_a_journal() {
 }
 
 #[test]
-fn a_second_service_is_told_who_has_it_and_a_command_is_not_kept_out() {
+fn a_second_service_learns_which_process_holds_it_and_a_command_is_not_kept_out() {
     let (folder, first) = journal();
     match SqliteJournal::open(folder.path(), Access::Service) {
         Err(JournalError::InUse {

@@ -144,7 +144,7 @@ async fn a_failing_commit_fails_all_that_shared_it() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_the_database_gave_up_is_nobodys_success() {
+async fn a_transaction_that_the_database_rolled_back_is_no_requests_success() {
     let (_folder, journal) = journal();
     let go = hold(&journal);
     // What SQLite itself does on some I/O errors.
@@ -217,7 +217,7 @@ async fn a_busy_file_passes() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_error_for_everybody_and_hangs_nobody() {
+async fn a_panic_is_an_error_for_every_caller_and_hangs_none() {
     let (folder, journal) = journal();
     let go = hold(&journal);
     let panics = journal.ask::<()>("panic", Kind::Write, |_| panic!("as this test wants it"));

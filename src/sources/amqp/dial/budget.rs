@@ -1,4 +1,4 @@
-//! How much is taken from a connection before what came is dealt with: a bound in bytes.
+//! How many bytes are read from a connection before the deliveries in them are settled.
 //!
 //! The client library reads all that arrives and keeps it until it is asked for, and the broker counts
 //! messages, not bytes. So the socket is not read any further once [`LIMIT`] bytes came since the

@@ -1,4 +1,4 @@
-//! Why a broker refuses a login, and what to look at.
+//! Why a broker refuses a login, and what to check.
 
 use lapin::ErrorKind;
 

@@ -1,7 +1,7 @@
 //! Compressed bodies, as kombu sends them when ESI Leap sets `kombu_compression`. Pure.
 //!
-//! kombu names the way in a header, `compression`, and what it calls gzip is a zlib stream. Real
-//! gzip is read as well. What comes out is bounded, so that a small message cannot fill the memory.
+//! kombu names the algorithm in a header, `compression`, and what it calls gzip is a zlib stream. Real
+//! gzip is read as well. The size of the result is bounded, so that a small message cannot fill the memory.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_labels_are_not_told() {
+    fn usual_labels_are_not_reported() {
         assert_eq!(labelled("").to_string(), "");
         assert_eq!(
             Labels::new(Some("a/b"), Some("binary"), Some(&"x".repeat(100))).to_string(),

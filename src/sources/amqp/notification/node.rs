@@ -1,8 +1,8 @@
-//! Which node a body is about that could not be decoded, so that the node's later runs can wait for
+//! Finds the node that an undecodable body is about, so that the node's later runs can wait for
 //! it. Pure.
 //!
 //! The body may be cut off, too large, damaged, or lack a field. It is read from its beginning as far as
-//! it is JSON, and the node is told only where its UUID stands as a whole value in the place in which an
+//! it is JSON, and the node is known only if its UUID stands as a whole value in the place in which an
 //! event has it: directly in the lease's data, never within a value there. What a tenant writes into
 //! `purpose` or `properties` is such a value, so it cannot name the node of another tenant.
 
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_node_is_told_where_it_stands_in_its_place() {
+    fn the_node_is_found_where_it_stands_in_its_place() {
         let bare = |data: Value| json!({"payload": {"esi_leap_object.data": data}}).to_string();
         let cases: Vec<(String, Option<&str>)> = vec![
             (bare(json!({"node_uuid": "n", "resource_uuid": "r"})), Some("n")),
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_told_of_a_real_notification_wherever_that_is_cut_off_behind_it() {
+    fn it_is_found_in_a_real_notification_wherever_that_is_cut_off_behind_it() {
         let body = include_bytes!("../../../../tests/data/property-nan.body");
         let key = b"\\\"resource_uuid\\\": \\\"";
         let place = memchr::memmem::find(body, key).unwrap() + key.len() + NODE.len() + 2;
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_cannot_name_the_node_of_somebody_else() {
+    fn a_tenant_cannot_name_the_node_of_another_tenant() {
         let bare = hostile().to_string();
         for body in [enveloped(&bare), bare] {
             let body = body.into_bytes();

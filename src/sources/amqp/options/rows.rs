@@ -1,4 +1,4 @@
-//! What options there are that say how to reach the bus.
+//! The rows of the options that say how to reach the bus.
 
 use crate::config::table::{Kind, OptionRow, Scope};
 

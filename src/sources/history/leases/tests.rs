@@ -112,7 +112,7 @@ async fn a_refusal_ends_no_question() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_pass_that_does_not_come() {
+async fn nothing_waits_for_a_pass_that_does_not_come() {
     let (leases, asked) = leases(down(), LONG);
     leases.close();
     assert_eq!(complete(&leases, 3).await, (0, 0, 3));

@@ -1,5 +1,5 @@
-//! Keystone's tokens: what is asked for, and what the answer says of the token and of where ESI Leap
-//! is.
+//! Keystone's tokens: the request, and what the answer says about the token and the address of ESI
+//! Leap.
 //!
 //! Pure; bytes and headers in, bytes out.
 

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn other_answers_are_told() {
+    fn other_answers_are_reported() {
         let cases: [(&[u8], &str); 4] = [
             (
                 b"<html>",

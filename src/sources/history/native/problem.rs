@@ -1,4 +1,4 @@
-//! Why there is no cloud to ask, and where its settings come from.
+//! Why a cloud cannot be used, and where its settings come from.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a call that has ended has to say: the rows, the lease, or why there is no answer. Pure.
+//! The result of a call that has ended: the rows, the lease, or why there is no answer. Pure.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_in_confidence_is_written_over_wherever_it_stands() {
+    fn secrets_are_blanked_wherever_they_stand() {
         let secrets = secrets(
             &["env", "OS_TOKEN=t0ken", "--os-password", "p\"ss", "x"],
             &[

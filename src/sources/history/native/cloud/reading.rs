@@ -1,4 +1,4 @@
-//! How [`Settings`] are read: text, flags, paths and addresses, with what is said if they are not.
+//! Reads [`Settings`]: text, flags, paths and addresses, and the problems with them.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Settings as they were written → a [`Cloud`]: by which names a thing may go, what may be left out,
+//! Settings as they were written → a [`Cloud`]: the names that a setting may have, what may be left out,
 //! and what this client leaves to the `openstack` program.
 
 use std::path::PathBuf;

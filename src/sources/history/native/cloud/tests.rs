@@ -174,7 +174,7 @@ fn application_credentials_go_by_id_or_by_name_and_user() {
 }
 
 #[test]
-fn what_is_missing_or_beyond_is_told_by_its_name() {
+fn what_is_missing_or_unsupported_is_reported_by_its_name() {
     let without_project = &USER[..];
     let cases: [(&[(&str, &str)], &str); 9] = [
         (
@@ -275,7 +275,7 @@ fn tls_and_the_endpoint_are_as_in_clouds_yaml() {
 }
 
 #[test]
-fn values_that_are_no_text_are_told_without_being_shown() {
+fn values_that_are_not_text_are_reported_without_being_shown() {
     let cases = [
         (
             "{auth: hunter2}",

@@ -1,4 +1,4 @@
-//! The variables that are options of the `openstack` program: they win over what a cloud says. Pure.
+//! The variables that are options of the `openstack` program: they override a cloud's settings. Pure.
 
 use super::{Variables, set};
 use crate::sources::history::native::yaml::{Section, Setting};

@@ -146,7 +146,7 @@ fn the_cloud_is_named_or_described_or_the_only_one() {
 }
 
 #[test]
-fn what_is_not_there_is_told_with_the_place() {
+fn what_is_missing_is_reported_with_the_place() {
     let two = format!("clouds: {{a: {{{}}}, b: {{{}}}}}", cloud("a"), cloud("b"));
     let home = [("HOME", "/h")];
     let cases: [(_, &[_], &[&str]); 10] = [

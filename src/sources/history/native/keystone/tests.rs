@@ -188,7 +188,7 @@ fn the_catalogue_leads_to_esi_leap() {
 }
 
 #[test]
-fn what_is_no_token_is_told() {
+fn what_is_not_a_token_is_reported() {
     let body = answer("2026-11-21T09:00:00Z", &leap_at("http://leap"));
     for header in [None, Some(SecretString::from(""))] {
         let said = read(header.as_ref(), &body, &cloud(&[]), &[]).unwrap_err();

@@ -52,7 +52,7 @@ fn values_are_what_was_written() {
 }
 
 #[test]
-fn what_is_no_mapping_is_told_without_its_value() {
+fn what_is_not_a_mapping_is_reported_without_its_value() {
     let cases = [
         ("hunter2", "expected a mapping, but found text"),
         ("- hunter2", "expected a mapping, but found a list"),

@@ -112,7 +112,7 @@ fn a_lease_is_what_the_program_prints() {
 }
 
 #[test]
-fn a_lease_that_is_not_shown_is_told_from_a_failure() {
+fn a_lease_that_is_not_shown_is_distinguished_from_a_failure() {
     let cases = [
         ("26-lease-show-unknown-uuid", "has no attribute 'owner_id'"),
         ("27-lease-show-not-a-uuid", "no-such-name not found."),
