@@ -1,4 +1,4 @@
-//! kill -9 at every named point, of both feeds: nothing lost, every repeat on record, nothing beside
+//! kill -9 at every named point, of every feed: nothing lost, every repeat on record, nothing beside
 //! its own repeat.
 //!
 //! The points are the program's own list (`esi_event_actions::crash`), so none can be forgotten: one
@@ -16,7 +16,7 @@ use super::support::repeats::{
     TIMED, assert_nothing_is_lost, assert_order, assert_these_ran, starts,
 };
 use super::support::stage::wait_until;
-use feeds::{Bus, EVENTS, Feed, History, NODES};
+use feeds::{Bus, EVENTS, Feed, History, NODES, Timer};
 
 /// So many are tried at the same time: most of it is waiting.
 const AT_ONCE: usize = 2;
@@ -61,6 +61,24 @@ fn listen_loses_nothing_wherever_it_is_killed() {
 #[test]
 fn poll_loses_nothing_wherever_it_is_killed() {
     at_every_point::<History>(|point| times(point).1);
+}
+
+/// At those of intake; what comes before and after is the same whatever is served.
+#[test]
+fn a_timer_loses_no_firing_wherever_it_is_killed() {
+    at_every_point::<Timer>(|point| match point {
+        Point::DeliveryReceived
+        | Point::DeliveryDecoded
+        | Point::CursorMoved
+        | Point::AcceptedUncommitted
+        | Point::Accepted
+        | Point::Settled
+        | Point::RunClaimed
+        | Point::PruneHalfWay
+        | Point::Pruned => &[1],
+        Point::Committing | Point::Committed => &[1, 2, 3],
+        _ => &[],
+    });
 }
 
 fn at_every_point<F: Feed>(times: fn(Point) -> &'static [u32]) {
@@ -111,7 +129,7 @@ fn killed_at<F: Feed>(point: Point, time: u32) {
     assert!(!leaves_scripts || ended, "{told}");
     assert_these_ran(feed.stage(), &feed.ids());
     assert_nothing_is_lost(feed.stage(), EVENTS);
-    assert_order(feed.stage(), NODES);
+    assert_order(feed.stage(), F::keys());
     // Whoever reads it all again finds nothing new.
     let before = feed.stage().log();
     finish(&feed);

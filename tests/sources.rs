@@ -1,5 +1,6 @@
 //! Sources in sections of their own, with the real program.
 
+mod faults;
 mod ready;
 mod reloads;
 mod timers;

@@ -1,4 +1,4 @@
-//! Both feeds with the same few events, and what must be where after a kill.
+//! The feeds, each with as many events, and what must be where after a kill.
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -9,7 +9,9 @@ use serde_json::Value;
 use crate::support::history::{accepted, event, lease, retry, show};
 use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, Scene, notification, wait_until};
+use crate::support::shim::Shim;
 use crate::support::stage::Stage;
+use crate::support::timer::{drain, set_clock_to};
 
 /// So many events there are, in turn on each of so many nodes.
 pub(super) const EVENTS: usize = 6;
@@ -30,6 +32,11 @@ pub(super) trait Feed {
 
     /// The ids of the events.
     fn ids(&self) -> HashSet<String>;
+
+    /// In how many orders its events come.
+    fn keys() -> usize {
+        NODES
+    }
 
     /// Nothing is settled that is not on disk.
     fn assert_kept(&self, point: Point);
@@ -181,5 +188,58 @@ impl Feed for History {
         }
         let cursor = self.0.cursor().expect("a cursor");
         assert_eq!(accepted(&self.0), (1..=cursor).collect::<Vec<i64>>());
+    }
+}
+
+/// `listen`, with a timer that has missed its times, all of which fire.
+pub(super) struct Timer {
+    stage: Stage,
+    shim: Shim,
+}
+
+impl Feed for Timer {
+    fn with_events(_: Point) -> Self {
+        let mut stage = Stage::new("");
+        let options = "type = timer\ncron = 0 * * * *\ntimezone = UTC\nmissed = all";
+        stage.rule("source:nightly", options);
+        let options = "events = nightly\nscript = timed.sh nightly\nscript_params = i";
+        stage.rule("timed", options);
+        stage.script("timed.sh", crate::support::repeats::TIMED);
+        let shim = Shim::new(&stage);
+        set_clock_to(&shim, "2026-06-01T00:30:00Z");
+        drain(&stage, &shim);
+        set_clock_to(&shim, &format!("2026-06-01T0{EVENTS}:30:00Z"));
+        Self { stage, shim }
+    }
+
+    fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    fn stage_mut(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.stage.program("listen");
+        self.shim.below(&mut command).arg("--until-idle");
+        command
+    }
+
+    fn ids(&self) -> HashSet<String> {
+        let hours = 1..=EVENTS;
+        hours
+            .map(|hour| format!("nightly@2026-06-01T0{hour}:00:00Z"))
+            .collect()
+    }
+
+    fn keys() -> usize {
+        1
+    }
+
+    fn assert_kept(&self, point: Point) {
+        let runs = on_disk(self.stage(), point);
+        assert_committed(point, runs);
+        assert!(runs == 0 || runs == EVENTS, "one commit: {runs}");
     }
 }
