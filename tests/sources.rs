@@ -3,4 +3,5 @@
 mod faults;
 mod ready;
 mod reloads;
+mod shown;
 mod timers;

@@ -21,8 +21,11 @@ const SIGTERM: u32 = 15;
 /// So many events come at a time.
 const EACH: usize = 5;
 
-/// The sources, and what makes a stage for each.
-const SOURCES: [(&str, fn() -> Box<dyn Fed>); 3] = [
+/// Makes a stage with a source.
+type Make = fn() -> Box<dyn Fed>;
+
+/// The sources.
+const SOURCES: [(&str, Make); 3] = [
     ("bus", || Box::new(Bus::new())),
     ("history", || Box::new(History::new())),
     ("timer", || Box::new(Timer::new())),
@@ -53,7 +56,7 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(make: fn() -> Box<dyn Fed>) -> Self {
+    fn new(make: Make) -> Self {
         let mut source = make();
         let shim = Shim::new(source.stage());
         let mut trial = Self {
