@@ -13,7 +13,7 @@
 //!  "payload":{"i":7,"scheduled":"2026-01-15T02:00:00Z","fired":"2026-01-15T02:00:00.004Z"}}
 //! ```
 //!
-//! [`schedule`] decides, on times that are given; [`TimerSource`] has the clock. The payload is that of
+//! `schedule.rs` decides, on times that are given; `source.rs` has the clock. The payload is that of
 //! `ansible.eda.tick` (`i`, from 1) with the time that was meant and the time that it became.
 
 mod options;
