@@ -1,4 +1,4 @@
-//! What a rule does when an event matches: `trait Action`. Running a script is the one there is.
+//! What a rule does when an event matches: `trait Action`. Running a script, or sending a request.
 //!
 //! An action is one folder: its options, how they are read, what `check` and `explain` have to say of it, and
 //! how it is performed. It is known to the rest by its [`ActionPart`], a row in the table of parts, and nothing

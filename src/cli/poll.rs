@@ -104,6 +104,8 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, report::Failure>
         client_timeout,
         ..
     } = &config.feed;
+    // For rules that send requests, whoever asks for the history.
+    install_tls_provider()?;
     let done = match client {
         HistoryClient::Openstack(words) => {
             let cloud = args.cloud.clone();
@@ -111,7 +113,6 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, report::Failure>
             block_on(app::poll(config, &state_dir, client, poll))?
         }
         HistoryClient::Native => {
-            install_tls_provider()?;
             let cloud = Cloud::of_process(args.cloud.as_deref())?;
             let client = NativeClient::new(cloud, *client_timeout)?;
             block_on(app::poll(config, &state_dir, client, poll))?

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::history::{event, lease, node, outcomes, retry, show};
+use crate::support::http_server::{HttpServer, answer};
 use crate::support::openstack::{At, Fault};
 use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, wait_until};
@@ -294,4 +295,38 @@ fn a_kill_while_a_run_asks_for_its_lease_is_an_interrupted_attempt() {
     assert_eq!(outcomes.len(), 3);
     assert!(outcomes[1].starts_with("interrupted"), "{outcomes:?}");
     assert_eq!(outcomes[2], "exit status 0");
+}
+
+#[test]
+fn a_request_waits_for_the_lease_that_its_templates_look_up() {
+    let server = HttpServer::start([answer("200 OK", &[], "")]);
+    let mut poller = Poller::new();
+    for (name, template) in [("row", "{{ resource_uuid }}"), ("full", "{{ purpose }}")] {
+        poller.rule(
+            name,
+            &format!(
+                "events = {FULFILL}\naction = http\nurl = {}/{name}\nbody = {{\"a\": \"{template}\"}}",
+                server.url()
+            ),
+        );
+    }
+    // The broker's authority is no rule's: the file is not there.
+    poller.default("ssl_ca_file = not-there.pem");
+    poller.openstack.rows(&[event(1, 1, 1)]);
+    poller.openstack.deny(&lease(1));
+    poller.pass(&["--from-start"]);
+    let paths = || -> Vec<String> {
+        let received = server.received();
+        received.iter().map(|one| one.line.clone()).collect()
+    };
+    assert_eq!(paths(), ["POST /row HTTP/1.1"]);
+    assert_eq!(poller.states(), ["succeeded", "retryable"]);
+    assert!(outcomes(&poller, 2)[0].contains("cannot be shown"));
+
+    show(&poller, 1, 1);
+    retry(&poller, 2);
+    poller.pass(&[]);
+    assert_eq!(paths()[1..], ["POST /full HTTP/1.1"]);
+    assert_eq!(server.received()[1].body, br#"{"a":"test"}"#);
+    assert_eq!(poller.states(), ["succeeded", "succeeded"]);
 }

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -158,5 +159,75 @@ fn secrets_are_read_when_they_are_needed_and_known_afterwards() {
         call.login = login;
         let why = fill(&call).expect_err(part);
         assert!(why.contains(part) && !why.contains("s3cret"), "{why}");
+    }
+}
+
+#[test]
+fn hostile_values_stay_what_they_are() {
+    let payload = json!({
+        "big": "B", "null": null, "list": ["a/b", {"c": 1}], "again": "{{ payload.list }}{% raw %}",
+        "quote": "\"}, {\"x\": \"", "encoded": "%2e%2e/%2F", "at": "@evil.example:80", "lines": "a\r\nX-Y: z",
+    });
+    let text = payload
+        .to_string()
+        .replace("\"B\"", &format!("{}.50", "9".repeat(60)));
+    let payload: Value = serde_json::from_str(&text).expect("JSON");
+    let scope = Scope::new([("payload", &payload)]);
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let parts = |url: &str, body: Value| {
+        let mut call = call(url);
+        call.body = Some(JsonTemplate::parse(&body).expect("a template"));
+        call.parts(&scope)
+    };
+    let url = "https://h/{{ payload.at }}/{{ payload.encoded }}/{{ payload.null }}/{{ payload.list }}/{{ payload.lines }}";
+    let whole = json!({"all": "{{ payload }}", "text": "<{{ payload.again }}{{ payload.quote }}>"});
+    let found = parts(url, whole).expect("parts");
+    assert_eq!(
+        found.url.as_ref().map(Url::as_str),
+        Some(
+            "https://h/%40evil.example%3A80/%252e%252e%2F%252F//%5B%22a%2Fb%22%2C%7B%22c%22%3A1%7D%5D/a%0D%0AX-Y%3A%20z"
+        )
+    );
+    let body = found.body.expect("a body");
+    assert_eq!(body["all"].to_string(), text);
+    assert_eq!(body["text"], "<{{ payload.list }}{% raw %}\"}, {\"x\": \">");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a value is, it goes to the same host, to as many names deep, and is one value.
+    #[test]
+    fn no_value_leaves_its_place(value in any::<String>(), more in "[./\\\\?#@%:{}\r\n\t\"a]{0,6}") {
+        for value in [value, more] {
+            let json = json!(value);
+            let scope = Scope::new([("v", &json)]);
+            let mut call = call("https://h.example:8443/a/{{ v }}/b{{ v }}/c?q={{ v }}&r=1#{{ v }}");
+            call.body = Some(JsonTemplate::parse(&json!({"v": "{{ v }}", "t": "({{ v }})"})).expect("a template"));
+            call.headers = vec![(
+                HeaderName::from_static("x-v"),
+                Template::parse("({{ v }})", Place::Header).expect("a template"),
+            )];
+            let found = match call.parts(&scope) {
+                Ok(found) => found,
+                Err(why) => {
+                    let is_dots = matches!(&value[..], "." | "..");
+                    prop_assert!(is_dots || value.contains(char::is_control), "{}", why);
+                    continue;
+                }
+            };
+            let url = found.url.expect("a URL");
+            prop_assert_eq!(url.origin().ascii_serialization(), "https://h.example:8443");
+            prop_assert_eq!(url.username(), "");
+            let names: Vec<_> = url.path_segments().expect("a path").collect();
+            prop_assert_eq!(names.len(), 4);
+            let decoded = percent_decode_str(names[1]).decode_utf8().expect("UTF-8");
+            prop_assert_eq!(decoded, &value[..]);
+            let pairs: Vec<_> = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+            prop_assert_eq!(pairs, [("q".to_owned(), value.clone()), ("r".to_owned(), "1".to_owned())]);
+            let in_header = format!("({value})");
+            prop_assert_eq!(found.headers["x-v"].as_bytes(), in_header.as_bytes());
+            prop_assert_eq!(found.body, Some(json!({"v": value, "t": in_header})));
+        }
     }
 }
