@@ -38,7 +38,7 @@ fn queues_share_a_broker_that_allows_one_channel_a_connection() {
     service.wait_for(&format!("waiting for queue {}", other.queue));
     // Each refusal would cost the only channel.
     service.wait_for(&format!(
-        "waiting for queue {}: there is no such queue",
+        "waiting for queue {}: the queue does not exist",
         other.queue
     ));
     other.declare(Declaration::Durable);

@@ -229,7 +229,7 @@ impl Publisher {
     }
 
     /// How many messages are ready in the queue: those held by a consumer are not counted. `None`
-    /// if there is no such queue.
+    /// if the queue does not exist.
     pub(crate) async fn message_count(&self, queue: &str) -> Option<u32> {
         // Of its own, because a queue that is missing costs the channel.
         let channel = self

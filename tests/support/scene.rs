@@ -129,7 +129,7 @@ impl Scene {
         self.runtime.block_on(act(&self.publisher))
     }
 
-    /// How many messages are ready in the queue; `None` if there is no such queue.
+    /// How many messages are ready in the queue; `None` if the queue does not exist.
     pub(crate) fn waiting(&self) -> Option<u32> {
         self.runtime
             .block_on(self.publisher.message_count(&self.queue))

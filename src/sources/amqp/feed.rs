@@ -115,7 +115,7 @@ impl Feed {
         matches!(self.state, State::Open { channel, .. } if channel == number)
     }
 
-    /// Why it is waited for, other than that there is no such queue.
+    /// Why it is waited for, other than that the queue does not exist.
     pub(super) fn withheld(&self) -> Option<String> {
         match &self.refusal {
             None | Some(Refusal::Missing) => None,
