@@ -1,0 +1,155 @@
+//! A journal that is worked on without a service: what intake and dispatch ask of it, and how long that takes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use esi_event_actions::core::event::Key;
+use esi_event_actions::core::run::{Outcome, Step};
+use esi_event_actions::journal::sqlite::{Access, SqliteJournal};
+use esi_event_actions::journal::{
+    Accept as _, Acceptance, AttemptEnd, Blame, Claim, ClaimedRun, Entry, Owner, PlannedRun,
+    Work as _,
+};
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// Nodes over which events are spread.
+const NODES: u64 = 1_000;
+
+/// Runs that are finished at a time to fill a journal.
+const FILLED_AT_ONCE: usize = 1_000;
+
+/// Stands for the JSON of an event, where its size does not matter.
+const SMALL: &str = "{}";
+
+/// A journal of its own, and the one service that it has.
+pub(crate) struct Worked {
+    journal: SqliteJournal,
+    owner: Owner,
+    runtime: Runtime,
+    /// What events have in their place.
+    body: String,
+    events: u64,
+    /// Goes last.
+    _folder: TempDir,
+}
+
+/// How long each question of a round took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    pub(crate) accept: Duration,
+    pub(crate) claim: Duration,
+    pub(crate) record: Duration,
+}
+
+impl Worked {
+    /// An empty one, in which events are kept as this text.
+    pub(crate) fn new(body: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let journal = SqliteJournal::open(&folder.path().join("state"), Access::Service);
+        let journal = journal.unwrap_or_else(|why| panic!("{why}"));
+        let owner = runtime.block_on(journal.join("bench".to_owned(), Timestamp::now()));
+        Self {
+            owner: owner.expect("an owner"),
+            journal,
+            runtime,
+            body: body.to_owned(),
+            events: 0,
+            _folder: folder,
+        }
+    }
+
+    /// One in which so many runs have succeeded.
+    pub(crate) fn with_finished(count: usize) -> Self {
+        let mut worked = Self::new(SMALL);
+        let mut done = 0;
+        while done < count {
+            let step = FILLED_AT_ONCE.min(count - done);
+            worked.round(step);
+            done += step;
+        }
+        worked
+    }
+
+    /// Accepts so many events with a run each, claims the runs and records their ends, each in one batch.
+    pub(crate) fn round(&mut self, count: usize) -> Round {
+        let accept = self.accept(count);
+        let began = Instant::now();
+        let runs = self.claim(count);
+        let claim = began.elapsed();
+        let began = Instant::now();
+        self.record(&runs);
+        Round {
+            accept,
+            claim,
+            record: began.elapsed(),
+        }
+    }
+
+    /// Accepts so many events with a run each in one batch.
+    pub(crate) fn accept(&mut self, count: usize) -> Duration {
+        let entries: Arc<[Entry]> = (0..count).map(|_| self.entry()).collect();
+        let began = Instant::now();
+        let accepted = self.journal.accept(entries, Timestamp::now());
+        self.runtime.block_on(accepted).expect("accepted");
+        began.elapsed()
+    }
+
+    /// A new event for the next node.
+    fn entry(&mut self) -> Entry {
+        self.events += 1;
+        Entry::Event(Acceptance {
+            source: "bench".to_owned(),
+            id: format!("{:032x}", self.events),
+            event_type: "esi_leap.lease.fulfill.end".to_owned(),
+            body: self.body.clone(),
+            is_incomplete: false,
+            runs: vec![PlannedRun {
+                rule: "rule".to_owned(),
+                key: Key::node(format!("node-{}", self.events % NODES)),
+                awaits_lease: false,
+                due_at: None,
+            }],
+        })
+    }
+
+    /// Claims so many runs, which have to be due.
+    fn claim(&self, count: usize) -> Vec<ClaimedRun> {
+        let claim = Claim {
+            owner: self.owner,
+            limit: count,
+            awaiting: 0,
+            held: Vec::new(),
+        };
+        let claimed = self.journal.claim(claim, Timestamp::now());
+        let runs = self.runtime.block_on(claimed).expect("claimed").runs;
+        assert_eq!(runs.len(), count, "runs that are due");
+        runs
+    }
+
+    /// Records that they succeeded, all at once.
+    fn record(&self, runs: &[ClaimedRun]) {
+        let ends = runs.iter().map(|run| {
+            self.journal.record(AttemptEnd {
+                owner: run.owner,
+                run: run.id,
+                attempt: run.attempt,
+                outcome: Outcome::exited(0),
+                ended_at: Timestamp::now(),
+                duration: Duration::from_millis(1),
+                output: Vec::new(),
+                output_dropped: 0,
+                step: Step::Succeed,
+                blame: Blame::Run,
+                retry_in: None,
+            })
+        });
+        self.runtime.block_on(try_join_all(ends)).expect("recorded");
+    }
+}
