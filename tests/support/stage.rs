@@ -192,14 +192,16 @@ pub(crate) fn private_folder() -> TempDir {
 /// Appends its arguments to the log, each followed by `|`.
 const RECORD: &str = r#"line=$(printf '%s|' "$@"; printf .); printf '%s\n' "${line%.}" >>"$LOG""#;
 
-/// The program under test: cargo names it to tests, and `scripts/soak` to the trials.
+/// The program under test: cargo names it to tests, and `scripts/soak` and `scripts/bench` to theirs.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let of_tests = option_env!("CARGO_BIN_EXE_esi-event-actions").map(PathBuf::from);
         of_tests.unwrap_or_else(|| {
             let named = std::env::var_os("ESI_EVENT_ACTIONS_PROGRAM");
-            named.expect("started with scripts/soak").into()
+            named
+                .expect("started with scripts/soak or scripts/bench")
+                .into()
         })
     })
 }
