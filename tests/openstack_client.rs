@@ -167,7 +167,7 @@ async fn a_program_that_cannot_be_started_is_reported_with_the_remedy() {
         ("./flat", "make it executable"),
         (
             "./moved",
-            "its first line names a program that is not there",
+            "its first line names a program that does not exist",
         ),
         ("./bare", "look at `openstack_command`"),
         (".//", "make it executable"),

@@ -7,8 +7,8 @@ use esi_event_actions::core::event::Key;
 use esi_event_actions::core::run::{Outcome, Step};
 use esi_event_actions::journal::sqlite::{Access, SqliteJournal};
 use esi_event_actions::journal::{
-    Accept as _, Acceptance, AttemptEnd, Blame, Claim, ClaimedRun, Entry, Owner, PlannedRun,
-    Work as _,
+    Accept as _, Acceptance, AttemptEnd, Claim, ClaimedRun, CountsAgainst, Entry, Owner,
+    PlannedRun, Work as _,
 };
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -146,7 +146,7 @@ impl Worked {
                 output: Vec::new(),
                 output_dropped: 0,
                 step: Step::Succeed,
-                blame: Blame::Run,
+                counts_against: CountsAgainst::Retries,
                 retry_in: None,
             })
         });

@@ -216,7 +216,7 @@ fn a_port_of_the_other_kind_is_reported() {
     scene
         .replace("port", &ours.broker.tls_port().to_string())
         .replace("ssl", "no");
-    assert_refused(&scene, &["wants TLS", "`ssl = yes`"]);
+    assert_refused(&scene, &["expects TLS", "`ssl = yes`"]);
 }
 
 /// Changes the options of the broker's port for TLS: an expression of `Socket`, as they are, and of

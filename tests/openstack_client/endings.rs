@@ -16,7 +16,9 @@ async fn late(fault: Fault) {
     let client = OpenstackClient::new(Path::new("/"), command, None, LIMIT);
     let why = failure(client.events(3).await);
     assert!(
-        why.contains("--last-event-id 3 --format json` did not end within 5s, and was ended: look"),
+        why.contains(
+            "--last-event-id 3 --format json` did not end within 5s, and was ended: check"
+        ),
         "{why}"
     );
     let calls = openstack.calls();

@@ -61,7 +61,7 @@ fn a_beginning_is_where_it_is_asked_for() {
         let told = poller.pass(arguments);
         assert_eq!(poller.log(), recorded(ran), "{arguments:?}");
         assert_eq!(poller.cursor(), Some(cursor), "{arguments:?}");
-        let doubt = told.contains("ends at id 12, before 20, which");
+        let doubt = told.contains("ends at id 12, before 20, where");
         assert_eq!(doubt, cursor == 20, "{told}");
         // From there it goes on.
         poller.openstack.rows(&rows([12, 1, 9, 10, 22, 21]));
