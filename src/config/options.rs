@@ -165,6 +165,13 @@ impl<'a> Options<'a> {
         self.problems.push(problem.at(position).within(section));
     }
 
+    /// Puts a problem with the option's whole value on the list, if the option is there.
+    pub fn report_value(&mut self, name: &str, problem: Problem) {
+        if let Some(option) = self.get(name) {
+            self.report(problem, option, option.value.position());
+        }
+    }
+
     /// Reports that the section as a whole lacks something.
     pub fn report_section(&mut self, message: &str, hint: &str) {
         let problem = Problem::error(message, hint).at(self.section.position);

@@ -151,11 +151,9 @@ fn address(
     match (text, file) {
         (Some(text), None) => {
             if let Err(why) = fixed_host(text) {
-                report(
-                    options,
+                options.report_value(
                     "url",
-                    why,
-                    "write it like `https://host/path/{{ node_name }}`",
+                    Problem::error(why, "write it like `https://host/path/{{ node_name }}`"),
                 );
                 return None;
             }
@@ -164,7 +162,7 @@ fn address(
         (None, Some(file)) => Some(Address::File(file)),
         (Some(_), Some(_)) => {
             let message = "expected either `url` or `url_file`, but found both".to_owned();
-            report(options, "url", message, "remove one of them");
+            options.report_value("url", Problem::error(message, "remove one of them"));
             None
         }
         (None, None) => {
@@ -239,7 +237,7 @@ fn login(
     let basic = secret_file(options, rule, "basic_file", files);
     if token.is_some() && basic.is_some() {
         let message = "expected either `token_file` or `basic_file`, but found both".to_owned();
-        report(options, "basic_file", message, "remove one of them");
+        options.report_value("basic_file", Problem::error(message, "remove one of them"));
         return Err(Told);
     }
     Ok(token.map(Login::Token).or(basic.map(Login::Basic)))
@@ -355,14 +353,4 @@ fn statuses(options: &mut Options<'_>, name: &str) -> Option<Statuses> {
     }
     let items: Option<Vec<_>> = found.into_iter().collect();
     items.filter(|items| !items.is_empty()).map(Statuses::new)
-}
-
-fn report(options: &mut Options<'_>, name: &str, message: String, hint: &str) {
-    if let Some(option) = options.get(name) {
-        options.report(
-            Problem::error(message, hint),
-            option,
-            option.value.position(),
-        );
-    }
 }

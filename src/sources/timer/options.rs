@@ -137,11 +137,9 @@ fn zone(options: &mut Options<'_>) -> Option<TimeZone> {
             Some(near) => format!("did you mean `{near}`?"),
             None => "write it like `Europe/Berlin` or `UTC`".to_owned(),
         };
-        report(
-            options,
+        options.report_value(
             "timezone",
-            format!("expected a time zone, but found `{name}`"),
-            &hint,
+            Problem::error(format!("expected a time zone, but found `{name}`"), &hint),
         );
     }
     zone
@@ -155,11 +153,12 @@ fn every(options: &mut Options<'_>, jitter: Duration) -> Option<Times> {
     )?;
     if jitter >= every {
         let message = "expected a `jitter` shorter than `every`".to_owned();
-        report(
-            options,
+        options.report_value(
             "jitter",
-            message,
-            "choose a shorter one: firings must stay in their order",
+            Problem::error(
+                message,
+                "choose a shorter one: firings must stay in their order",
+            ),
         );
         return None;
     }
@@ -178,7 +177,7 @@ fn cron(options: &mut Options<'_>, zone: TimeZone, now: Timestamp) -> Option<Tim
         Err(error) => {
             let message = format!("expected a cron pattern in `cron`, but found `{text}`: {error}");
             let hint = "write minute, hour, day, month and weekday, like `0 3 * * mon-fri`";
-            report(options, "cron", message, hint);
+            options.report_value("cron", Problem::error(message, hint));
             return None;
         }
     };
@@ -187,16 +186,14 @@ fn cron(options: &mut Options<'_>, zone: TimeZone, now: Timestamp) -> Option<Tim
         .is_err()
     {
         let message = format!("`{text}` in `cron` is a time that never comes");
-        report(options, "cron", message, "correct day and month");
+        options.report_value("cron", Problem::error(message, "correct day and month"));
         return None;
     }
     if !cron.pattern.is_dom_wildcard() && !cron.pattern.is_dow_wildcard() {
-        warn(
-            options,
-            "cron",
-            format!("`{text}` in `cron` has a day and a weekday: it fires only where both hold"),
-            "write `*` for one of them, unless that is meant: other programs fire where either holds",
-        );
+        let message =
+            format!("`{text}` in `cron` has a day and a weekday: it fires only where both hold");
+        let hint = "write `*` for one of them, unless that is meant: other programs fire where either holds";
+        options.report_value("cron", Problem::warning(message, hint));
     }
     Some(Times::Cron(Box::new(cron), zone))
 }
@@ -210,36 +207,20 @@ fn at(options: &mut Options<'_>, zone: &TimeZone, now: Timestamp) -> Option<Time
         .or_else(|| local().map(|local| local.timestamp()));
     let Some(time) = time else {
         let message = format!("expected a time in `at`, but found `{text}`");
-        report(
-            options,
+        options.report_value(
             "at",
-            message,
-            "write it like `2027-01-31T18:00` or `2027-01-31T18:00+01:00`",
+            Problem::error(
+                message,
+                "write it like `2027-01-31T18:00` or `2027-01-31T18:00+01:00`",
+            ),
         );
         return None;
     };
     if time < now {
         let message = format!("`at` is over: {time}");
-        warn(
-            options,
-            "at",
-            message,
-            "a timer that is started after its time does not fire; correct it, or remove the timer",
-        );
+        let hint =
+            "a timer that is started after its time does not fire; correct it, or remove the timer";
+        options.report_value("at", Problem::warning(message, hint));
     }
     Some(Times::At(time))
-}
-
-fn report(options: &mut Options<'_>, name: &str, message: String, hint: &str) {
-    tell(options, name, Problem::error(message, hint));
-}
-
-fn warn(options: &mut Options<'_>, name: &str, message: String, hint: &str) {
-    tell(options, name, Problem::warning(message, hint));
-}
-
-fn tell(options: &mut Options<'_>, name: &str, problem: Problem) {
-    if let Some(option) = options.get(name) {
-        options.report(problem, option, option.value.position());
-    }
 }
