@@ -108,9 +108,6 @@ impl SourceSection {
     fn read(table: Table, mut section: Section, problems: &mut Problems) -> Self {
         section.options.retain(|_, option| !option.inherited);
         let name = section.name[PREFIX.len()..].to_owned();
-        let mut report = |problem: Problem, position| {
-            problems.push(problem.at(position).within(&section.name));
-        };
         if !is_name(&name) {
             let problem = Problem::error(
                 format!(
@@ -119,28 +116,9 @@ impl SourceSection {
                 ),
                 "use letters, digits, `-` and `_`, as in `[source:nightly]`: its events are of that type",
             );
-            report(problem, section.position);
+            problems.push(problem.at(section.position).within(&section.name));
         }
-        let option = section.options.get(TYPE);
-        let text = option.map_or("", |option| option.value.as_str().trim());
-        let names = table.sources.iter().map(|kind| kind.name);
-        let kind = table.sources.iter().find(|kind| kind.name == text);
-        if kind.is_none() {
-            let (message, position) = match option {
-                Some(option) => (
-                    format!(
-                        "expected a kind of source in `{TYPE}`, but found {}",
-                        found(text)
-                    ),
-                    option.value.position(),
-                ),
-                None => (
-                    format!("expected `{TYPE}` in the source, but found none"),
-                    section.position,
-                ),
-            };
-            report(Problem::error(message, one_of(text, names)), position);
-        }
+        let kind = kind(table, &mut Options::new(table, &section, problems));
         for (name, option) in &section.options {
             let Some(kind) = kind.filter(|kind| name != TYPE && !kind.has(name)) else {
                 continue;
@@ -151,7 +129,8 @@ impl SourceSection {
                     kind.name
                 );
                 let hint = one_of(name, kind.rows.iter().map(|row| row.name));
-                report(Problem::error(message, hint), option.position);
+                let problem = Problem::error(message, hint);
+                problems.push(problem.at(option.position).within(&section.name));
             }
         }
         Self {
@@ -160,6 +139,27 @@ impl SourceSection {
             section,
         }
     }
+}
+
+/// The kind of source that a section names; `None` if it names none, which is a problem then.
+fn kind(table: Table, options: &mut Options<'_>) -> Option<&'static SourceOptions> {
+    if options.lacks(TYPE) {
+        options.report_section(
+            &format!("expected `{TYPE}` in the source, but found none"),
+            &one_of("", table.sources.iter().map(|kind| kind.name)),
+        );
+        return None;
+    }
+    let text = options.text(TYPE)?;
+    let kind = table.sources.iter().find(|kind| kind.name == text);
+    if kind.is_none() {
+        let problem = Problem::error(
+            format!("expected a kind of source in `{TYPE}`, but found `{text}`"),
+            one_of(text, table.sources.iter().map(|kind| kind.name)),
+        );
+        options.report_value(TYPE, problem);
+    }
+    kind
 }
 
 /// Warns of sources whose events no rule is for.
