@@ -41,7 +41,7 @@ pub use self::requests::{RequestId, Requests, Resolution, RetryAnswer, RetryRequ
 pub use self::traits::{Accept, Browse, Journal, Keep, Reply, Work};
 use crate::core::event::Key;
 use crate::core::outage::Outage;
-use crate::core::run::{Outcome, Step};
+use crate::core::run::{Outcome, Transition};
 
 /// The number of a run: given by the journal, rising in the order of acceptance.
 pub type RunId = i64;
@@ -242,7 +242,7 @@ pub struct AttemptEnd {
     /// How many bytes were written before that and are not kept.
     pub output_dropped: u64,
     /// Succeed, Fail, Discard, Interrupt, Cancel or Refuse.
-    pub step: Step,
+    pub transition: Transition,
     /// What a failure counts against.
     pub counts_against: CountsAgainst,
     /// How long after `ended_at` the next attempt is due, for a failed one.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::core::run::{Outcome, Step};
+use crate::core::run::{Outcome, Transition};
 
 /// No delay grows beyond this, however often a script has failed.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
@@ -71,12 +71,12 @@ pub enum Again {
 impl Again {
     /// What follows for a run, where `then` would follow without what the action says.
     #[must_use]
-    pub fn applied(self, then: (Step, Option<Duration>)) -> (Step, Option<Duration>) {
+    pub fn applied(self, then: (Transition, Option<Duration>)) -> (Transition, Option<Duration>) {
         match (self, then) {
-            (Self::NotBefore(wish), (Step::Fail, Some(delay))) => {
-                (Step::Fail, Some(delay.max(wish.min(LONGEST_WISH))))
+            (Self::NotBefore(wish), (Transition::Fail, Some(delay))) => {
+                (Transition::Fail, Some(delay.max(wish.min(LONGEST_WISH))))
             }
-            (Self::Useless, (Step::Fail, _)) => (Step::Discard, None),
+            (Self::Useless, (Transition::Fail, _)) => (Transition::Discard, None),
             (_, then) => then,
         }
     }
@@ -90,13 +90,13 @@ pub fn step_after(
     failures: u32,
     policy: RetryPolicy,
     chance: f64,
-) -> (Step, Option<Duration>) {
+) -> (Transition, Option<Duration>) {
     match outcome {
-        Outcome::Interrupted(_) => (Step::Interrupt, None),
-        outcome if outcome.is_success() => (Step::Succeed, None),
+        Outcome::Interrupted(_) => (Transition::Interrupt, None),
+        outcome if outcome.is_success() => (Transition::Succeed, None),
         _ => match policy.delay_after(failures.saturating_add(1), chance) {
-            Some(delay) => (Step::Fail, Some(delay)),
-            None => (Step::Discard, None),
+            Some(delay) => (Transition::Fail, Some(delay)),
+            None => (Transition::Discard, None),
         },
     }
 }
@@ -154,20 +154,24 @@ mod tests {
             retries: 1,
             first_delay: Duration::from_secs(10),
         };
-        let again = (Step::Fail, Some(Duration::from_secs(10)));
+        let again = (Transition::Fail, Some(Duration::from_secs(10)));
         let cases = [
-            (Outcome::exited(0), 0, (Step::Succeed, None)),
-            (Outcome::exited(0), 9, (Step::Succeed, None)),
+            (Outcome::exited(0), 0, (Transition::Succeed, None)),
+            (Outcome::exited(0), 9, (Transition::Succeed, None)),
             (Outcome::exited(3), 0, again),
-            (Outcome::exited(3), 1, (Step::Discard, None)),
+            (Outcome::exited(3), 1, (Transition::Discard, None)),
             (Outcome::Failed(Detail::Signalled(9)), 0, again),
             (Outcome::Failed(Detail::Told("no".into())), 0, again),
             (Outcome::TimedOut(Duration::ZERO), 0, again),
-            (Outcome::NotStarted("gone".into()), 1, (Step::Discard, None)),
+            (
+                Outcome::NotStarted("gone".into()),
+                1,
+                (Transition::Discard, None),
+            ),
             (
                 Outcome::Interrupted("stop".into()),
                 1,
-                (Step::Interrupt, None),
+                (Transition::Interrupt, None),
             ),
         ];
         for (outcome, failures, step) in cases {
@@ -182,8 +186,8 @@ mod tests {
     #[test]
     fn an_action_may_put_another_attempt_off_or_say_that_it_cannot_help() {
         let after = Duration::from_secs;
-        let fail = |seconds| (Step::Fail, Some(after(seconds)));
-        let (discard, succeed) = ((Step::Discard, None), (Step::Succeed, None));
+        let fail = |seconds| (Transition::Fail, Some(after(seconds)));
+        let (discard, succeed) = ((Transition::Discard, None), (Transition::Succeed, None));
         let cases = [
             (Again::AsTheRuleSays, fail(10), fail(10)),
             (Again::NotBefore(after(60)), fail(10), fail(60)),
@@ -195,8 +199,8 @@ mod tests {
             (Again::Useless, succeed, succeed),
             (
                 Again::Useless,
-                (Step::Interrupt, None),
-                (Step::Interrupt, None),
+                (Transition::Interrupt, None),
+                (Transition::Interrupt, None),
             ),
         ];
         for (again, then, expected) in cases {

@@ -40,7 +40,7 @@ pub enum State {
 
 /// What can happen to a run, each with who says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Transition {
     /// Dispatch starts an attempt.
     Claim,
     /// Dispatch: the attempt succeeded.
@@ -61,19 +61,19 @@ pub enum Step {
     Retry,
 }
 
-/// A step that the state does not allow: a request of the operator that cannot be met now, or else a
+/// A transition that the state does not allow: a request of the operator that cannot be met now, or else a
 /// defect of this program. Never ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct IllegalStep {
+pub struct IllegalTransition {
     /// Where the run stood.
     pub state: State,
     /// What was asked of it.
-    pub step: Step,
+    pub transition: Transition,
 }
 
-impl fmt::Display for IllegalStep {
+impl fmt::Display for IllegalTransition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { state, step } = self;
+        let Self { state, transition } = self;
         let because = match state {
             State::Scheduled => "it is `scheduled`: its time has not come yet",
             State::Due => "it is `due`: it waits for its turn and starts by itself",
@@ -83,12 +83,12 @@ impl fmt::Display for IllegalStep {
             State::Discarded => "it is `discarded`: its last attempt failed",
             State::Cancelled => "it is `cancelled`",
         };
-        write!(f, "cannot {}: {because}", step.request())
+        write!(f, "cannot {}: {because}", transition.request())
     }
 }
 
-impl Step {
-    /// What is asked for with this step, for a message.
+impl Transition {
+    /// What is asked for with this transition, for a message.
     fn request(self) -> &'static str {
         match self {
             Self::Claim => "start an attempt of it",
@@ -114,24 +114,25 @@ impl State {
         Self::Scheduled,
     ];
 
-    /// The state after `step`.
+    /// The state after `transition`.
     ///
     /// # Errors
-    /// [`IllegalStep`] if a run in this state cannot take it.
-    pub fn after(self, step: Step) -> Result<Self, IllegalStep> {
-        match (self, step) {
-            (Self::Due, Step::Claim) => Ok(Self::Running),
-            (Self::Running, Step::Succeed) => Ok(Self::Succeeded),
-            (Self::Running, Step::Fail) => Ok(Self::Retryable),
-            (Self::Running, Step::Discard) => Ok(Self::Discarded),
-            (Self::Running, Step::Cancel | Step::Refuse) | (Self::Scheduled, Step::Cancel) => {
-                Ok(Self::Cancelled)
+    /// [`IllegalTransition`] if a run in this state cannot take it.
+    pub fn after(self, transition: Transition) -> Result<Self, IllegalTransition> {
+        match (self, transition) {
+            (Self::Due, Transition::Claim) => Ok(Self::Running),
+            (Self::Running, Transition::Succeed) => Ok(Self::Succeeded),
+            (Self::Running, Transition::Fail) => Ok(Self::Retryable),
+            (Self::Running, Transition::Discard) => Ok(Self::Discarded),
+            (Self::Running, Transition::Cancel | Transition::Refuse)
+            | (Self::Scheduled, Transition::Cancel) => Ok(Self::Cancelled),
+            (Self::Running, Transition::Interrupt)
+            | (Self::Scheduled, Transition::Wake)
+            | (Self::Retryable, Transition::Wake | Transition::Retry)
+            | (Self::Succeeded | Self::Discarded | Self::Cancelled, Transition::Retry) => {
+                Ok(Self::Due)
             }
-            (Self::Running, Step::Interrupt)
-            | (Self::Scheduled, Step::Wake)
-            | (Self::Retryable, Step::Wake | Step::Retry)
-            | (Self::Succeeded | Self::Discarded | Self::Cancelled, Step::Retry) => Ok(Self::Due),
-            (state, step) => Err(IllegalStep { state, step }),
+            (state, transition) => Err(IllegalTransition { state, transition }),
         }
     }
 
@@ -240,40 +241,40 @@ mod tests {
     fn every_pair_of_state_and_step_is_decided_as_the_picture_says() {
         use State::{Cancelled, Discarded, Due, Retryable, Running, Scheduled, Succeeded};
         let legal = [
-            (Scheduled, Step::Wake, Due),
-            (Scheduled, Step::Cancel, Cancelled),
-            (Due, Step::Claim, Running),
-            (Running, Step::Succeed, Succeeded),
-            (Running, Step::Fail, Retryable),
-            (Running, Step::Discard, Discarded),
-            (Running, Step::Cancel, Cancelled),
-            (Running, Step::Refuse, Cancelled),
-            (Running, Step::Interrupt, Due),
-            (Retryable, Step::Wake, Due),
-            (Succeeded, Step::Retry, Due),
-            (Retryable, Step::Retry, Due),
-            (Discarded, Step::Retry, Due),
-            (Cancelled, Step::Retry, Due),
+            (Scheduled, Transition::Wake, Due),
+            (Scheduled, Transition::Cancel, Cancelled),
+            (Due, Transition::Claim, Running),
+            (Running, Transition::Succeed, Succeeded),
+            (Running, Transition::Fail, Retryable),
+            (Running, Transition::Discard, Discarded),
+            (Running, Transition::Cancel, Cancelled),
+            (Running, Transition::Refuse, Cancelled),
+            (Running, Transition::Interrupt, Due),
+            (Retryable, Transition::Wake, Due),
+            (Succeeded, Transition::Retry, Due),
+            (Retryable, Transition::Retry, Due),
+            (Discarded, Transition::Retry, Due),
+            (Cancelled, Transition::Retry, Due),
         ];
         let steps = [
-            Step::Claim,
-            Step::Succeed,
-            Step::Fail,
-            Step::Discard,
-            Step::Interrupt,
-            Step::Wake,
-            Step::Cancel,
-            Step::Refuse,
-            Step::Retry,
+            Transition::Claim,
+            Transition::Succeed,
+            Transition::Fail,
+            Transition::Discard,
+            Transition::Interrupt,
+            Transition::Wake,
+            Transition::Cancel,
+            Transition::Refuse,
+            Transition::Retry,
         ];
         for state in State::ALL {
-            for step in steps {
+            for transition in steps {
                 let expected = legal
                     .iter()
-                    .find(|(from, by, _)| (*from, *by) == (state, step))
+                    .find(|(from, by, _)| (*from, *by) == (state, transition))
                     .map(|(_, _, to)| *to)
-                    .ok_or(IllegalStep { state, step });
-                assert_eq!(state.after(step), expected, "{state} {step:?}");
+                    .ok_or(IllegalTransition { state, transition });
+                assert_eq!(state.after(transition), expected, "{state} {transition:?}");
             }
         }
     }
@@ -283,17 +284,17 @@ mod tests {
         let cases = [
             (
                 State::Running,
-                Step::Retry,
+                Transition::Retry,
                 "cannot retry it: it is `running`: an attempt is under way",
             ),
             (
                 State::Discarded,
-                Step::Interrupt,
+                Transition::Interrupt,
                 "cannot record that its attempt was interrupted: it is `discarded`: its last attempt failed",
             ),
         ];
-        for (state, step, expected) in cases {
-            assert_eq!(state.after(step).unwrap_err().to_string(), expected);
+        for (state, transition, expected) in cases {
+            assert_eq!(state.after(transition).unwrap_err().to_string(), expected);
         }
     }
 

@@ -23,7 +23,7 @@ use super::rulebook::Rulebook;
 use crate::actions::{Action, Order, Performed};
 use crate::core::outage::Outage;
 use crate::core::retry::{RetryPolicy, delay_of_shortage, step_after};
-use crate::core::run::Step;
+use crate::core::run::Transition;
 use crate::crash::{self, Point};
 use crate::engine::clock::Clock;
 use crate::engine::stop::Stop;
@@ -90,13 +90,13 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, step: Step) {
-        match step {
-            Step::Succeed => self.succeeded += 1,
-            Step::Fail => self.failed += 1,
-            Step::Discard | Step::Cancel => self.given_up += 1,
-            Step::Interrupt => self.interrupted += 1,
-            Step::Claim | Step::Wake | Step::Retry | Step::Refuse => {}
+    fn count(&mut self, transition: Transition) {
+        match transition {
+            Transition::Succeed => self.succeeded += 1,
+            Transition::Fail => self.failed += 1,
+            Transition::Discard | Transition::Cancel => self.given_up += 1,
+            Transition::Interrupt => self.interrupted += 1,
+            Transition::Claim | Transition::Wake | Transition::Retry | Transition::Refuse => {}
         }
     }
 }
@@ -149,14 +149,14 @@ impl<J: Journal> Dispatch<J> {
             }
             tokio::select! {
                 Some(ended) = under_way.attempts.join_next() => match ended?? {
-                    Attempted::Recorded(step) => tally.count(step),
+                    Attempted::Recorded(transition) => tally.count(transition),
                     Attempted::Unended(left) => {
                         under_way.unended.spawn(this.clone().outlive(*left, stop.clone()));
                     }
                 },
                 Some(ended) = under_way.completing.join_next() => {
-                    if let Some(step) = ended?? {
-                        tally.count(step);
+                    if let Some(transition) = ended?? {
+                        tally.count(transition);
                     }
                 }
                 Some(ended) = under_way.unended.join_next() => tally.count(ended??),
@@ -230,8 +230,8 @@ impl<J: Journal> Dispatch<J> {
             Err(none) => {
                 let (performed, then) = none.into_performed();
                 tell(&run, &performed, then);
-                let step = self.record(&run, performed, then, &stop).await?;
-                return Ok(Attempted::Recorded(step));
+                let transition = self.record(&run, performed, then, &stop).await?;
+                return Ok(Attempted::Recorded(transition));
             }
         };
         let policy = order.rule.retry;
@@ -249,8 +249,8 @@ impl<J: Journal> Dispatch<J> {
         }
         let then = next_step(&run, &performed, policy);
         tell(&run, &performed, then);
-        let step = self.record(&run, performed, then, &stop).await?;
-        Ok(Attempted::Recorded(step))
+        let transition = self.record(&run, performed, then, &stop).await?;
+        Ok(Attempted::Recorded(transition))
     }
 
     /// Records the end of an attempt.
@@ -258,9 +258,9 @@ impl<J: Journal> Dispatch<J> {
         &self,
         run: &ClaimedRun,
         performed: Performed,
-        (step, retry_in): Then,
+        (transition, retry_in): Then,
         stop: &Stop,
-    ) -> Result<Step, JournalError> {
+    ) -> Result<Transition, JournalError> {
         crash::point(Point::ProcessEnded);
         let end = AttemptEnd {
             owner: run.owner,
@@ -271,7 +271,7 @@ impl<J: Journal> Dispatch<J> {
             duration: performed.duration,
             output: performed.output,
             output_dropped: performed.output_dropped,
-            step,
+            transition,
             retry_in,
             counts_against: performed.counts_against,
         };
@@ -287,7 +287,7 @@ impl<J: Journal> Dispatch<J> {
             recorded => recorded?,
         }
         crash::point(Point::OutcomeWritten);
-        Ok(step)
+        Ok(transition)
     }
 
     /// Performs an attempt, and records the handle by which recovery would find its remains.
@@ -320,12 +320,15 @@ impl<J: Journal> Dispatch<J> {
 }
 
 /// What follows for a run, and how long after.
-type Then = (Step, Option<Duration>);
+type Then = (Transition, Option<Duration>);
 
 fn next_step(run: &ClaimedRun, performed: &Performed, policy: RetryPolicy) -> Then {
     let chance = fastrand::f64();
     let then = match performed.counts_against {
-        CountsAgainst::Nothing => (Step::Fail, Some(delay_of_shortage(run.attempt, chance))),
+        CountsAgainst::Nothing => (
+            Transition::Fail,
+            Some(delay_of_shortage(run.attempt, chance)),
+        ),
         _ => step_after(&performed.outcome, run.failures, policy, chance),
     };
     performed.again.applied(then)
@@ -353,20 +356,20 @@ fn unless_temporary<T>(
     }
 }
 
-fn tell(run: &ClaimedRun, performed: &Performed, (step, retry_in): Then) {
+fn tell(run: &ClaimedRun, performed: &Performed, (transition, retry_in): Then) {
     let Performed {
         outcome, duration, ..
     } = performed;
     let (id, rule, attempt) = (run.id, run.rule.as_str(), run.attempt);
-    match (step, retry_in) {
-        (Step::Succeed, _) => {
+    match (transition, retry_in) {
+        (Transition::Succeed, _) => {
             tracing::info!(run = id, rule, attempt, "succeeded in {duration:.1?}");
         }
-        (Step::Interrupt, _) => {
+        (Transition::Interrupt, _) => {
             tracing::warn!(run = id, rule, attempt, "{outcome}; the run stays due");
         }
-        (Step::Cancel, _) => tracing::warn!(run = id, rule, attempt, "cancelled: {outcome}"),
-        (Step::Refuse, _) => tracing::info!(run = id, rule, attempt, "cancelled: {outcome}"),
+        (Transition::Cancel, _) => tracing::warn!(run = id, rule, attempt, "cancelled: {outcome}"),
+        (Transition::Refuse, _) => tracing::info!(run = id, rule, attempt, "cancelled: {outcome}"),
         (_, Some(delay)) => {
             tracing::warn!(
                 run = id,

@@ -16,7 +16,7 @@ use super::rulebook::Rulebook;
 use crate::core::outage::{Notice, Outage};
 use crate::core::retry::{RetryPolicy, step_after};
 use crate::core::rules::{Rule, Verdict};
-use crate::core::run::{Outcome, Step};
+use crate::core::run::{Outcome, Transition};
 use crate::crash::{self, Point};
 use crate::journal::{ClaimedRun, Completion, CountsAgainst, Work, retry_while_unavailable};
 use crate::sources::{Enrich, Incomplete};
@@ -102,11 +102,11 @@ impl Enrichment {
         match why {
             Incomplete::Refused(why) => {
                 let outcome = Outcome::NotStarted(why);
-                let (step, retry_in) =
+                let (transition, retry_in) =
                     step_after(&outcome, run.lease_failures, policy, fastrand::f64());
                 NoOrder {
                     outcome,
-                    step,
+                    transition,
                     retry_in,
                     counts_against: CountsAgainst::LeaseRetries,
                 }
@@ -119,7 +119,7 @@ impl Enrichment {
                 };
                 NoOrder {
                     outcome: Outcome::NotStarted(why),
-                    step: Step::Fail,
+                    transition: Transition::Fail,
                     retry_in: endless.delay_after(run.attempt, fastrand::f64()),
                     counts_against: CountsAgainst::Nothing,
                 }
@@ -150,7 +150,7 @@ impl Enrichment {
                     }
                 }
             }
-            Some(none) if none.step == Step::Interrupt => true,
+            Some(none) if none.transition == Transition::Interrupt => true,
             _ => {
                 outage.log_end(&format!("{what}s can be requested again"), Instant::now());
                 true
@@ -164,15 +164,15 @@ impl Enrichment {
             Verdict::Refused(mismatch) => {
                 let what = self.enrich.what();
                 let why = format!("the {what} does not match filter_params: {mismatch}");
-                NoOrder::because(Step::Refuse, why)
+                NoOrder::because(Transition::Refuse, why)
             }
             Verdict::FilterError(why) => {
                 let why = format!("the rule cannot be decided: {why}");
-                NoOrder::because(Step::Discard, why)
+                NoOrder::because(Transition::Discard, why)
             }
             Verdict::Disabled | Verdict::OtherType | Verdict::Run { .. } => {
                 let why = format!("the rule [{}] is not for {event_type} any more", rule.name);
-                NoOrder::because(Step::Cancel, why)
+                NoOrder::because(Transition::Cancel, why)
             }
         }
     }

@@ -17,7 +17,7 @@ use super::handle::{of_kind, recovery_of};
 use super::vigil::{Vigil, pause_after};
 use crate::actions::{Living, Recovery};
 use crate::core::outage::Outage;
-use crate::core::run::{Outcome, Step};
+use crate::core::run::{Outcome, Transition};
 use crate::crash::{self, Point};
 use crate::journal::{
     AttemptEnd, CountsAgainst, Journal, JournalError, OpenAttempt, Owner, RunId,
@@ -174,7 +174,7 @@ fn interrupted(attempt: &OpenAttempt, why: &str, now: Timestamp) -> AttemptEnd {
         duration: Duration::try_from(now.duration_since(attempt.started_at)).unwrap_or_default(),
         output: Vec::new(),
         output_dropped: 0,
-        step: Step::Interrupt,
+        transition: Transition::Interrupt,
         counts_against: CountsAgainst::Nothing,
         retry_in: None,
     }

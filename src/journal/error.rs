@@ -1,7 +1,7 @@
 //! Why a call of a journal failed, and whether trying again may help.
 
 use super::RunId;
-use crate::core::run::IllegalStep;
+use crate::core::run::IllegalTransition;
 
 /// Why a journal could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ pub enum JournalError {
         /// The run.
         run: RunId,
         /// The state and the step.
-        source: IllegalStep,
+        source: IllegalTransition,
     },
 }
 

@@ -28,9 +28,9 @@ mod reads;
 mod requests;
 mod rows;
 mod schema;
-mod steps;
 #[cfg(test)]
 mod tests;
+mod transitions;
 mod turns;
 mod worker;
 mod writer;
@@ -202,7 +202,7 @@ impl Work for SqliteJournal {
 
     fn started(&self, owner: Owner, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()> {
         self.ask("record a handle", Kind::Write, move |db| {
-            steps::started(db, owner, run, attempt, &handle)
+            transitions::started(db, owner, run, attempt, &handle)
         })
     }
 
@@ -210,31 +210,31 @@ impl Work for SqliteJournal {
         self.ask(
             "note what is to be known of an attempt",
             Kind::Write,
-            move |db| steps::remark(db, run, attempt, &remark),
+            move |db| transitions::remark(db, run, attempt, &remark),
         )
     }
 
     fn complete(&self, completion: Completion) -> Reply<'_, ()> {
         self.ask("complete an event", Kind::Write, move |db| {
-            steps::complete(db, &completion)
+            transitions::complete(db, &completion)
         })
     }
 
     fn record(&self, end: AttemptEnd) -> Reply<'_, ()> {
         self.ask("record an attempt", Kind::Write, move |db| {
-            steps::record(db, &end)
+            transitions::record(db, &end)
         })
     }
 
     fn open_attempts(&self, owner: Owner) -> Reply<'_, Vec<OpenAttempt>> {
         self.ask("read open attempts", Kind::Read, move |db| {
-            steps::open_attempts(db, owner)
+            transitions::open_attempts(db, owner)
         })
     }
 
     fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()> {
         self.ask("bring retries forward", Kind::Write, move |db| {
-            steps::clock_stepped(db, now)
+            transitions::clock_stepped(db, now)
         })
     }
 
@@ -282,7 +282,9 @@ impl Browse for SqliteJournal {
 
 impl Keep for SqliteJournal {
     fn retry(&self, runs: Vec<RunId>) -> Reply<'_, ()> {
-        self.ask("retry runs", Kind::Write, move |db| steps::retry(db, runs))
+        self.ask("retry runs", Kind::Write, move |db| {
+            transitions::retry(db, runs)
+        })
     }
 
     fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {

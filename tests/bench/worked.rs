@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use esi_event_actions::core::event::Key;
-use esi_event_actions::core::run::{Outcome, Step};
+use esi_event_actions::core::run::{Outcome, Transition};
 use esi_event_actions::journal::sqlite::{Access, SqliteJournal};
 use esi_event_actions::journal::{
     Accept as _, Acceptance, AttemptEnd, Claim, ClaimedRun, CountsAgainst, Entry, Owner,
@@ -145,7 +145,7 @@ impl Worked {
                 duration: Duration::from_millis(1),
                 output: Vec::new(),
                 output_dropped: 0,
-                step: Step::Succeed,
+                transition: Transition::Succeed,
                 counts_against: CountsAgainst::Retries,
                 retry_in: None,
             })

@@ -7,14 +7,14 @@ use super::{Dispatch, Then};
 use crate::actions::{Action, Order, Performed};
 use crate::core::event::Event;
 use crate::core::rules::{Rule, RuleSet};
-use crate::core::run::{Outcome, Step};
+use crate::core::run::{Outcome, Transition};
 use crate::engine::rulebook::InForce;
 use crate::journal::{ClaimedRun, CountsAgainst, Journal};
 
 /// How an attempt ended that performed nothing.
 pub(in crate::engine) struct NoOrder {
     pub(in crate::engine) outcome: Outcome,
-    pub(in crate::engine) step: Step,
+    pub(in crate::engine) transition: Transition,
     pub(in crate::engine) retry_in: Option<Duration>,
     pub(in crate::engine) counts_against: CountsAgainst,
 }
@@ -22,13 +22,13 @@ pub(in crate::engine) struct NoOrder {
 impl NoOrder {
     fn without_rule(run: &ClaimedRun) -> Self {
         let why = format!("no rule [{}] is in force any more", run.rule);
-        Self::because(Step::Cancel, why)
+        Self::because(Transition::Cancel, why)
     }
 
-    pub(in crate::engine) fn because(step: Step, why: String) -> Self {
+    pub(in crate::engine) fn because(transition: Transition, why: String) -> Self {
         Self {
             outcome: Outcome::NotStarted(why),
-            step,
+            transition,
             retry_in: None,
             counts_against: CountsAgainst::Retries,
         }
@@ -40,13 +40,13 @@ impl NoOrder {
             counts_against: self.counts_against,
             ..Performed::new(self.outcome, Duration::ZERO)
         };
-        (performed, (self.step, self.retry_in))
+        (performed, (self.transition, self.retry_in))
     }
 
     pub(in crate::engine) fn interrupted() -> Self {
         Self {
             outcome: Outcome::Interrupted("the service stopped".into()),
-            ..Self::because(Step::Interrupt, String::new())
+            ..Self::because(Transition::Interrupt, String::new())
         }
     }
 }
@@ -79,7 +79,7 @@ pub(in crate::engine) fn rule_and_event(
     let rule = rule.ok_or_else(|| NoOrder::without_rule(run))?;
     let event = serde_json::from_str(&run.event).map_err(|error| {
         let why = format!("the event in the journal is not valid: {error}");
-        NoOrder::because(Step::Discard, why)
+        NoOrder::because(Transition::Discard, why)
     })?;
     Ok((Arc::clone(rule), event))
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::held::{Held, Holding};
 use super::unended::Unended;
 use super::{Dispatch, tell};
-use crate::core::run::Step;
+use crate::core::run::Transition;
 use crate::engine::enrich::Enrichment;
 use crate::engine::stop::Stop;
 use crate::journal::{ClaimedRun, Journal, JournalError};
@@ -15,7 +15,7 @@ use crate::journal::{ClaimedRun, Journal, JournalError};
 /// What has come of an attempt.
 pub(super) enum Attempted {
     /// It is over, and on record.
-    Recorded(Step),
+    Recorded(Transition),
     /// Something of it cannot be ended.
     Unended(Box<Unended>),
 }
@@ -25,9 +25,9 @@ pub(super) struct UnderWay {
     /// Each takes a place.
     pub(super) attempts: JoinSet<Result<Attempted, JournalError>>,
     /// Runs whose events are being completed; how an attempt ended for which that failed.
-    pub(super) completing: JoinSet<Result<Option<Step>, JournalError>>,
+    pub(super) completing: JoinSet<Result<Option<Transition>, JournalError>>,
     /// What cannot be ended takes no place: nobody knows how long it will be.
-    pub(super) unended: JoinSet<Result<Step, JournalError>>,
+    pub(super) unended: JoinSet<Result<Transition, JournalError>>,
     pub(super) held: Held,
     enrichment: Arc<Enrichment>,
 }
@@ -62,7 +62,7 @@ impl<J: Journal> Dispatch<J> {
         _holding: Holding,
         enrichment: Arc<Enrichment>,
         stop: Stop,
-    ) -> Result<Option<Step>, JournalError> {
+    ) -> Result<Option<Transition>, JournalError> {
         let completed = enrichment.complete(&self.journal, &run, &stop.intake).await;
         let is_told = enrichment.note(&run, completed.as_ref().err());
         let Err(none) = completed else {

@@ -7,7 +7,7 @@ use super::held::Holding;
 use super::{Dispatch, next_step, tell};
 use crate::actions::{Performed, Remains};
 use crate::core::retry::RetryPolicy;
-use crate::core::run::Step;
+use crate::core::run::Transition;
 use crate::engine::stop::Stop;
 use crate::engine::vigil::{Vigil, pause_after};
 use crate::journal::{ClaimedRun, Journal, JournalError};
@@ -28,7 +28,7 @@ impl<J: Journal> Dispatch<J> {
         self: Arc<Self>,
         left: Unended,
         stop: Stop,
-    ) -> Result<Step, JournalError> {
+    ) -> Result<Transition, JournalError> {
         let Unended {
             run,
             holding: _holding,

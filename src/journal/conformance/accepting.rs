@@ -5,7 +5,7 @@ use super::story::{
     accept, at, claim_one, end, event, quarantine_entry, quarantine_entry_of, state,
 };
 use crate::core::limits::LONGEST_NAME;
-use crate::core::run::{State, Step};
+use crate::core::run::{State, Transition};
 use crate::journal::{
     Accept, Accepted, Browse, Entry, JournalError, Keep, QuarantineEntry, RunFilter,
 };
@@ -180,7 +180,7 @@ pub(in crate::journal) async fn a_rule_that_matches_later_reopens_a_finished_eve
     accept(&journal, "a", &[("r", "k")], 0).await;
     let run = claim_one(&journal, 0).await;
     journal
-        .record(end(run.id, 1, Step::Succeed, 1))
+        .record(end(run.id, 1, Transition::Succeed, 1))
         .await
         .unwrap();
     let more = accept(&journal, "a", &[("r", "k"), ("new", "k")], 2).await;

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use super::Scene;
 use super::story::{accept, at, claim, claim_one, end, state, summary};
-use crate::core::run::{Detail, Outcome, State, Step};
+use crate::core::run::{Detail, Outcome, State, Transition};
 use crate::journal::{AttemptEnd, Browse, JournalError};
 
 pub(in crate::journal) async fn each_step_leaves_the_run_as_it_should(scene: &Scene<'_>) {
     // The step; the state, failures, due time and finish after it.
     let cases = [
-        (Step::Succeed, State::Succeeded, 0, None, Some(at(5))),
-        (Step::Fail, State::Retryable, 1, Some(at(15)), None),
-        (Step::Discard, State::Discarded, 1, None, Some(at(5))),
-        (Step::Interrupt, State::Due, 0, None, None),
-        (Step::Cancel, State::Cancelled, 0, None, Some(at(5))),
+        (Transition::Succeed, State::Succeeded, 0, None, Some(at(5))),
+        (Transition::Fail, State::Retryable, 1, Some(at(15)), None),
+        (Transition::Discard, State::Discarded, 1, None, Some(at(5))),
+        (Transition::Interrupt, State::Due, 0, None, None),
+        (Transition::Cancel, State::Cancelled, 0, None, Some(at(5))),
     ];
     for (step, expected, failures, due_at, finished_at) in cases {
         let journal = scene.journal().await;
@@ -58,32 +58,38 @@ pub(in crate::journal) async fn an_attempt_ends_once_and_only_if_it_began(scene:
         journal.record(end).await.unwrap_err().to_string()
     };
     assert_eq!(
-        refused(1, 1, Step::Succeed).await,
+        refused(1, 1, Transition::Succeed).await,
         "attempt 1 of run 1 is not under way any more"
     );
     assert_eq!(
-        refused(9, 1, Step::Succeed).await,
+        refused(9, 1, Transition::Succeed).await,
         "attempt 1 of run 9 is not under way any more"
     );
     claim_one(&journal, 0).await;
     assert_eq!(
-        refused(1, 2, Step::Succeed).await,
+        refused(1, 2, Transition::Succeed).await,
         "attempt 2 of run 1 is not under way any more"
     );
     assert_eq!(
-        refused(1, 1, Step::Wake).await,
+        refused(1, 1, Transition::Wake).await,
         "run 1: cannot make it due: it is `running`: an attempt is under way"
     );
-    journal.record(end(1, 1, Step::Fail, 0)).await.unwrap();
+    journal
+        .record(end(1, 1, Transition::Fail, 0))
+        .await
+        .unwrap();
     claim_one(&journal, 10).await;
     assert_eq!(
-        refused(1, 1, Step::Fail).await,
+        refused(1, 1, Transition::Fail).await,
         "attempt 1 of run 1 is not under way any more"
     );
     assert_eq!(state(&journal, 1).await, State::Running);
-    journal.record(end(1, 2, Step::Succeed, 11)).await.unwrap();
+    journal
+        .record(end(1, 2, Transition::Succeed, 11))
+        .await
+        .unwrap();
     assert_eq!(
-        refused(1, 2, Step::Succeed).await,
+        refused(1, 2, Transition::Succeed).await,
         "attempt 2 of run 1 is not under way any more"
     );
 }
@@ -105,7 +111,7 @@ pub(in crate::journal) async fn attempts_are_kept_with_all_that_is_known_of_them
     ];
     for (outcome, attempt) in outcomes.iter().zip(1..) {
         claim_one(&journal, 100 * i64::from(attempt)).await;
-        let mut end = end(1, attempt, Step::Fail, 100 * i64::from(attempt) + 1);
+        let mut end = end(1, attempt, Transition::Fail, 100 * i64::from(attempt) + 1);
         end.outcome = outcome.clone();
         end.output = vec![0, 0xff, b'x'];
         end.output_dropped = u64::MAX;
@@ -155,7 +161,10 @@ pub(in crate::journal) async fn a_remark_is_seen_for_as_long_as_the_attempt_is_o
         (&run.summary.reason, &run.attempts[0].remark),
         (&remark, &remark)
     );
-    journal.record(end(1, 1, Step::Discard, 1)).await.unwrap();
+    journal
+        .record(end(1, 1, Transition::Discard, 1))
+        .await
+        .unwrap();
     let run = journal.run(1).await.unwrap();
     assert_eq!(run.summary.reason.as_deref(), Some("exit status 1"));
     assert_eq!(run.attempts[0].remark, None);
@@ -197,7 +206,7 @@ pub(in crate::journal) async fn open_attempts_survive_with_their_handle(scene: &
         journal
             .record_as(AttemptEnd {
                 owner: open.owner,
-                ..end(open.run, open.attempt, Step::Interrupt, 5)
+                ..end(open.run, open.attempt, Transition::Interrupt, 5)
             })
             .await
             .unwrap();

@@ -2,7 +2,7 @@
 
 use super::Scene;
 use super::story::{accept, at, claim, claim_one, end, event, meant, state, summary};
-use crate::core::run::{State, Step};
+use crate::core::run::{State, Transition};
 use crate::journal::{Accept, Acceptance, Accepted, Browse, Entry};
 
 const WHOLE: &str = r#"{"id":"7","whole":true}"#;
@@ -40,7 +40,10 @@ pub(in crate::journal) async fn a_completed_event_is_rewritten_and_awaits_nothin
     };
     assert_eq!((first.id, first.attempt, first.awaits_lease), (1, 1, false));
     assert_eq!(first.event, WHOLE);
-    journal.record(end(1, 1, Step::Fail, 2)).await.unwrap();
+    journal
+        .record(end(1, 1, Transition::Fail, 2))
+        .await
+        .unwrap();
     assert_eq!(state(&journal, 1).await, State::Retryable);
 
     // Another rule's run is yet to be decided, but has the event as it is now.
@@ -83,9 +86,15 @@ pub(in crate::journal) async fn a_run_whose_event_is_complete_has_its_place_in_i
     assert_eq!(claim(&journal, 9, 2).await, [2, 4]);
     journal.complete(one, WHOLE, purpose).await.unwrap();
     assert!(claim(&journal, 9, 3).await.is_empty(), "they overlap");
-    journal.record(end(2, 1, Step::Succeed, 4)).await.unwrap();
+    journal
+        .record(end(2, 1, Transition::Succeed, 4))
+        .await
+        .unwrap();
     assert_eq!(claim(&journal, 9, 5).await, [1]);
-    journal.record(end(1, 1, Step::Succeed, 6)).await.unwrap();
+    journal
+        .record(end(1, 1, Transition::Succeed, 6))
+        .await
+        .unwrap();
     assert_eq!(claim(&journal, 9, 7).await, [3]);
 }
 

@@ -5,7 +5,7 @@ use super::story::{
 };
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
-use crate::core::run::Step;
+use crate::core::run::Transition;
 use crate::journal::{Accept, Accepted, Browse, Dropped, Entry, JournalError, Keep};
 
 /// Takes a delivery about this key into quarantine.
@@ -16,7 +16,7 @@ async fn quarantine(journal: &Caller, key: &str, body: &str, seconds: i64) {
 
 async fn succeed(journal: &Caller, seconds: i64) -> i64 {
     let run = claim_one(journal, seconds).await;
-    let end = end(run.id, run.attempt, Step::Succeed, seconds);
+    let end = end(run.id, run.attempt, Transition::Succeed, seconds);
     journal.record(end).await.unwrap();
     run.id
 }
@@ -31,10 +31,16 @@ pub(in crate::journal) async fn later_runs_of_the_key_wait_and_no_others(scene: 
     let after = accept(&service, "after", &[("r", "n1"), ("s", "n1")], 2).await;
     let other = accept(&service, "other", &[("r", "n2")], 3).await;
     assert_eq!(claim(&service, 9, 4).await, [1, other[0]]);
-    service.record(end(1, 1, Step::Fail, 4)).await.unwrap();
+    service
+        .record(end(1, 1, Transition::Fail, 4))
+        .await
+        .unwrap();
     // A retry of the earlier one is not held; neither is one by the operator.
     assert_eq!(claim(&service, 9, 20).await, [1]);
-    service.record(end(1, 2, Step::Discard, 20)).await.unwrap();
+    service
+        .record(end(1, 2, Transition::Discard, 20))
+        .await
+        .unwrap();
     assert!(claim(&service, 9, 21).await.is_empty());
     service.retry(vec![1]).await.unwrap();
     assert_eq!(succeed(&service, 22).await, 1);

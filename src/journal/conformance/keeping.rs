@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::story::{accept, at, claim_one, end, event, quarantine_entry};
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
-use crate::core::run::Step;
+use crate::core::run::Transition;
 use crate::journal::{Accept, Accepted, Browse, Entry, Keep, RunFilter};
 
 const DAY: i64 = 86_400;
@@ -43,9 +43,9 @@ async fn event_ids(journal: &Caller) -> Vec<String> {
 async fn mixed(scene: &Scene<'_>) -> Caller {
     let journal = scene.journal().await;
     for (id, key, ends, step) in [
-        ("old", "n1", 0, Step::Succeed),
-        ("young", "n1", 5 * DAY, Step::Discard),
-        ("failing", "n2", 0, Step::Fail),
+        ("old", "n1", 0, Transition::Succeed),
+        ("young", "n1", 5 * DAY, Transition::Discard),
+        ("failing", "n2", 0, Transition::Fail),
     ] {
         accept(&journal, id, &[("r", key)], 0).await;
         let run = claim_one(&journal, 0).await;
@@ -86,7 +86,7 @@ pub(in crate::journal) async fn runs_and_attempts_go_with_their_event_and_their_
     accept(&journal, "a", &[("r", "k")], 0).await;
     let run = claim_one(&journal, 0).await;
     journal
-        .record(end(run.id, 1, Step::Succeed, 1))
+        .record(end(run.id, 1, Transition::Succeed, 1))
         .await
         .unwrap();
     assert_eq!(prune(&journal, keep(0, 0), 2).await, [1]);
@@ -112,7 +112,7 @@ pub(in crate::journal) async fn an_event_with_something_to_do_again_stays(scene:
         accept(&journal, "old", &[("r", "k")], 0).await;
         let run = claim_one(&journal, 0).await;
         journal
-            .record(end(run.id, 1, Step::Discard, 1))
+            .record(end(run.id, 1, Transition::Discard, 1))
             .await
             .unwrap();
         if by_operator {
@@ -126,7 +126,7 @@ pub(in crate::journal) async fn an_event_with_something_to_do_again_stays(scene:
         );
         let again = claim_one(&journal, DAY).await;
         journal
-            .record(end(again.id, again.attempt, Step::Succeed, DAY))
+            .record(end(again.id, again.attempt, Transition::Succeed, DAY))
             .await
             .unwrap();
         assert_eq!(
@@ -167,7 +167,7 @@ pub(in crate::journal) async fn what_is_written_beside_the_service_is_claimed_by
     accept(&service, "a", &[("r", "k")], 0).await;
     let run = claim_one(&service, 0).await;
     service
-        .record(end(run.id, 1, Step::Discard, 1))
+        .record(end(run.id, 1, Transition::Discard, 1))
         .await
         .unwrap();
 
@@ -216,7 +216,7 @@ pub(in crate::journal) async fn a_version_is_another_one_only_if_something_was_w
     service.clock_stepped(at(2)).await.unwrap();
     expect(false, "a claim of nothing").await;
     service
-        .record(end(run.id, 1, Step::Discard, 2))
+        .record(end(run.id, 1, Transition::Discard, 2))
         .await
         .unwrap();
     expect(true, "an end").await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Scene;
 use super::story::{accept, at, claim, claim_one, end, state, summary};
-use crate::core::run::{State, Step};
+use crate::core::run::{State, Transition};
 use crate::journal::{Browse, JournalError, Keep, RunFilter};
 
 pub(in crate::journal) async fn one_run_of_a_key_at_a_time_in_order_of_acceptance(
@@ -24,9 +24,15 @@ pub(in crate::journal) async fn one_run_of_a_key_at_a_time_in_order_of_acceptanc
     assert_eq!(claim(&journal, 2, 0).await, [1, 3]);
     assert_eq!(claim(&journal, 9, 0).await, [5]);
     assert!(claim(&journal, 9, 0).await.is_empty());
-    journal.record(end(1, 1, Step::Succeed, 1)).await.unwrap();
+    journal
+        .record(end(1, 1, Transition::Succeed, 1))
+        .await
+        .unwrap();
     assert_eq!(claim(&journal, 9, 1).await, [2]);
-    journal.record(end(2, 1, Step::Discard, 2)).await.unwrap();
+    journal
+        .record(end(2, 1, Transition::Discard, 2))
+        .await
+        .unwrap();
     assert_eq!(claim(&journal, 9, 2).await, [4]);
 }
 
@@ -38,7 +44,10 @@ pub(in crate::journal) async fn a_retry_holds_the_later_runs_of_its_key_and_no_o
         accept(&journal, id, &[("r", key)], 0).await;
     }
     assert_eq!(claim(&journal, 1, 0).await, [1]);
-    journal.record(end(1, 1, Step::Fail, 5)).await.unwrap();
+    journal
+        .record(end(1, 1, Transition::Fail, 5))
+        .await
+        .unwrap();
     let claimed = journal.claim(9, at(14)).await.unwrap();
     assert_eq!(
         claimed.runs.iter().map(|run| run.id).collect::<Vec<_>>(),
@@ -48,7 +57,10 @@ pub(in crate::journal) async fn a_retry_holds_the_later_runs_of_its_key_and_no_o
     let again = claim_one(&journal, 15).await;
     assert_eq!((again.id, again.attempt, again.failures), (1, 2, 1));
     assert_eq!(journal.claim(9, at(15)).await.unwrap().wait, None);
-    journal.record(end(1, 2, Step::Succeed, 16)).await.unwrap();
+    journal
+        .record(end(1, 2, Transition::Succeed, 16))
+        .await
+        .unwrap();
     assert_eq!(claim(&journal, 9, 16).await, [2]);
 }
 
@@ -66,7 +78,10 @@ pub(in crate::journal) async fn due_retries_and_new_runs_are_claimed_in_order_of
         .await;
     }
     for run in claim(&journal, 150, 0).await {
-        journal.record(end(run, 1, Step::Fail, 0)).await.unwrap();
+        journal
+            .record(end(run, 1, Transition::Fail, 0))
+            .await
+            .unwrap();
     }
     let mut order = Vec::new();
     loop {
@@ -91,11 +106,17 @@ pub(in crate::journal) async fn the_operators_retry_goes_before_waiting_runs_but
         accept(&journal, id, &[("r", "k")], 0).await;
     }
     claim_one(&journal, 0).await;
-    journal.record(end(1, 1, Step::Discard, 1)).await.unwrap();
+    journal
+        .record(end(1, 1, Transition::Discard, 1))
+        .await
+        .unwrap();
     assert_eq!(claim(&journal, 1, 2).await, [2]);
     journal.retry(vec![1]).await.unwrap();
     assert!(claim(&journal, 9, 3).await.is_empty(), "run 2 is running");
-    journal.record(end(2, 1, Step::Fail, 4)).await.unwrap();
+    journal
+        .record(end(2, 1, Transition::Fail, 4))
+        .await
+        .unwrap();
     let again = claim_one(&journal, 4).await;
     assert_eq!((again.id, again.attempt, again.failures), (1, 2, 0));
     assert_eq!(
@@ -103,9 +124,15 @@ pub(in crate::journal) async fn the_operators_retry_goes_before_waiting_runs_but
         None,
         "run 1 holds run 2 back"
     );
-    journal.record(end(1, 2, Step::Succeed, 100)).await.unwrap();
+    journal
+        .record(end(1, 2, Transition::Succeed, 100))
+        .await
+        .unwrap();
     assert_eq!(claim(&journal, 9, 100).await, [2]);
-    journal.record(end(2, 2, Step::Succeed, 101)).await.unwrap();
+    journal
+        .record(end(2, 2, Transition::Succeed, 101))
+        .await
+        .unwrap();
     assert_eq!(claim(&journal, 9, 101).await, [3]);
 }
 
@@ -114,7 +141,10 @@ pub(in crate::journal) async fn a_retry_is_of_all_runs_or_of_none(scene: &Scene<
     accept(&journal, "a", &[("r", "n1")], 0).await;
     accept(&journal, "b", &[("r", "n2")], 0).await;
     claim_one(&journal, 0).await;
-    journal.record(end(1, 1, Step::Fail, 0)).await.unwrap();
+    journal
+        .record(end(1, 1, Transition::Fail, 0))
+        .await
+        .unwrap();
     let cases = [
         (
             vec![1, 2],
@@ -139,7 +169,7 @@ pub(in crate::journal) async fn after_a_step_of_the_clock_no_retry_waits_longer_
         accept(&journal, id, &[("r", id)], 0).await;
         let run = claim_one(&journal, 0).await;
         journal
-            .record(end(run.id, 1, Step::Fail, failed_at))
+            .record(end(run.id, 1, Transition::Fail, failed_at))
             .await
             .unwrap();
     }
@@ -159,7 +189,10 @@ pub(in crate::journal) async fn runs_are_listed_newest_first_by_any_filter(scene
         accept(&journal, id, &[(rule, key)], 0).await;
     }
     claim(&journal, 2, 0).await;
-    journal.record(end(1, 1, Step::Discard, 1)).await.unwrap();
+    journal
+        .record(end(1, 1, Transition::Discard, 1))
+        .await
+        .unwrap();
     let all = RunFilter {
         limit: 100,
         ..RunFilter::default()

@@ -2,7 +2,7 @@
 
 use super::Scene;
 use super::story::{accept, at, claim, claim_one, end, state, summary};
-use crate::core::run::{State, Step};
+use crate::core::run::{State, Transition};
 use crate::journal::{AttemptEnd, Browse, JournalError, Owner};
 
 fn is_lost<T: std::fmt::Debug>(answer: Result<T, JournalError>) -> bool {
@@ -27,7 +27,10 @@ pub(in crate::journal) async fn what_was_claimed_with_a_lost_answer_is_handed_ou
     assert!(claim(&journal, 9, 4).await.is_empty());
     assert_eq!(summary(&journal, 2).await.attempts, 1);
     // An attempt that has ended is over, whether it is held or not.
-    journal.record(end(2, 1, Step::Fail, 5)).await.unwrap();
+    journal
+        .record(end(2, 1, Transition::Fail, 5))
+        .await
+        .unwrap();
     journal.forget_claims();
     assert_eq!(claim(&journal, 9, 6).await, [1, 3, 4]);
 }
@@ -37,7 +40,7 @@ pub(in crate::journal) async fn the_end_of_an_attempt_is_recorded_once(scene: &S
     accept(&journal, "a", &[("r", "k")], 0).await;
     accept(&journal, "b", &[("r", "k")], 0).await;
     claim_one(&journal, 0).await;
-    let fails = end(1, 1, Step::Fail, 1);
+    let fails = end(1, 1, Transition::Fail, 1);
     journal.record(fails.clone()).await.unwrap();
     journal.record(fails.clone()).await.unwrap();
     let run = summary(&journal, 1).await;
@@ -47,10 +50,16 @@ pub(in crate::journal) async fn the_end_of_an_attempt_is_recorded_once(scene: &S
     assert_eq!((again.attempt, again.failures), (2, 1));
     journal.record(fails.clone()).await.unwrap();
     assert_eq!(state(&journal, 1).await, State::Running);
-    journal.record(end(1, 2, Step::Succeed, 12)).await.unwrap();
+    journal
+        .record(end(1, 2, Transition::Succeed, 12))
+        .await
+        .unwrap();
     assert_eq!(claim(&journal, 9, 12).await, [2]);
     journal.record(fails).await.unwrap();
-    journal.record(end(1, 2, Step::Succeed, 12)).await.unwrap();
+    journal
+        .record(end(1, 2, Transition::Succeed, 12))
+        .await
+        .unwrap();
     assert_eq!(state(&journal, 1).await, State::Succeeded);
     assert_eq!(state(&journal, 2).await, State::Running);
 }
@@ -59,9 +68,16 @@ pub(in crate::journal) async fn an_attempt_that_has_ended_otherwise_is_lost(scen
     let journal = scene.journal().await;
     accept(&journal, "a", &[("r", "k")], 0).await;
     claim_one(&journal, 0).await;
-    journal.record(end(1, 1, Step::Interrupt, 1)).await.unwrap();
+    journal
+        .record(end(1, 1, Transition::Interrupt, 1))
+        .await
+        .unwrap();
     let before = journal.run(1).await.unwrap();
-    for (step, seconds) in [(Step::Succeed, 1), (Step::Interrupt, 2), (Step::Fail, 1)] {
+    for (step, seconds) in [
+        (Transition::Succeed, 1),
+        (Transition::Interrupt, 2),
+        (Transition::Fail, 1),
+    ] {
         assert!(
             is_lost(journal.record(end(1, 1, step, seconds)).await),
             "{step:?}"
@@ -77,7 +93,7 @@ pub(in crate::journal) async fn an_attempt_of_another_owner_is_lost(scene: &Scen
     claim_one(&journal, 0).await;
     let other = AttemptEnd {
         owner: Owner(journal.owner().0 + 1),
-        ..end(1, 1, Step::Succeed, 1)
+        ..end(1, 1, Transition::Succeed, 1)
     };
     assert!(is_lost(journal.record_as(other).await));
     assert_eq!(state(&journal, 1).await, State::Running);
@@ -111,7 +127,7 @@ pub(in crate::journal) async fn each_start_is_another_owner_and_finds_what_the_o
     assert_eq!((open.owner, open.run, open.attempt), (before, 1, 1));
     let end = AttemptEnd {
         owner: open.owner,
-        ..end(1, 1, Step::Interrupt, 3)
+        ..end(1, 1, Transition::Interrupt, 3)
     };
     second.record_as(end).await.unwrap();
     assert_eq!(second.open_attempts().await.unwrap(), []);

@@ -2,7 +2,7 @@
 
 use super::Scene;
 use super::story::{accept, at, claim_one, end, event, state};
-use crate::core::run::{Outcome, State, Step};
+use crate::core::run::{Outcome, State, Transition};
 use crate::journal::{
     Accept, Accepted, AttemptEnd, Browse, CountsAgainst, Cursor, Entry, JournalError, Keep,
     Progress, ProgressStep, RunId, SourceRecord,
@@ -22,11 +22,11 @@ fn progress(source: &str, from: Option<i64>, step: ProgressStep) -> Entry {
 }
 
 /// The end of an attempt that had no lease to perform with.
-fn without_lease(run: RunId, attempt: u32, step: Step) -> AttemptEnd {
+fn without_lease(run: RunId, attempt: u32, transition: Transition) -> AttemptEnd {
     AttemptEnd {
         outcome: Outcome::NotStarted("no lease".to_owned()),
         counts_against: CountsAgainst::LeaseRetries,
-        ..end(run, attempt, step, 1)
+        ..end(run, attempt, transition, 1)
     }
 }
 
@@ -141,7 +141,7 @@ pub(in crate::journal) async fn a_missing_lease_counts_against_the_event_and_not
     let first = claim_one(&journal, 1).await;
     assert!(first.awaits_lease);
     journal
-        .record(without_lease(1, 1, Step::Fail))
+        .record(without_lease(1, 1, Transition::Fail))
         .await
         .unwrap();
     // It keeps its place before the others of its key.
@@ -151,14 +151,14 @@ pub(in crate::journal) async fn a_missing_lease_counts_against_the_event_and_not
     assert_eq!(shown, (1, 0, 1));
     let unasked = AttemptEnd {
         counts_against: CountsAgainst::Nothing,
-        ..without_lease(1, 2, Step::Fail)
+        ..without_lease(1, 2, Transition::Fail)
     };
     journal.record(unasked).await.unwrap();
     let third = claim_one(&journal, 20).await;
     let shown = (third.id, third.failures, third.lease_failures);
     assert_eq!(shown, (1, 0, 1));
     journal
-        .record(without_lease(1, 3, Step::Discard))
+        .record(without_lease(1, 3, Transition::Discard))
         .await
         .unwrap();
     assert_eq!(state(&journal, 1).await, State::Discarded);
@@ -168,7 +168,7 @@ pub(in crate::journal) async fn a_missing_lease_counts_against_the_event_and_not
     let shown = (sibling.id, sibling.failures, sibling.lease_failures);
     assert_eq!(shown, (2, 0, 2));
     journal
-        .record(without_lease(2, 1, Step::Discard))
+        .record(without_lease(2, 1, Transition::Discard))
         .await
         .unwrap();
 

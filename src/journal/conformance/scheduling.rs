@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::story::{accept, at, claim, claim_one, end, event, quarantine_entry_of, state, summary};
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
-use crate::core::run::{State, Step};
+use crate::core::run::{State, Transition};
 use crate::journal::{Accept, Accepted, Browse, Entry, Keep, RunId};
 
 /// Accepts an event with a run that is due then.
@@ -22,7 +22,7 @@ async fn schedule(journal: &Caller, id: &str, key: &str, due: i64, seconds: i64)
 
 async fn succeed(journal: &Caller, seconds: i64) -> RunId {
     let run = claim_one(journal, seconds).await;
-    let end = end(run.id, run.attempt, Step::Succeed, seconds);
+    let end = end(run.id, run.attempt, Transition::Succeed, seconds);
     journal.record(end).await.unwrap();
     run.id
 }
@@ -75,7 +75,7 @@ pub(in crate::journal) async fn until_it_is_due_it_takes_no_place_and_holds_noth
     assert_eq!(state(&journal, scheduled).await, State::Due);
     let after = accept(&journal, "after", &[("r", "n")], 101).await;
     journal
-        .record(end(before[0], 1, Step::Succeed, 102))
+        .record(end(before[0], 1, Transition::Succeed, 102))
         .await
         .unwrap();
     for expected in [waiting[0], scheduled, after[0]] {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Caller;
 use crate::core::event::{Key, PayloadPath};
-use crate::core::run::{Outcome, State, Step};
+use crate::core::run::{Outcome, State, Transition};
 use crate::journal::{
     Accept, Acceptance, Accepted, AttemptEnd, Browse, ClaimedRun, CountsAgainst, Entry, Owner,
     PlannedRun, QuarantineEntry, RunId, RunSummary,
@@ -92,24 +92,29 @@ pub(in crate::journal) async fn claim_one(journal: &Caller, seconds: i64) -> Cla
     claimed.pop().expect("a run to claim")
 }
 
-/// The end by `step` of an attempt of the first owner; a failed one is due again after ten seconds.
-pub(in crate::journal) fn end(run: RunId, attempt: u32, step: Step, seconds: i64) -> AttemptEnd {
+/// The end by `transition` of an attempt of the first owner; a failed one is due again after ten seconds.
+pub(in crate::journal) fn end(
+    run: RunId,
+    attempt: u32,
+    transition: Transition,
+    seconds: i64,
+) -> AttemptEnd {
     AttemptEnd {
         owner: Owner(1),
         run,
         attempt,
-        outcome: match step {
-            Step::Succeed => Outcome::exited(0),
-            Step::Interrupt => Outcome::Interrupted("the service stopped".to_owned()),
+        outcome: match transition {
+            Transition::Succeed => Outcome::exited(0),
+            Transition::Interrupt => Outcome::Interrupted("the service stopped".to_owned()),
             _ => Outcome::exited(1),
         },
         ended_at: at(seconds),
         duration: Duration::from_millis(1500),
         output: b"said\n".to_vec(),
         output_dropped: 7,
-        step,
+        transition,
         counts_against: CountsAgainst::Retries,
-        retry_in: (step == Step::Fail).then_some(Duration::from_secs(10)),
+        retry_in: (transition == Transition::Fail).then_some(Duration::from_secs(10)),
     }
 }
 

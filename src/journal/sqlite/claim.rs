@@ -7,10 +7,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::rows::{Millis, key, sql_limit, time};
-use super::steps::{after, expect_one};
+use super::transitions::{after, expect_one};
 use super::turns::{give_turn, new_place};
 use crate::core::event::Key;
-use crate::core::run::{State, Step};
+use crate::core::run::{State, Transition};
 use crate::journal::{Claim, Claimed, ClaimedRun, Owner, RunId};
 
 /// The fewest retries, and scheduled runs, that one claim wakes, if so many are due.
@@ -84,7 +84,7 @@ pub(super) fn claim(
         due.sort_unstable_by_key(|run| run.id);
     }
     for run in &due {
-        let state = after(run.id, State::Due, Step::Claim)?;
+        let state = after(run.id, State::Due, Transition::Claim)?;
         let changed = connection
             .prepare_cached(
                 "UPDATE runs SET state = ?3, attempts = ?4 WHERE id = ?1 AND state = ?2",
@@ -148,7 +148,7 @@ fn wake(connection: &Connection, limit: usize, now: Timestamp) -> Result<(), Fau
         .query_map(params![Millis(now), sql_limit(limit)], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for run in woken {
-        let state = after(run, State::Retryable, Step::Wake)?;
+        let state = after(run, State::Retryable, Transition::Wake)?;
         let changed = connection
             .prepare_cached(
                 "UPDATE runs SET state = ?3, due_at = NULL, retry_in = NULL WHERE id = ?1 AND state = ?2",
@@ -168,7 +168,7 @@ fn wake_scheduled(connection: &Connection, limit: usize, now: Timestamp) -> Resu
         })?
         .collect::<rusqlite::Result<_>>()?;
     for (run, key) in woken {
-        let state = after(run, State::Scheduled, Step::Wake)?;
+        let state = after(run, State::Scheduled, Transition::Wake)?;
         let place = new_place(connection)?;
         let changed = connection
             .prepare_cached(

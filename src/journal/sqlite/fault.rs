@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::ErrorCode;
 
 use super::file_system;
-use crate::core::run::IllegalStep;
+use crate::core::run::IllegalTransition;
 use crate::journal::{JournalError, RunId};
 
 /// Why a statement, or a whole request, had no effect.
@@ -89,7 +89,7 @@ impl Fault {
     }
 
     /// The run's state does not allow the step.
-    pub(super) fn illegal(run: RunId, source: IllegalStep) -> Self {
+    pub(super) fn illegal(run: RunId, source: IllegalTransition) -> Self {
         Self::Refused(JournalError::Illegal { run, source })
     }
 

@@ -70,7 +70,7 @@ impl<J: Journal + std::fmt::Debug> Noting<J> {
                 duration: Duration::ZERO,
                 output: Vec::new(),
                 output_dropped: 0,
-                step: Step::Discard,
+                transition: Transition::Discard,
                 counts_against: CountsAgainst::Nothing,
                 retry_in: None,
             };

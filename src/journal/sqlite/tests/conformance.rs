@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::{Access, SqliteJournal, at, end, event, journal};
-use crate::core::run::Step;
+use crate::core::run::Transition;
 use crate::journal::conformance::{Fresh, Place, hold_to_the_contract};
 use crate::journal::{Claim, Entry, Journal, Owner, RunId};
 
@@ -49,7 +49,10 @@ async fn a_shared_journal_of_any_kind_serves_those_who_take_a_journal() {
     shared.accept(entries.into(), at(0)).await.unwrap();
     let owner = shared.join("host".to_owned(), at(0)).await.unwrap();
     assert_eq!(claims(&shared, owner, &[]).await, (2, 2));
-    shared.record(end(1, 1, Step::Discard, 1)).await.unwrap();
+    shared
+        .record(end(1, 1, Transition::Discard, 1))
+        .await
+        .unwrap();
     shared.retry(vec![1]).await.unwrap();
     assert_eq!(claims(&shared, owner, &[(2, 1)]).await, (1, 2));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{accept, at, claim_as, end, event, journal, quarantine_entry};
 use crate::core::retention::Retention;
-use crate::core::run::Step;
+use crate::core::run::Transition;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::sqlite::prune::STEP;
 use crate::journal::sqlite::worker::Kind;
@@ -46,7 +46,7 @@ async fn attempts_go_with_their_event_and_owners_with_their_last_attempt() {
             let id = number.to_string();
             accept(&journal, &id, &[("r", "k")], 0).await;
             claim_as(&journal, owners[1], 1, 0).await.unwrap();
-            let end = end(number, 1, Step::Succeed, number);
+            let end = end(number, 1, Transition::Succeed, number);
             let owner = owners[1];
             journal.record(AttemptEnd { owner, ..end }).await.unwrap();
         }

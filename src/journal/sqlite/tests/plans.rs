@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::journal;
 use crate::journal::sqlite::worker::Kind;
-use crate::journal::sqlite::{claim, owners, prune, quarantine, requests, steps, turns};
+use crate::journal::sqlite::{claim, owners, prune, quarantine, requests, transitions, turns};
 
 /// The steps of the plan for `sql`, as far as they read or sort tables.
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
@@ -45,7 +45,7 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
         ),
         (requests::UNANSWERED, &["requests_unanswered"]),
         (requests::GONE, &["requests_answered (answered_at<?)"]),
-        (steps::BRING_FORWARD, &["runs_retryable (turn=?)"]),
+        (transitions::BRING_FORWARD, &["runs_retryable (turn=?)"]),
         (prune::EVENTS, &["events_finished (finished_at<?)"]),
         (prune::QUARANTINE, &["quarantine_arrived (arrived_at<?)"]),
         (claim::SCHEDULED, &["runs_scheduled (due_at<?)"]),
@@ -60,7 +60,7 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
             &["owners_left (left_at<?)", "attempts_owner (owner=?)"],
         ),
         (
-            steps::OPEN,
+            transitions::OPEN,
             &["attempts_open", "r USING INTEGER PRIMARY KEY"],
         ),
     ];

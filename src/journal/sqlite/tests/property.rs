@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::world::World;
-use crate::core::run::Step;
+use crate::core::run::Transition;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -35,12 +35,12 @@ enum Op {
     },
     Record {
         which: Index,
-        step: Step,
+        transition: Transition,
         delay: i64,
     },
     RecordAgain {
         which: Index,
-        step: Step,
+        transition: Transition,
     },
     Crash,
     ClockStep {
@@ -54,13 +54,13 @@ enum Op {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let step = || {
+    let transition = || {
         prop_oneof![
-            4 => Just(Step::Succeed),
-            4 => Just(Step::Fail),
-            2 => Just(Step::Discard),
-            1 => Just(Step::Interrupt),
-            1 => Just(Step::Cancel),
+            4 => Just(Transition::Succeed),
+            4 => Just(Transition::Fail),
+            2 => Just(Transition::Discard),
+            1 => Just(Transition::Interrupt),
+            1 => Just(Transition::Cancel),
         ]
     };
     let which = any::<Index>;
@@ -73,8 +73,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(which, event, beside)| Op::Release { which, event, beside }),
         1 => (which(), any::<bool>()).prop_map(|(which, beside)| Op::Drop { which, beside }),
         8 => (0..5_usize).prop_map(|limit| Op::Claim { limit }),
-        8 => (which(), step(), 0..3600_i64).prop_map(|(which, step, delay)| Op::Record { which, step, delay }),
-        1 => (which(), step()).prop_map(|(which, step)| Op::RecordAgain { which, step }),
+        8 => (which(), transition(), 0..3600_i64).prop_map(|(which, transition, delay)| Op::Record { which, transition, delay }),
+        1 => (which(), transition()).prop_map(|(which, transition)| Op::RecordAgain { which, transition }),
         1 => Just(Op::Crash),
         2 => (-86_400..86_400_i64).prop_map(|seconds| Op::ClockStep { seconds }),
         1 => Just(Op::ClockStepped),
@@ -110,19 +110,23 @@ async fn apply(world: &mut World, op: &Op) {
             }
         }
         Op::Claim { limit } => world.claim(*limit).await,
-        Op::Record { which, step, delay } => {
+        Op::Record {
+            which,
+            transition,
+            delay,
+        } => {
             let running = world.running();
             if !running.is_empty() {
                 world
-                    .record(running[which.index(running.len())], *step, *delay)
+                    .record(running[which.index(running.len())], *transition, *delay)
                     .await;
             }
         }
-        Op::RecordAgain { which, step } => {
+        Op::RecordAgain { which, transition } => {
             let ended = world.ended();
             if !ended.is_empty() {
                 world
-                    .record_again(ended[which.index(ended.len())], *step)
+                    .record_again(ended[which.index(ended.len())], *transition)
                     .await;
             }
         }

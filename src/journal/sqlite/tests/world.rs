@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{at, event, meant};
-use crate::core::run::{Outcome, State, Step};
+use crate::core::run::{Outcome, State, Transition};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Acceptance, Browse, Claim, Keep, Owner, RunFilter, RunId, Work};
 
@@ -59,8 +59,8 @@ impl Expected {
         !self.state.is_final() && self.state != State::Scheduled
     }
 
-    fn take(&mut self, step: Step) {
-        self.state = self.state.after(step).unwrap();
+    fn take(&mut self, transition: Transition) {
+        self.state = self.state.after(transition).unwrap();
     }
 }
 
@@ -187,7 +187,7 @@ impl World {
             for index in &next {
                 let run = &mut self.runs[*index];
                 if run.state == State::Retryable && run.due_at <= self.now {
-                    run.take(Step::Wake);
+                    run.take(Transition::Wake);
                 }
             }
             self.wake_scheduled();
@@ -210,7 +210,7 @@ impl World {
         );
         for (index, claimed) in due.into_iter().zip(&claimed.runs) {
             let run = &mut self.runs[index];
-            run.take(Step::Claim);
+            run.take(Transition::Claim);
             run.attempts += 1;
             assert_eq!(
                 (claimed.attempt, claimed.failures),
@@ -241,12 +241,12 @@ impl World {
         let answer = self.journal(beside).retry(vec![run.id]).await;
         assert_eq!(
             answer.is_ok(),
-            run.state.after(Step::Retry).is_ok(),
+            run.state.after(Transition::Retry).is_ok(),
             "{run:?}"
         );
         let run = &mut self.runs[index];
         if answer.is_ok() {
-            run.take(Step::Retry);
+            run.take(Transition::Retry);
             run.failures = 0;
         }
     }
@@ -296,7 +296,7 @@ impl World {
             self.now += 2 * 86_400;
             self.claim(3).await;
             for index in self.running() {
-                self.record(index, Step::Succeed, 0).await;
+                self.record(index, Transition::Succeed, 0).await;
             }
             rounds += 1;
             assert!(rounds <= self.runs.len() + 1, "a run starves");

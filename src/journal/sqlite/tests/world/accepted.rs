@@ -1,7 +1,7 @@
 //! Events that are accepted, and their runs that are due at once or later.
 
 use super::{Expected, World, asked, planned};
-use crate::core::run::{State, Step};
+use crate::core::run::{State, Transition};
 use crate::journal::sqlite::tests::at;
 use crate::journal::{Accept, Accepted, Entry};
 
@@ -81,7 +81,7 @@ impl World {
         for run in due {
             self.last += 1;
             run.place = Some(self.last);
-            run.take(Step::Wake);
+            run.take(Transition::Wake);
         }
     }
 }

@@ -1,39 +1,44 @@
 //! Ends of attempts, and of services.
 
 use super::World;
-use crate::core::run::Step;
+use crate::core::run::Transition;
 use crate::journal::sqlite::tests::{at, end};
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{AttemptEnd, Owner, Work};
 
 impl World {
     /// An attempt that has ended cannot end again in another way. The same end again changes nothing.
-    pub(in super::super) async fn record_again(&self, index: usize, step: Step) {
+    pub(in super::super) async fn record_again(&self, index: usize, transition: Transition) {
         let run = &self.runs[index];
         let end = AttemptEnd {
             owner: self.owner,
-            ..end(run.id, run.attempts, step, self.now)
+            ..end(run.id, run.attempts, transition, self.now)
         };
         let is_known = self.last_ends.get(&run.id) == Some(&(end.outcome.clone(), self.now));
         let answer = self.journal(false).record(end).await;
         assert_eq!(answer.is_ok(), is_known, "{run:?}");
     }
 
-    pub(in super::super) async fn record(&mut self, index: usize, step: Step, delay: i64) {
-        self.record_as(self.owner, index, step, delay).await;
+    pub(in super::super) async fn record(
+        &mut self,
+        index: usize,
+        transition: Transition,
+        delay: i64,
+    ) {
+        self.record_as(self.owner, index, transition, delay).await;
     }
 
-    async fn record_as(&mut self, owner: Owner, index: usize, step: Step, delay: i64) {
+    async fn record_as(&mut self, owner: Owner, index: usize, transition: Transition, delay: i64) {
         let now = self.now;
         let run = &mut self.runs[index];
-        let mut end = end(run.id, run.attempts, step, now);
+        let mut end = end(run.id, run.attempts, transition, now);
         end.owner = owner;
-        end.retry_in =
-            (step == Step::Fail).then(|| std::time::Duration::from_secs(delay.unsigned_abs()));
-        run.take(step);
+        end.retry_in = (transition == Transition::Fail)
+            .then(|| std::time::Duration::from_secs(delay.unsigned_abs()));
+        run.take(transition);
         run.due_at = now + delay;
         run.retry_in = delay;
-        run.failures += u32::from(matches!(step, Step::Fail | Step::Discard));
+        run.failures += u32::from(matches!(transition, Transition::Fail | Transition::Discard));
         self.last_ends.insert(end.run, (end.outcome.clone(), now));
         self.journal(false).record(end).await.unwrap();
     }
@@ -60,7 +65,8 @@ impl World {
             expected
         );
         for index in running {
-            self.record_as(before, index, Step::Interrupt, 0).await;
+            self.record_as(before, index, Transition::Interrupt, 0)
+                .await;
         }
         self.owner = owner;
         self.last_ends.clear();

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::rows::{Millis, OutcomeColumns, key, millis, time};
 use super::turns::{give_turn, reopen_event};
 use crate::core::event::Key;
-use crate::core::run::{State, Step};
+use crate::core::run::{State, Transition};
 use crate::crash::{self, Point};
 use crate::journal::{AttemptEnd, Completion, CountsAgainst, OpenAttempt, Owner, RunId};
 
@@ -100,7 +100,7 @@ pub(super) fn complete(connection: &Connection, completion: &Completion) -> Resu
         .execute(params![
             run,
             from,
-            after(*run, from, Step::Interrupt)?,
+            after(*run, from, Transition::Interrupt)?,
             key.space,
             key.text
         ])?;
@@ -119,7 +119,7 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
         Found::Lost => return Err(Fault::lost(run, end.attempt)),
     }
     let (event, key, from) = standing(connection, run)?;
-    let state = after(run, from, end.step)?;
+    let state = after(run, from, end.transition)?;
     let ended_at = Millis(end.ended_at);
     let how = OutcomeColumns::of(&end.outcome);
     connection
@@ -140,7 +140,7 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
             end.output,
             end.output_dropped.cast_signed()
         ])?;
-    let failed = matches!(end.step, Step::Fail | Step::Discard)
+    let failed = matches!(end.transition, Transition::Fail | Transition::Discard)
         && end.counts_against == CountsAgainst::Retries;
     if end.counts_against == CountsAgainst::LeaseRetries {
         connection
@@ -235,7 +235,7 @@ pub(super) fn retry(connection: &Connection, mut runs: Vec<RunId>) -> Result<(),
     runs.dedup();
     for run in runs {
         let (event, key, from) = standing(connection, run)?;
-        let state = after(run, from, Step::Retry)?;
+        let state = after(run, from, Transition::Retry)?;
         let changed = connection
             .prepare_cached(
                 "UPDATE runs SET state = ?3, failures = 0, due_at = NULL, retry_in = NULL, finished_at = NULL
@@ -291,8 +291,8 @@ fn standing(connection: &Connection, run: RunId) -> Result<(i64, Key, State), Fa
         .ok_or_else(|| Fault::absent("run", run))
 }
 
-pub(super) fn after(run: RunId, from: State, step: Step) -> Result<State, Fault> {
-    from.after(step)
+pub(super) fn after(run: RunId, from: State, transition: Transition) -> Result<State, Fault> {
+    from.after(transition)
         .map_err(|source| Fault::illegal(run, source))
 }
 
