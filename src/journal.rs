@@ -41,6 +41,7 @@ pub use self::requests::{RequestId, Requests, Resolution, RetryAnswer, RetryRequ
 pub use self::traits::{Accept, Browse, Journal, Keep, Reply, Work};
 use crate::core::event::Key;
 use crate::core::outage::Outage;
+use crate::core::rules::RuleNames;
 use crate::core::run::{Outcome, Transition};
 
 /// The number of a run: given by the journal, rising in the order of acceptance.
@@ -164,10 +165,14 @@ pub struct Owner(pub i64);
 pub struct Claim {
     /// Whose the attempts will be.
     pub owner: Owner,
+    /// The rules that the owner has. Runs of others are not for it to perform.
+    pub rules: RuleNames,
     /// At most this many runs that await nothing.
     pub limit: usize,
     /// At most this many runs that await their lease.
     pub awaiting: usize,
+    /// At most this many runs to cancel, because no service has their rule.
+    pub orphans: usize,
     /// The attempts of this owner that it knows of, by run and number. Others that are its own and open
     /// were claimed with an answer that was lost.
     pub held: Vec<(RunId, u32)>,
@@ -217,6 +222,8 @@ pub struct Claimed {
     /// At most as many runs as asked for: those that were claimed before, with an answer that was lost, then
     /// others, both in order of acceptance; `running` from now on.
     pub runs: Vec<ClaimedRun>,
+    /// The same of rules that no service has: their attempts are claimed to cancel them.
+    pub orphans: Vec<ClaimedRun>,
     /// How long to wait, by the journal's clock, until the first run is due that is `scheduled`, or is
     /// `retryable` and nothing else holds back.
     pub wait: Option<Duration>,

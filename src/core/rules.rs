@@ -9,7 +9,7 @@ mod pattern;
 pub use filter::{Filter, InvalidFilter, Mismatch};
 pub use pattern::Pattern;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::event::{Event, Key, PayloadPath};
@@ -164,6 +164,32 @@ pub struct RuleSet {
     exact: HashMap<String, Vec<usize>>,
     /// Places in `rules` of enabled rules that have a glob.
     globs: Vec<(glob::Pattern, usize)>,
+    /// The places in `rules` of enabled rules, by their names as a journal keeps them.
+    places: HashMap<String, usize>,
+    names: RuleNames,
+}
+
+/// The names of the enabled rules, as a journal keeps them. A copy costs nothing: a claim takes one along.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleNames(Arc<HashSet<String>>);
+
+impl RuleNames {
+    /// Whether the rule of this name is one of them.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+}
+
+impl<T: AsRef<str>> FromIterator<T> for RuleNames {
+    fn from_iter<I: IntoIterator<Item = T>>(names: I) -> Self {
+        let names = names.into_iter();
+        Self(Arc::new(
+            names
+                .map(|name| limited(name.as_ref()).into_owned())
+                .collect(),
+        ))
+    }
 }
 
 impl RuleSet {
@@ -180,8 +206,13 @@ impl RuleSet {
                     EventPattern::Glob(glob) => set.globs.push((glob.clone(), place)),
                 }
             }
+            if rule.enabled {
+                let name = limited(&rule.name).into_owned();
+                set.places.entry(name).or_insert(place);
+            }
             set.rules.push(Arc::new(rule));
         }
+        set.names = set.places.keys().collect();
         set
     }
 
@@ -194,9 +225,13 @@ impl RuleSet {
     /// The enabled rule of this name, as a journal keeps it.
     #[must_use]
     pub fn in_force(&self, name: &str) -> Option<&Arc<Rule>> {
-        self.rules
-            .iter()
-            .find(|rule| limited(&rule.name) == name && rule.enabled)
+        self.places.get(name).map(|place| &self.rules[*place])
+    }
+
+    /// The names of the enabled rules.
+    #[must_use]
+    pub fn names(&self) -> RuleNames {
+        self.names.clone()
     }
 
     /// Whether an enabled rule is for this type of event. Cheap: events that concern no rule need not be
@@ -277,8 +312,10 @@ mod tests {
         for event_type in ["a.end", "a.start", "b.end", "b", "off"] {
             assert_eq!(set.wants(event_type), !set.concerned(event_type).is_empty());
         }
-        assert!(set.in_force("off").is_none());
-        assert!(set.in_force("exact").is_some());
+        for (name, there) in [("off", false), ("exact", true), ("other", false)] {
+            assert_eq!(set.in_force(name).is_some(), there, "{name}");
+            assert_eq!(set.names().contains(name), there, "{name}");
+        }
         assert_eq!(set.all().len(), 4);
     }
 

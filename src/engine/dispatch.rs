@@ -40,6 +40,9 @@ use unended::Unended;
 /// retry` and `quarantine drop` write to it from another process.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// This many runs are cancelled at once that are of no rule.
+const ORPHANS_AT_ONCE: usize = 64;
+
 /// Performs the runs of a journal.
 pub struct Dispatch<J> {
     /// Where runs wait.
@@ -159,6 +162,7 @@ impl<J: Journal> Dispatch<J> {
                         tally.count(transition);
                     }
                 }
+                Some(ended) = under_way.orphans.join_next() => tally.count(ended??),
                 Some(ended) = under_way.unended.join_next() => tally.count(ended??),
                 () = this.work.notified() => {}
                 () = tokio::time::sleep(wait) => {}
@@ -194,15 +198,17 @@ impl<J: Journal> Dispatch<J> {
         }
         let claim = Claim {
             owner,
+            rules: self.rules.current().names(),
             limit: places,
             awaiting,
+            orphans: ORPHANS_AT_ONCE.saturating_sub(under_way.orphans.len()),
             held: under_way.held.list(),
         };
         let claimed = self.journal.claim(claim, Timestamp::now()).await;
         let Some(claimed) = unless_temporary(claimed, outage)? else {
             return Ok(None);
         };
-        if !claimed.runs.is_empty() {
+        if claimed.runs.len() + claimed.orphans.len() > 0 {
             crash::point(Point::RunClaimed);
         }
         for run in claimed.runs {
@@ -215,6 +221,7 @@ impl<J: Journal> Dispatch<J> {
                 under_way.attempts.spawn(this.attempt(run, holding, stop));
             }
         }
+        self.cancel_each(claimed.orphans, under_way, stop);
         Ok(Some(claimed.wait.unwrap_or(LOOK_AGAIN)))
     }
 
@@ -228,9 +235,7 @@ impl<J: Journal> Dispatch<J> {
         let (action, order) = match self.order(&run) {
             Ok(order) => order,
             Err(none) => {
-                let (performed, then) = none.into_performed();
-                tell(&run, &performed, then);
-                let transition = self.record(&run, performed, then, &stop).await?;
+                let transition = self.end(&run, none, &stop).await?;
                 return Ok(Attempted::Recorded(transition));
             }
         };

@@ -15,17 +15,19 @@ pub(in crate::journal) mod holding;
 pub(in crate::journal) mod keeping;
 mod lost_answers;
 pub(in crate::journal) mod order;
+pub(in crate::journal) mod orphans;
 pub(in crate::journal) mod owners;
 pub(in crate::journal) mod reading;
 pub(in crate::journal) mod requesting;
 pub(in crate::journal) mod scheduling;
 pub(in crate::journal) mod story;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 pub(in crate::journal) use self::caller::Caller;
 pub(crate) use self::lost_answers::LostAnswers;
-use super::Journal;
+use super::{Acceptance, Journal};
 
 /// Makes fresh journals.
 pub(in crate::journal) trait Fresh: Sync {
@@ -67,6 +69,8 @@ pub(in crate::journal) struct Scene<'a> {
 pub(in crate::journal) struct Ground {
     place: Box<dyn Place>,
     asking: Asking,
+    /// The names of all rules of which there may be a run.
+    rules: Mutex<BTreeSet<String>>,
 }
 
 impl Scene<'_> {
@@ -75,6 +79,7 @@ impl Scene<'_> {
         Arc::new(Ground {
             place: self.fresh.place(),
             asking: self.asking,
+            rules: Mutex::default(),
         })
     }
 
@@ -88,6 +93,13 @@ impl Ground {
     /// The journal that is here, as a service uses it. The former service has gone.
     pub(in crate::journal) async fn service(self: &Arc<Self>) -> Caller {
         Caller::join(self.place.service(), self.asking, self.clone()).await
+    }
+
+    /// Notes that these may be accepted: a service has their rules, unless a case says otherwise.
+    fn know<'a>(&self, events: impl IntoIterator<Item = &'a Acceptance>) {
+        let runs = events.into_iter().flat_map(|event| &event.runs);
+        let rules = runs.map(|run| run.rule.clone());
+        self.rules.lock().unwrap().extend(rules);
     }
 
     /// The same, as a command uses it.
@@ -134,6 +146,11 @@ macro_rules! hold_to_the_contract {
                 the_quarantine_is_pruned_too,
                 what_is_written_beside_the_service_is_claimed_by_it,
                 a_version_is_another_one_only_if_something_was_written;
+            orphans:
+                a_claim_hands_out_runs_of_its_own_rules_alone,
+                runs_of_rules_that_no_service_has_are_handed_out_to_be_cancelled,
+                an_orphan_that_was_claimed_with_a_lost_answer_is_handed_out_again,
+                however_many_orphans_wait_each_claim_goes_on_from_where_the_last_one_came_to;
             order:
                 one_run_of_a_key_at_a_time_in_order_of_acceptance,
                 a_retry_holds_the_later_runs_of_its_key_and_no_others,

@@ -123,8 +123,10 @@ impl Worked {
     fn claim(&self, count: usize) -> Vec<ClaimedRun> {
         let claim = Claim {
             owner: self.owner,
+            rules: ["rule"].into_iter().collect(),
             limit: count,
             awaiting: 0,
+            orphans: 0,
             held: Vec::new(),
         };
         let claimed = self.journal.claim(claim, Timestamp::now());

@@ -161,3 +161,23 @@ async fn after_a_reload_runs_are_performed_as_it_says_and_those_under_way_go_on(
     let reason = journal.run(1).await.unwrap().summary.reason;
     assert_eq!(reason.as_deref(), Some("played"));
 }
+
+#[tokio::test]
+async fn runs_of_no_rule_are_cancelled_however_many_come_first() {
+    let gone = ["gone"; 70];
+    let (_folder, journal) = journal_with(&[&gone[..], &["r"], &gone[..], &["r"]].concat()).await;
+    let record = ending([
+        told(Outcome::Succeeded, "played"),
+        told(Outcome::Succeeded, "played"),
+    ]);
+    let tally = perform_due(&journal, &record).await;
+    assert_eq!((tally.succeeded, tally.given_up), (2, 140));
+    let summary = journal.run(72).await.unwrap().summary;
+    assert_eq!((summary.state, summary.attempts), (State::Cancelled, 1));
+    assert!(
+        summary
+            .reason
+            .unwrap()
+            .contains("no rule [gone] is in force any more")
+    );
+}

@@ -26,6 +26,8 @@ pub(super) struct UnderWay {
     pub(super) attempts: JoinSet<Result<Attempted, JournalError>>,
     /// Runs whose events are being completed; how an attempt ended for which that failed.
     pub(super) completing: JoinSet<Result<Option<Transition>, JournalError>>,
+    /// Runs of rules that no service has, which are cancelled.
+    pub(super) orphans: JoinSet<Result<Transition, JournalError>>,
     /// What cannot be ended takes no place: nobody knows how long it will be.
     pub(super) unended: JoinSet<Result<Transition, JournalError>>,
     pub(super) held: Held,
@@ -37,6 +39,7 @@ impl UnderWay {
         Self {
             attempts: JoinSet::new(),
             completing: JoinSet::new(),
+            orphans: JoinSet::new(),
             unended: JoinSet::new(),
             held: Held::default(),
             enrichment: Arc::new(enrichment),
@@ -50,7 +53,7 @@ impl UnderWay {
 
     /// Whether nothing is left that a stop waits for.
     pub(super) fn is_over(&self) -> bool {
-        self.attempts.is_empty() && self.completing.is_empty()
+        self.attempts.is_empty() && self.completing.is_empty() && self.orphans.is_empty()
     }
 }
 

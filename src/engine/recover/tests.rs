@@ -56,8 +56,10 @@ async fn each_kind_ends_what_is_its_own_and_what_lives_on_keeps_its_attempt_open
     let before = journal.join("host".to_owned(), now).await.unwrap();
     let claim = Claim {
         owner: before,
+        rules: ["r", "a", "b", "c", "d"].into_iter().collect(),
         limit: 9,
         awaiting: 0,
+        orphans: 0,
         held: Vec::new(),
     };
     journal.claim(claim, now).await.unwrap();

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{Asking, Ground, LostAnswers};
 use crate::core::event::Key;
 use crate::core::retention::Retention;
+use crate::core::rules::RuleNames;
 use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, ClaimedRun,
     Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned,
@@ -23,7 +24,7 @@ pub(in crate::journal) struct Caller {
     owner: Option<Owner>,
     held: Mutex<BTreeSet<(RunId, u32)>>,
     /// Goes last.
-    _ground: Arc<Ground>,
+    ground: Arc<Ground>,
 }
 
 impl Caller {
@@ -54,7 +55,7 @@ impl Caller {
             asking,
             owner: None,
             held: Mutex::default(),
-            _ground: ground,
+            ground,
         }
     }
 
@@ -116,16 +117,32 @@ impl Caller {
         awaiting: usize,
         now: Timestamp,
     ) -> Answer<Claimed> {
+        let rules = self.ground.rules.lock().unwrap().iter().collect();
+        self.claim_of(rules, limit, awaiting, 0, now).await
+    }
+
+    /// Claims as a service does that has these rules.
+    pub(in crate::journal) async fn claim_of(
+        &self,
+        rules: RuleNames,
+        limit: usize,
+        awaiting: usize,
+        orphans: usize,
+        now: Timestamp,
+    ) -> Answer<Claimed> {
         let claim = Claim {
             owner: self.owner(),
+            rules,
             limit,
             awaiting,
+            orphans,
             held: self.held.lock().unwrap().iter().copied().collect(),
         };
         let claimed = self
             .ask(|journal| journal.claim(claim.clone(), now))
             .await?;
-        let runs = claimed.runs.iter().map(|run| (run.id, run.attempt));
+        let runs = claimed.runs.iter().chain(&claimed.orphans);
+        let runs = runs.map(|run| (run.id, run.attempt));
         self.held.lock().unwrap().extend(runs);
         Ok(claimed)
     }
@@ -215,6 +232,11 @@ fn is_absent<T>(answer: &Answer<T>) -> bool {
 
 impl Accept for Caller {
     fn accept(&self, entries: Arc<[Entry]>, now: Timestamp) -> Reply<'_, Vec<Accepted>> {
+        self.ground
+            .know(entries.iter().filter_map(|entry| match entry {
+                Entry::Event(event) => Some(event),
+                _ => None,
+            }));
         let again = |first: &Vec<Accepted>, second: &Answer<Vec<Accepted>>| {
             second
                 .as_ref()
@@ -267,6 +289,7 @@ impl Keep for Caller {
     }
 
     fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {
+        self.ground.know([&entry]);
         let again = |_: &Accepted, second: &Answer<Accepted>| is_absent(second);
         Box::pin(self.ask_with(again, move |journal| {
             journal.release(id, entry.clone(), now)
@@ -316,6 +339,9 @@ impl Requests for Caller {
         resolution: Resolution,
         now: Timestamp,
     ) -> Reply<'_, Option<RetryAnswer>> {
+        if let Resolution::Release(event) = &resolution {
+            self.ground.know([event]);
+        }
         Box::pin(self.ask(move |journal| journal.answer(request, resolution.clone(), now)))
     }
 }

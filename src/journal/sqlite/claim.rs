@@ -52,8 +52,48 @@ pub(super) const NEXT_DUE: &str =
 pub(super) const NEXT_SCHEDULED: &str =
     "SELECT due_at FROM runs WHERE state = 'scheduled' AND due_at > ?1 ORDER BY due_at LIMIT 1";
 
+/// How many runs of each kind a claim has room for.
+struct Room {
+    ready: usize,
+    awaiting: usize,
+    orphans: usize,
+}
+
+impl Room {
+    fn of(claim: &Claim) -> Self {
+        Self {
+            ready: claim.limit,
+            awaiting: claim.awaiting,
+            orphans: claim.orphans,
+        }
+    }
+
+    /// That for runs to perform, or to have their events completed.
+    fn of_kind(&mut self, awaits_lease: bool) -> &mut usize {
+        if awaits_lease {
+            &mut self.awaiting
+        } else {
+            &mut self.ready
+        }
+    }
+
+    /// Takes room for a run, if there is any.
+    fn take(&mut self, claim: &Claim, run: &ClaimedRun) -> bool {
+        let room = if claim.rules.contains(&run.rule) {
+            self.of_kind(run.awaits_lease)
+        } else {
+            &mut self.orphans
+        };
+        let is_left = *room > 0;
+        *room = room.saturating_sub(1);
+        is_left
+    }
+}
+
 /// Wakes what has become due, and claims up to as many runs as asked for; first those that the owner has
-/// claimed already without learning of it.
+/// claimed already without learning of it. One service holds the journal, so a run of a rule that the claim
+/// does not name is of a rule that no service has. Such a run is claimed when it is found: if it stayed, each
+/// claim would come across it.
 ///
 /// Only so many runs are woken at a time that a claim costs the same with fifty thousand of them
 /// due as with fifty; the ones that are left are the next ones to wake.
@@ -69,16 +109,19 @@ pub(super) fn claim(
         let most = (claim.limit + claim.awaiting).max(WAKE);
         wake(connection, most, now)?;
         wake_scheduled(connection, most, now)?;
-        runs = unheard_of(connection, claim)?;
-        for (awaits_lease, limit) in [(false, claim.limit), (true, claim.awaiting)] {
-            let heard_of_late = runs.iter().filter(|run| run.awaits_lease == awaits_lease);
-            let left = limit - heard_of_late.count();
+        let mut room = Room::of(claim);
+        runs = unheard_of(connection, claim, &mut room)?;
+        for awaits_lease in [false, true] {
+            let most = *room.of_kind(awaits_lease) + room.orphans;
             let mut statement = connection.prepare_cached(TO_CLAIM)?;
-            let found = statement.query_map(params![awaits_lease, sql_limit(left)], |row| {
-                claimed_run(row, owner)
-            })?;
-            for run in found {
-                due.push(run?);
+            let mut found = statement.query(params![awaits_lease, sql_limit(most)])?;
+            while *room.of_kind(awaits_lease) > 0
+                && let Some(row) = found.next()?
+            {
+                let run = claimed_run(row, owner)?;
+                if room.take(claim, &run) {
+                    due.push(run);
+                }
             }
         }
         due.sort_unstable_by_key(|run| run.id);
@@ -108,34 +151,38 @@ pub(super) fn claim(
     let wait = next_due
         .min()
         .map(|due| Duration::try_from(now.duration_until(due)).unwrap_or_default());
-    Ok(Claimed { runs, wait })
+    let (runs, orphans) = runs
+        .into_iter()
+        .partition(|run| claim.rules.contains(&run.rule));
+    Ok(Claimed {
+        runs,
+        orphans,
+        wait,
+    })
 }
 
 /// The runs that the owner has claimed and does not hold, up to as many of each kind as are asked for.
-fn unheard_of(connection: &Connection, claim: &Claim) -> rusqlite::Result<Vec<ClaimedRun>> {
+fn unheard_of(
+    connection: &Connection,
+    claim: &Claim,
+    room: &mut Room,
+) -> rusqlite::Result<Vec<ClaimedRun>> {
     let owner = claim.owner;
     let claimed: Vec<(RunId, u32)> = connection
         .prepare_cached(CLAIMED)?
         .query_map([owner], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut read = connection.prepare_cached(CLAIMED_RUN)?;
-    let (mut ready, mut awaiting) = (claim.limit, claim.awaiting);
     let mut runs = Vec::new();
     for (run, _) in claimed
         .iter()
         .filter(|attempt| !claim.held.contains(attempt))
     {
-        if ready + awaiting == 0 {
+        if room.ready + room.awaiting + room.orphans == 0 {
             break;
         }
         let run = read.query_row([run], |row| claimed_run(row, owner))?;
-        let left = if run.awaits_lease {
-            &mut awaiting
-        } else {
-            &mut ready
-        };
-        if *left > 0 {
-            *left -= 1;
+        if room.take(claim, &run) {
             runs.push(run);
         }
     }

@@ -35,8 +35,10 @@ async fn claim_as(
     let held = Vec::new();
     let claim = Claim {
         owner,
+        rules: ["r", "s"].into_iter().collect(),
         limit,
         awaiting: 0,
+        orphans: 0,
         held,
     };
     journal.claim(claim, at(seconds)).await

@@ -35,8 +35,10 @@ async fn a_shared_journal_of_any_kind_serves_those_who_take_a_journal() {
     async fn claims<J: Journal>(journal: &J, owner: Owner, held: &[(RunId, u32)]) -> (usize, u64) {
         let claim = Claim {
             owner,
+            rules: ["r", "s"].into_iter().collect(),
             limit: 9,
             awaiting: 0,
+            orphans: 0,
             held: held.to_vec(),
         };
         let claimed = journal.claim(claim, at(1)).await;

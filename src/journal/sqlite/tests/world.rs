@@ -171,8 +171,10 @@ impl World {
         let running = self.running().into_iter();
         let claim = Claim {
             owner: self.owner,
+            rules: asked(7).into_iter().collect(),
             limit,
             awaiting: 0,
+            orphans: 0,
             held: running
                 .map(|run| (self.runs[run].id, self.runs[run].attempts))
                 .collect(),
