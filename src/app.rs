@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Fingerprints;
@@ -22,7 +22,7 @@ use crate::engine::rulebook::Rulebook;
 use crate::engine::stop::Stop;
 use crate::engine::upkeep::{join, leave, prune, tell_held};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{JournalError, Work};
+use crate::journal::{JournalError, Placement, Work};
 use crate::os::process::reap_orphans;
 use crate::sources::amqp::BUS;
 use crate::sources::history::options::History;
@@ -157,6 +157,7 @@ pub async fn poll<C: Client>(
             identity,
             summary: None,
             said: Fingerprints::default(),
+            placement: Placement::One,
             open: Open::Once(Box::new(source)),
             teller,
         }],
@@ -181,8 +182,10 @@ async fn serve<F: Send + Sync + 'static>(
     let reaping = tokio::spawn(reap_orphans());
 
     let (work, drained) = (Arc::new(Notify::new()), CancellationToken::new());
+    let joined = Arc::new(SetOnce::new());
     let supervisor = Supervisor {
         journal: journal.clone(),
+        owner: joined.clone(),
         rules: served.rules.clone(),
         enrich: served.enrich.clone(),
         work: work.clone(),
@@ -207,6 +210,7 @@ async fn serve<F: Send + Sync + 'static>(
         let (stop, journal) = (stop.clone(), journal.clone());
         async move {
             let owner = join(&journal, &stop.intake).await?;
+            drop(joined.set(owner));
             let recoveries = parts::recoveries(journal.name());
             let unended = recover(&journal, owner, recoveries, &stop.intake).await?;
             tell_held(&journal).await;
@@ -282,7 +286,7 @@ impl Feeds {
         setup: Arc<dyn Setup>,
         summary: Option<String>,
     ) -> Feed {
-        let until_drained = self.until_drained;
+        let (until_drained, placement) = (self.until_drained, setup.placement());
         // From now on the service is not ready before this feed is, though it is opened a moment later.
         let (interest, teller) = (self.interest.clone(), self.conditions.teller());
         let opener: Opener = Box::new({
@@ -302,6 +306,7 @@ impl Feeds {
             identity,
             summary,
             said,
+            placement,
             open: if until_drained {
                 Open::UntilDrained(opener)
             } else {

@@ -160,6 +160,17 @@ pub struct Version(pub String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner(pub i64);
 
+/// On how many hosts that share a journal a source runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// On one at a time: it would take the same things twice, or move one cursor from two places.
+    One,
+    /// On any number of them: each of its events has the same identity wherever it is made.
+    Any,
+    /// On each of them: it tells of the host that it runs on.
+    Every,
+}
+
 /// What dispatch asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {

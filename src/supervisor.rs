@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ use crate::engine::intake::IntakeError;
 use crate::engine::recover::RecoverError;
 use crate::engine::rulebook::Rulebook;
 use crate::engine::stop::Stop;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError, Owner};
 use crate::sources::{Enrich, SourceError};
 use feed::Keeper;
 
@@ -85,6 +85,8 @@ type Tasks = JoinSet<Result<Ended, Failure>>;
 pub struct Supervisor<J> {
     /// Where intake writes.
     pub journal: J,
+    /// As whom the service has joined the journal, once it has: whose duty the feeds are.
+    pub owner: Arc<SetOnce<Owner>>,
     /// Who decides.
     pub rules: Rulebook,
     /// Completes events that lack something.
@@ -178,6 +180,7 @@ impl<J: Journal + Clone> Supervisor<J> {
         running.insert(identity.clone(), this);
         let keeper = Keeper {
             journal: self.journal.clone(),
+            owner: self.owner.clone(),
             rules: self.rules.clone(),
             enrich: self.enrich.clone(),
             work: self.work.clone(),

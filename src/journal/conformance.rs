@@ -164,7 +164,8 @@ macro_rules! hold_to_the_contract {
                 the_end_of_an_attempt_is_recorded_once,
                 an_attempt_that_has_ended_otherwise_is_lost,
                 an_attempt_of_another_owner_is_lost,
-                each_start_is_another_owner_and_finds_what_the_others_left_open;
+                each_start_is_another_owner_and_finds_what_the_others_left_open,
+                a_duty_is_of_an_owner_that_has_joined_and_not_left;
             reading:
                 a_cursor_is_on_disk_with_the_events_that_it_covers,
                 passes_and_failures_are_distinguished,

@@ -49,9 +49,9 @@ use self::worker::{Kind, Worker};
 use self::writer::Session;
 use super::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
-    Dropped, Entry, Keep, OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, Reply, RequestId,
-    Requests, Resolution, RetryAnswer, RetryRequest, RunDetail, RunFilter, RunId, RunSummary,
-    SourceRecord, Version, Work,
+    Dropped, Entry, Keep, OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Reply,
+    RequestId, Requests, Resolution, RetryAnswer, RetryRequest, RunDetail, RunFilter, RunId,
+    RunSummary, SourceRecord, Version, Work,
 };
 use crate::core::retention::Retention;
 
@@ -191,6 +191,12 @@ impl Work for SqliteJournal {
     fn leave(&self, owner: Owner, now: Timestamp) -> Reply<'_, ()> {
         self.ask("leave as a service", Kind::Write, move |db| {
             owners::leave(db, owner, now)
+        })
+    }
+
+    fn duty(&self, owner: Owner, _source: String, _placement: Placement) -> Reply<'_, bool> {
+        self.ask("ask for a duty", Kind::Read, move |db| {
+            owners::is_joined(db, owner)
         })
     }
 

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::{
     Acceptance, Accepted, Answer, AttemptEnd, Census, Claim, Claimed, Completion, Dropped, Entry,
-    OpenAttempt, Owner, Pruned, QuarantineId, Quarantined, Requests, RunDetail, RunFilter, RunId,
-    RunSummary, SourceRecord, Version,
+    OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Requests, RunDetail,
+    RunFilter, RunId, RunSummary, SourceRecord, Version,
 };
 use crate::core::retention::Retention;
 
@@ -31,6 +31,10 @@ pub trait Work: Send + Sync + 'static {
 
     /// Notes that an owner claims nothing any more. What it left open is for others to end.
     fn leave(&self, owner: Owner, now: Timestamp) -> Reply<'_, ()>;
+
+    /// Whether `owner` has the duty of a source that is placed so. Only under it may the source be opened. An owner
+    /// that does not have it asks again later; one that has it keeps it until it leaves.
+    fn duty(&self, owner: Owner, source: String, placement: Placement) -> Reply<'_, bool>;
 
     /// Wakes what has become due by `now` and claims runs. The runs that the owner has claimed before
     /// without hearing of it come first, so asking again answers the same.
@@ -125,6 +129,10 @@ impl<J: Work + ?Sized> Work for Arc<J> {
 
     fn leave(&self, owner: Owner, now: Timestamp) -> Reply<'_, ()> {
         (**self).leave(owner, now)
+    }
+
+    fn duty(&self, owner: Owner, source: String, placement: Placement) -> Reply<'_, bool> {
+        (**self).duty(owner, source, placement)
     }
 
     fn claim(&self, claim: Claim, now: Timestamp) -> Reply<'_, Claimed> {

@@ -35,6 +35,7 @@ pub use source::BUS;
 
 use super::{Interest, LARGEST_BATCH, Opening, Setup, Source};
 use crate::core::outage::Outage;
+use crate::journal::Placement;
 use crate::telemetry::Teller;
 use arrived::{Arrived, Delivery};
 use condition::Condition;
@@ -80,6 +81,11 @@ pub struct AmqpSource {
 impl Setup for Amqp {
     fn open(&self, opening: Opening) -> Box<dyn Source> {
         Box::new(AmqpSource::new(self.clone(), opening))
+    }
+
+    /// A queue hands each of two consumers half of what happens on a node, in whatever order.
+    fn placement(&self) -> Placement {
+        Placement::One
     }
 
     fn summary(&self) -> String {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Decode, Interest, Source};
 use crate::config::Options;
 use crate::config::table::SourceOptions;
-use crate::journal::Cursor;
+use crate::journal::{Cursor, Placement};
 use crate::telemetry::Teller;
 
 /// A kind of source that has sections of its own.
@@ -26,6 +26,9 @@ pub trait Setup: fmt::Debug + Send + Sync + 'static {
     /// Opens it; each time that it failed, again. Connecting is the affair of
     /// [`Source::receive`].
     fn open(&self, opening: Opening) -> Box<dyn Source>;
+
+    /// On how many of the hosts that share a journal it runs.
+    fn placement(&self) -> Placement;
 
     /// What it is, in a few words, for the log and for `check`.
     fn summary(&self) -> String;

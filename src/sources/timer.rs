@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use super::{Opening, Setup, Source, SourcePart, decode_event};
 use crate::config::Options;
 use crate::config::table::SourceOptions;
+use crate::journal::Placement;
 use schedule::Schedule;
 use source::TimerSource;
 
@@ -49,6 +50,11 @@ fn read(options: &mut Options<'_>, _: &Path) -> Option<Arc<dyn Setup>> {
 impl Setup for Schedule {
     fn open(&self, opening: Opening) -> Box<dyn Source> {
         Box::new(TimerSource::new(self.clone(), opening))
+    }
+
+    /// The id of an event is made of its time.
+    fn placement(&self) -> Placement {
+        Placement::Any
     }
 
     fn summary(&self) -> String {

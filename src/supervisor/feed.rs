@@ -1,23 +1,26 @@
-//! One feed: opened, and opened again after a failure, for as long as the service runs.
+//! One feed: opened once it is this service's duty, and opened again after a failure, for as long as the service runs.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Fingerprints;
 use crate::engine::intake::{Intake, IntakeError};
 use crate::engine::rulebook::Rulebook;
-use crate::journal::{Cursor, Journal, JournalError, retry_while_unavailable};
+use crate::journal::{Cursor, Journal, JournalError, Owner, Placement, retry_while_unavailable};
 use crate::sources::{Enrich, Source, SourceErrorKind};
 use crate::telemetry::{Condition, Teller};
 
 /// How long after a failure a feed is opened again; doubles up to the second figure. One that has run for
 /// so long before it failed is opened soon again.
 const OPEN_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5 * 60));
+
+/// How often the duty of a feed is asked for that another service has.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Where events come from, as a supervisor needs it.
 pub struct Feed {
@@ -27,6 +30,8 @@ pub struct Feed {
     pub summary: Option<String>,
     /// What its options say, to tell whether that has changed.
     pub said: Fingerprints,
+    /// On how many of the hosts that share the journal it runs.
+    pub placement: Placement,
     /// How it is opened.
     pub open: Open,
     /// By what it tells how it is doing, opened or not.
@@ -58,6 +63,7 @@ impl fmt::Debug for Feed {
 /// Keeps one feed running.
 pub(super) struct Keeper<J> {
     pub(super) journal: J,
+    pub(super) owner: Arc<SetOnce<Owner>>,
     pub(super) rules: Rulebook,
     pub(super) enrich: Arc<dyn Enrich>,
     pub(super) work: Arc<Notify>,
@@ -72,6 +78,12 @@ impl<J: Journal + Clone> Keeper<J> {
     /// [`IntakeError`] if its failure is final, or the journal is beyond waiting.
     pub(super) async fn keep(&self, feed: Feed) -> Result<(), IntakeError> {
         let identity = feed.identity.as_str();
+        if !self
+            .has_duty(identity, feed.placement, &feed.teller)
+            .await?
+        {
+            return Ok(());
+        }
         let opener = match feed.open {
             Open::Once(source) => return self.take(source).await,
             Open::UntilDrained(opener) => {
@@ -108,6 +120,41 @@ impl<J: Journal + Clone> Keeper<J> {
                 return Ok(());
             }
             delay = (delay * 2).min(OPEN_AGAIN.1);
+        }
+    }
+
+    /// Waits until the feed is this service's duty; or, which answers `false`, until it is told to stop.
+    async fn has_duty(
+        &self,
+        identity: &str,
+        placement: Placement,
+        teller: &Teller,
+    ) -> Result<bool, JournalError> {
+        let Some(owner) = self.stop.run_until_cancelled(self.owner.wait()).await else {
+            return Ok(false);
+        };
+        let mut is_told = false;
+        loop {
+            let ask = || (self.journal).duty(*owner, identity.to_owned(), placement);
+            if retry_while_unavailable(&self.stop, ask).await? {
+                return Ok(true);
+            }
+            if !is_told {
+                tracing::info!("{identity} is another service's duty: standing by");
+                teller.tell(Condition {
+                    is_ready: true,
+                    words: format!("{identity} is another service's duty, standing by"),
+                    ..Condition::default()
+                });
+                is_told = true;
+            }
+            let waited = self
+                .stop
+                .run_until_cancelled(tokio::time::sleep(ASK_AGAIN))
+                .await;
+            if waited.is_none() {
+                return Ok(false);
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! Made-up feeds: what the supervisor makes of failures, ends, panics and reloads.
 
+mod duties;
 mod reloads;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -13,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::*;
 use crate::core::rules::RuleSet;
 use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::{Placement, Work};
 use crate::sources::{NothingToAdd, Pending, Received, Source, SourceErrorKind};
 use crate::telemetry::Conditions;
 
@@ -120,6 +123,7 @@ impl Service {
         let journal = SqliteJournal::open(folder.path(), Access::Service).unwrap();
         let supervisor = Supervisor {
             journal,
+            owner: Arc::default(),
             rules: Rulebook::new(RuleSet::default(), HashMap::new()).0,
             enrich: Arc::new(NothingToAdd),
             work: Arc::default(),
@@ -146,6 +150,7 @@ impl Service {
             identity: name.to_owned(),
             summary: None,
             said: said(options),
+            placement: Placement::One,
             teller: self.conditions.teller(),
         }
     }
@@ -184,7 +189,10 @@ impl Service {
             stop: self.supervisor.stop.clone(),
             drained: self.supervisor.drained.clone(),
             diary: self.diary.clone(),
+            journal: self.supervisor.journal.clone(),
         });
+        let journal = self.supervisor.journal.clone();
+        let owner = self.supervisor.owner.clone();
         let (stop, drained) = (
             self.supervisor.stop.intake.clone(),
             self.supervisor.drained.clone(),
@@ -192,6 +200,9 @@ impl Service {
         let until_stopped = stop.clone();
         let rest = Rest {
             dispatch: Box::pin(async move {
+                if !owner.initialized() {
+                    owner.set(join(&journal).await).unwrap();
+                }
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = drained.cancelled() => {}
@@ -229,6 +240,12 @@ struct Meanwhile {
     stop: Stop,
     drained: CancellationToken,
     diary: Diary,
+    journal: SqliteJournal,
+}
+
+async fn join(journal: &SqliteJournal) -> Owner {
+    let joining = journal.join("host".to_owned(), Timestamp::UNIX_EPOCH);
+    joining.await.unwrap()
 }
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ use crate::core::retention::Retention;
 use crate::core::rules::RuleNames;
 use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, ClaimedRun,
-    Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned,
+    Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
     QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryRequest,
     RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version,
 };
@@ -66,6 +66,17 @@ impl Caller {
     pub(in crate::journal) async fn leave(&self, now: Timestamp) -> Answer<()> {
         let owner = self.owner();
         self.ask(|journal| journal.leave(owner, now)).await
+    }
+
+    /// Whether an owner has the duty of a source.
+    pub(in crate::journal) async fn duty(
+        &self,
+        owner: Owner,
+        source: &str,
+        placement: Placement,
+    ) -> bool {
+        let duty = self.ask(|journal| journal.duty(owner, source.to_owned(), placement));
+        duty.await.unwrap()
     }
 
     /// Asks, and compares what is answered the second time: `again` says whether that fits the first answer.

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use crate::core::retention::Retention;
 use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
-    Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Pruned, QuarantineId,
-    Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryRequest, RunDetail,
-    RunFilter, RunId, RunSummary, SourceRecord, Version, Work,
+    Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
+    QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryRequest,
+    RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version, Work,
 };
 
 /// Such a journal, by another one.
@@ -85,6 +85,10 @@ impl<J: Journal> Work for LostAnswers<J> {
 
     fn leave(&self, owner: Owner, now: Timestamp) -> Reply<'_, ()> {
         self.lose("leave", self.journal.leave(owner, now))
+    }
+
+    fn duty(&self, owner: Owner, source: String, placement: Placement) -> Reply<'_, bool> {
+        self.lose("duty", self.journal.duty(owner, source, placement))
     }
 
     fn claim(&self, claim: Claim, now: Timestamp) -> Reply<'_, Claimed> {

@@ -3,7 +3,7 @@
 use super::Scene;
 use super::story::{accept, at, claim, claim_one, end, state, summary};
 use crate::core::run::{State, Transition};
-use crate::journal::{AttemptEnd, Browse, JournalError, Owner};
+use crate::journal::{AttemptEnd, Browse, JournalError, Owner, Placement};
 
 fn is_lost<T: std::fmt::Debug>(answer: Result<T, JournalError>) -> bool {
     matches!(answer.unwrap_err(), JournalError::Lost { .. })
@@ -132,4 +132,31 @@ pub(in crate::journal) async fn each_start_is_another_owner_and_finds_what_the_o
     second.record_as(end).await.unwrap();
     assert_eq!(second.open_attempts().await.unwrap(), []);
     assert_eq!(claim(&second, 9, 3).await, [1]);
+}
+
+pub(in crate::journal) async fn a_duty_is_of_an_owner_that_has_joined_and_not_left(
+    scene: &Scene<'_>,
+) {
+    let all = [
+        ("bus", Placement::One),
+        ("timer:t", Placement::Any),
+        ("load:l", Placement::Every),
+    ];
+    let ground = scene.ground();
+    let first = ground.service().await;
+    let (before, nobody) = (first.owner(), Owner(first.owner().0 + 1));
+    for (source, placement) in all {
+        assert!(first.duty(before, source, placement).await, "{source}");
+        assert!(!first.duty(nobody, source, placement).await, "{source}");
+    }
+    first.leave(at(1)).await.unwrap();
+    assert!(!first.duty(before, "bus", Placement::One).await);
+    drop(first);
+
+    let second = ground.service().await;
+    for (source, placement) in all {
+        let own = second.duty(second.owner(), source, placement).await;
+        let former = second.duty(before, source, placement).await;
+        assert_eq!((own, former), (true, false), "{source}");
+    }
 }

@@ -31,6 +31,14 @@ pub(super) fn leave(connection: &Connection, owner: Owner, now: Timestamp) -> Re
     Ok(())
 }
 
+/// Whether an owner has joined and not left. No other service is there, so it has every duty.
+pub(super) fn is_joined(connection: &Connection, owner: Owner) -> Result<bool, Fault> {
+    let joined = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM owners WHERE id = ?1 AND left_at IS NULL)")?
+        .query_row([owner], |row| row.get(0))?;
+    Ok(joined)
+}
+
 /// Forgets up to `limit` owners that left before `before`, in milliseconds.
 pub(super) fn forget(connection: &Connection, before: i64, limit: usize) -> Result<(), Fault> {
     connection
