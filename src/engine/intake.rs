@@ -41,7 +41,7 @@ pub struct Intake<J> {
     pub rules: Rulebook,
     /// Completes events that lack something.
     pub enrich: Arc<dyn Enrich>,
-    /// Told when there are new runs.
+    /// Told when there are new runs, and when there may soon be.
     pub work: Arc<Notify>,
 }
 
@@ -102,7 +102,10 @@ impl<J: Journal> Intake<J> {
         // One time for all tries: an answer may be lost after the commit.
         let now = Timestamp::now();
         let question = async || {
-            let answer = journal.accept(Arc::clone(&entries), now).await;
+            let accepting = journal.accept(Arc::clone(&entries), now);
+            // A claim that is asked for behind it may share its commit.
+            self.work.notify_one();
+            let answer = accepting.await;
             if answer.as_ref().is_err_and(JournalError::is_temporary)
                 && refusals.fetch_add(1, Ordering::Relaxed) + 1 == REFUSALS
             {

@@ -51,18 +51,18 @@ impl Worker {
         })
     }
 
-    /// Has the thread do `work`; `what` names it in errors. What writes is answered after the commit.
-    pub(super) async fn ask<T, F>(
+    /// Has the thread do `work`; `what` names it in errors. It is asked before the answer is waited for, so
+    /// in the order of the calls. What writes is answered after the commit.
+    pub(super) fn ask<T, F>(
         &self,
         what: &'static str,
         kind: Kind,
         work: F,
-    ) -> Result<T, JournalError>
+    ) -> impl Future<Output = Result<T, JournalError>>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let gone = || fault::worker_gone(self.role, what, &self.path);
         let (reply, answer) = oneshot::channel();
         let task = Box::new(Asked {
             what,
@@ -70,9 +70,14 @@ impl Worker {
             result: None,
             reply,
         });
-        let requests = self.requests.as_ref().ok_or_else(gone)?;
-        requests.send(Request { kind, task }).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        // If nobody takes it, it is dropped, and so there is no answer.
+        if let Some(requests) = &self.requests {
+            drop(requests.send(Request { kind, task }));
+        }
+        async move {
+            let gone = |_| fault::worker_gone(self.role, what, &self.path);
+            answer.await.map_err(gone)?
+        }
     }
 }
 

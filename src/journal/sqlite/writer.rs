@@ -1,7 +1,7 @@
 //! The one thread that writes to the database, and how it makes many requests share one commit.
 //!
 //! A commit waits for the disk; a request does not. So the writer takes everything that has queued
-//! up during the last commit, executes it in one transaction, each request within a savepoint of
+//! up until then, executes it in one transaction, each request within a savepoint of
 //! its own, commits, and only then answers.
 
 use std::io;
@@ -114,10 +114,16 @@ impl Session {
         self.connection().map(drop)
     }
 
-    fn in_one_transaction(&mut self, batch: &mut [Request]) -> Result<(), Loss> {
+    /// Takes into the `batch` what comes in meanwhile: it is the claim of what is just being accepted, for
+    /// example.
+    fn in_one_transaction(
+        &mut self,
+        batch: &mut Vec<Request>,
+        inbox: &mut Inbox,
+    ) -> Result<(), Loss> {
         let connection = self.writable()?;
         execute(connection, "BEGIN IMMEDIATE")?;
-        let performed = perform_each(connection, batch);
+        let performed = perform_all(connection, batch, inbox);
         let done = performed.and_then(|()| {
             crash::point(Point::Committing);
             match self.presence.check() {
@@ -171,7 +177,7 @@ pub(super) fn serve(mut session: Session, mut inbox: Inbox) {
     let mut batch = Vec::new();
     while inbox.blocking_recv_many(&mut batch, BATCH) > 0 {
         let done = if batch.iter().any(|request| request.kind == Kind::Write) {
-            session.in_one_transaction(&mut batch)
+            session.in_one_transaction(&mut batch, &mut inbox)
         } else {
             session.read_each(&mut batch)
         };
@@ -181,6 +187,24 @@ pub(super) fn serve(mut session: Session, mut inbox: Inbox) {
         }
     }
     session.close();
+}
+
+fn perform_all(
+    connection: &Connection,
+    batch: &mut Vec<Request>,
+    inbox: &mut Inbox,
+) -> Result<(), Loss> {
+    let mut performed = 0;
+    while performed < batch.len() {
+        perform_each(connection, &mut batch[performed..])?;
+        performed = batch.len();
+        while batch.len() < BATCH
+            && let Ok(request) = inbox.try_recv()
+        {
+            batch.push(request);
+        }
+    }
+    Ok(())
 }
 
 fn perform_each(connection: &Connection, batch: &mut [Request]) -> Result<(), Loss> {

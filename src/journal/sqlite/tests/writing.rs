@@ -69,13 +69,16 @@ async fn what_waits_shares_one_commit() {
             })
             .unwrap()
     };
-    let look = journal.ask("look", Kind::Read, move |db| {
-        let inside: i64 =
-            db.query_row("SELECT count(*) FROM meta WHERE value = ''", [], |row| {
-                row.get(0)
-            })?;
-        Ok((inside, count_outside()))
-    });
+    let look = async {
+        let look = journal.ask("look", Kind::Read, move |db| {
+            let inside: i64 =
+                db.query_row("SELECT count(*) FROM meta WHERE value = ''", [], |row| {
+                    row.get(0)
+                })?;
+            Ok((inside, count_outside()))
+        });
+        look.await
+    };
     let (one, look, two, ()) = join!(
         insert(&journal, "one"),
         look,
@@ -90,6 +93,30 @@ async fn what_waits_shares_one_commit() {
         "the first write is not committed when the second request runs"
     );
     assert_eq!(count(&journal).await, 2);
+}
+
+#[tokio::test]
+async fn what_is_asked_before_a_commit_shares_it() {
+    let (folder, journal) = journal();
+    let other = Connection::open(folder.path().join("journal.sqlite")).unwrap();
+    let (go, wait) = mpsc::channel::<()>();
+    let (begun, is_begun) = mpsc::channel();
+    let slow = journal.ask("insert", Kind::Write, move |db| {
+        db.execute("INSERT INTO meta VALUES ('slow', '')", [])?;
+        begun.send(()).unwrap();
+        wait.recv().ok();
+        Ok(())
+    });
+    is_begun.recv().unwrap();
+    let look = journal.ask("look", Kind::Read, move |db| {
+        const LOOK: &str = "SELECT count(*) FROM meta WHERE value = ''";
+        let count = |db: &Connection| db.query_row(LOOK, [], |row| row.get::<_, i64>(0));
+        Ok((count(db)?, count(&other)?))
+    });
+    drop(go);
+    let (slow, look) = join!(slow, look);
+    slow.unwrap();
+    assert_eq!(look.unwrap(), (1, 0), "nothing is committed yet");
 }
 
 #[tokio::test]
