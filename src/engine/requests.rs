@@ -1,4 +1,5 @@
-//! What commands ask the service: decided by the rules in force, which are not always those of the file.
+//! What commands write to the journal of the service. What they ask is decided by the rules in force, which are not
+//! always those of the file.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +13,12 @@ use crate::crash::{self, Point};
 use crate::journal::{Accepted, Journal, JournalError, Resolution, RetryAnswer, RetryRequest};
 use crate::sources::Decoders;
 
-/// How often the journal is looked at for requests.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long to wait before a journal that is not available is looked at again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// How soon after an answer: who is told one often has the next request ready.
-const LOOK_SOON: Duration = Duration::from_millis(100);
-
-/// Answers whatever is asked in a journal by the rules in force, and tells `work` of it; until the journal
-/// cannot be used, now or later, which those who take deliveries and perform runs end the service for.
+/// Answers whatever is asked in a journal by the rules in force, and tells `work` of that and of whatever else
+/// commands write there; until the journal cannot be used, now or later, which those who take deliveries and perform
+/// runs end the service for.
 pub async fn answer_requests<J: Journal>(
     journal: J,
     rules: Rulebook,
@@ -45,12 +44,11 @@ struct Answering<J> {
 impl<J: Journal> Answering<J> {
     async fn run(&self) {
         loop {
-            match self.answer_all().await {
-                Ok(0) => tokio::time::sleep(LOOK_AGAIN).await,
-                Ok(_) => tokio::time::sleep(LOOK_SOON).await,
+            match self.answer_and_wait().await {
+                Ok(()) => {}
                 Err(error) if error.is_temporary() => {
                     tracing::debug!("{error}; answering commands later");
-                    tokio::time::sleep(LOOK_AGAIN).await;
+                    tokio::time::sleep(TRY_AGAIN).await;
                 }
                 Err(error) => {
                     tracing::error!("{error}; no command is answered any more");
@@ -60,13 +58,15 @@ impl<J: Journal> Answering<J> {
         }
     }
 
-    /// Answers what is asked by now; how many requests that were.
-    async fn answer_all(&self) -> Result<usize, JournalError> {
-        let requests = self.journal.unanswered().await?;
-        for request in &requests {
+    /// Answers what is asked by now, and waits until a command has written again.
+    async fn answer_and_wait(&self) -> Result<(), JournalError> {
+        let changed = self.journal.changed();
+        for request in &self.journal.unanswered().await? {
             self.answer(request).await?;
         }
-        Ok(requests.len())
+        // `runs retry` and `quarantine drop` ask for nothing.
+        self.work.notify_one();
+        changed.await
     }
 
     async fn answer(&self, request: &RetryRequest) -> Result<(), JournalError> {
@@ -86,7 +86,6 @@ impl<J: Journal> Answering<J> {
         let answer = self.journal.answer(request.id, resolution, now).await?;
         crash::point(Point::RequestAnswered);
         tell(request, answer.as_ref());
-        self.work.notify_one();
         Ok(())
     }
 }

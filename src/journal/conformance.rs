@@ -145,6 +145,7 @@ macro_rules! hold_to_the_contract {
                 an_event_with_something_to_do_again_stays,
                 the_quarantine_is_pruned_too,
                 what_is_written_beside_the_service_is_claimed_by_it,
+                a_service_is_told_of_what_is_written_beside_it,
                 a_version_is_another_one_only_if_something_was_written;
             orphans:
                 a_claim_hands_out_runs_of_its_own_rules_alone,

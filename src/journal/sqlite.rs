@@ -12,6 +12,7 @@
 
 mod accept;
 mod backup;
+mod changes;
 mod claim;
 mod fault;
 mod file_system;
@@ -41,8 +42,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use self::changes::Changes;
 use self::fault::Fault;
 pub use self::file_system::network_warning;
+use self::files::with_suffix;
 use self::presence::Presence;
 use self::reader::Readable;
 use self::worker::{Kind, Worker};
@@ -82,6 +85,8 @@ struct Shared {
     readable: Option<Arc<Readable>>,
     /// Without a link on the way.
     folder: PathBuf,
+    /// The write-ahead log.
+    log: PathBuf,
     name: String,
 }
 
@@ -107,6 +112,7 @@ impl SqliteJournal {
         let presence = Presence::of(&place.database, lock)
             .map_err(|error| fault::failed("look at files", &place.database, error))?;
         let path = place.database.clone();
+        let log = with_suffix(&place.real, "-wal");
         let folder = place.real.parent().map(Path::to_owned).unwrap_or_default();
         let readable = match access {
             Access::Beside => None,
@@ -133,6 +139,7 @@ impl SqliteJournal {
                 writer,
                 readable,
                 folder,
+                log,
                 name,
             }),
         })
@@ -254,6 +261,14 @@ impl Browse for SqliteJournal {
         let readable = self.shared.readable.clone();
         self.look("look for changes", move |db| {
             reads::version(db, readable.map_or(0, |readable| readable.opened()))
+        })
+    }
+
+    fn changed(&self) -> Reply<'_, ()> {
+        let changes = Changes::of(&self.shared.log);
+        Box::pin(async {
+            changes.next().await;
+            Ok(())
         })
     }
 

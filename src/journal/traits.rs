@@ -72,6 +72,10 @@ pub trait Browse: Send + Sync + 'static {
     /// Changes whenever any process has written: a cheap way to ask whether anything is new.
     fn version(&self) -> Reply<'_, Version>;
 
+    /// Comes back when another process has written since this was called, which counts before it is first
+    /// polled; it may come back without that, too. So who calls first and looks then misses nothing.
+    fn changed(&self) -> Reply<'_, ()>;
+
     /// Counts what is there.
     fn census(&self) -> Reply<'_, Census>;
 
@@ -171,6 +175,10 @@ impl<J: Work + ?Sized> Work for Arc<J> {
 impl<J: Browse + ?Sized> Browse for Arc<J> {
     fn version(&self) -> Reply<'_, Version> {
         (**self).version()
+    }
+
+    fn changed(&self) -> Reply<'_, ()> {
+        (**self).changed()
     }
 
     fn census(&self) -> Reply<'_, Census> {

@@ -6,7 +6,7 @@ use super::*;
 use crate::app::parts;
 use crate::engine::tests::journal_with;
 use crate::journal::conformance::LostAnswers;
-use crate::journal::sqlite::SqliteJournal;
+use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Accept, Browse, Entry, Requests};
 use crate::sources::for_quarantine;
 
@@ -29,7 +29,7 @@ async fn answered(journal: &SqliteJournal, request: i64) -> RetryAnswer {
 
 #[tokio::test]
 async fn each_request_is_decided_once_by_the_rules_that_are_in_force_then() {
-    let (_folder, journal) = journal_with(&[]).await;
+    let (folder, journal) = journal_with(&[]).await;
     let kept = for_quarantine("history:a", "q", "why".into(), ROW, None);
     let now = Timestamp::now();
     let entries = vec![Entry::Quarantine(kept)];
@@ -40,8 +40,9 @@ async fn each_request_is_decided_once_by_the_rules_that_are_in_force_then() {
     // Whoever is not answered asks again, a second later.
     let unreliable = LostAnswers::of(journal.clone());
     let answering = answer_requests(unreliable, rules, parts::decoder, work.clone());
+    let command = SqliteJournal::open(folder.path(), Access::Beside).unwrap();
     let asking = async {
-        let ask = |asked_by: &str| journal.request_retry(1, asked_by.into(), now);
+        let ask = |asked_by: &str| command.request_retry(1, asked_by.into(), now);
         let stays = answered(&journal, ask("ann").await.unwrap()).await;
         let why = RetryAnswer::Stays("no rule is for its type of event".into());
         assert_eq!(stays, why);

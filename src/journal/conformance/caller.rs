@@ -262,6 +262,11 @@ impl Browse for Caller {
         Box::pin(self.ask(|journal| journal.version()))
     }
 
+    /// Asked once: a second answer would have to wait for another change.
+    fn changed(&self) -> Reply<'_, ()> {
+        self.journal.changed()
+    }
+
     fn census(&self) -> Reply<'_, Census> {
         Box::pin(self.ask(|journal| journal.census()))
     }

@@ -184,6 +184,17 @@ pub(in crate::journal) async fn what_is_written_beside_the_service_is_claimed_by
     assert_eq!(claim_one(&service, 4).await.id, 2);
 }
 
+pub(in crate::journal) async fn a_service_is_told_of_what_is_written_beside_it(scene: &Scene<'_>) {
+    let ground = scene.ground();
+    let (service, beside) = (ground.service().await, ground.beside());
+    for id in ["a", "b"] {
+        let changed = service.changed();
+        accept(&beside, id, &[("r", "k")], 0).await;
+        let told = tokio::time::timeout(Duration::from_secs(60), changed).await;
+        told.expect("it is told").unwrap();
+    }
+}
+
 pub(in crate::journal) async fn a_version_is_another_one_only_if_something_was_written(
     scene: &Scene<'_>,
 ) {

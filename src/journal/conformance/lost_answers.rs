@@ -129,6 +129,10 @@ impl<J: Journal> Browse for LostAnswers<J> {
         self.lose("version", self.journal.version())
     }
 
+    fn changed(&self) -> Reply<'_, ()> {
+        self.journal.changed()
+    }
+
     fn census(&self) -> Reply<'_, Census> {
         self.lose("census", self.journal.census())
     }

@@ -1,5 +1,6 @@
 //! Real files, one folder a test. Times count in seconds from [`at`]`(0)`.
 
+mod changes;
 mod conformance;
 mod displaced;
 mod keeping;

@@ -11,11 +11,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl};
 
 use super::fault::{Displaced, Fault, Loss, failed};
+use super::files::with_suffix;
 use super::folder::Place;
 use super::presence::{Absence, Presence};
 use super::reader::Readable;
 use super::worker::{Inbox, Kind, Performed, Request};
-use super::{Access, schema};
+use super::{Access, changes, schema};
 use crate::crash::{self, Point};
 use crate::journal::JournalError;
 
@@ -145,6 +146,9 @@ impl Session {
         if done.is_ok() {
             self.presence.note();
             crash::point(Point::Committed);
+            if self.access == Access::Beside {
+                changes::tell(&with_suffix(&self.place.real, "-wal"));
+            }
         }
         done
     }
