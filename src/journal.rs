@@ -178,6 +178,9 @@ pub struct Claim {
     pub owner: Owner,
     /// The rules that the owner has. Runs of others are not for it to perform.
     pub rules: RuleNames,
+    /// Attempts of this owner that are over. Their ends are recorded first, as [`Work::record`] does it, and in
+    /// the same commit: so what takes their places is claimed by the commit that frees them.
+    pub ended: Vec<AttemptEnd>,
     /// At most this many runs that await nothing.
     pub limit: usize,
     /// At most this many runs that await their lease.
@@ -235,6 +238,9 @@ pub struct Claimed {
     pub runs: Vec<ClaimedRun>,
     /// The same of rules that no service has: their attempts are claimed to cancel them.
     pub orphans: Vec<ClaimedRun>,
+    /// The attempts in `ended` that have ended in another way, or are not of this owner, by run and number:
+    /// nothing was recorded of them.
+    pub lost: Vec<(RunId, u32)>,
     /// How long to wait, by the journal's clock, until the first run is due that is `scheduled`, or is
     /// `retryable` and nothing else holds back.
     pub wait: Option<Duration>,

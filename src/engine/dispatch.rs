@@ -199,6 +199,7 @@ impl<J: Journal> Dispatch<J> {
         let claim = Claim {
             owner,
             rules: self.rules.current().names(),
+            ended: Vec::new(),
             limit: places,
             awaiting,
             orphans: ORPHANS_AT_ONCE.saturating_sub(under_way.orphans.len()),

@@ -124,6 +124,7 @@ macro_rules! hold_to_the_contract {
             attempts:
                 each_step_leaves_the_run_as_it_should,
                 an_attempt_ends_once_and_only_if_it_began,
+                a_claim_records_ends_and_hands_out_what_they_free,
                 attempts_are_kept_with_all_that_is_known_of_them,
                 a_remark_is_seen_for_as_long_as_the_attempt_is_open,
                 open_attempts_survive_with_their_handle;

@@ -36,8 +36,9 @@ pub trait Work: Send + Sync + 'static {
     /// that does not have it asks again later; one that has it keeps it until it leaves.
     fn duty(&self, owner: Owner, source: String, placement: Placement) -> Reply<'_, bool>;
 
-    /// Wakes what has become due by `now` and claims runs. The runs that the owner has claimed before
-    /// without hearing of it come first, so asking again answers the same.
+    /// Records the ends of attempts, wakes what has become due by `now` and claims runs: all of it in one commit.
+    /// The runs that the owner has claimed before without hearing of it come first, so asking again answers
+    /// the same.
     fn claim(&self, claim: Claim, now: Timestamp) -> Reply<'_, Claimed>;
 
     /// Records the handle by which recovery finds what an attempt leaves behind; the journal does not read it. Or

@@ -124,6 +124,7 @@ impl Worked {
         let claim = Claim {
             owner: self.owner,
             rules: ["rule"].into_iter().collect(),
+            ended: Vec::new(),
             limit: count,
             awaiting: 0,
             orphans: 0,

@@ -57,6 +57,7 @@ async fn each_kind_ends_what_is_its_own_and_what_lives_on_keeps_its_attempt_open
     let claim = Claim {
         owner: before,
         rules: ["r", "a", "b", "c", "d"].into_iter().collect(),
+        ended: Vec::new(),
         limit: 9,
         awaiting: 0,
         orphans: 0,

@@ -94,6 +94,44 @@ pub(in crate::journal) async fn an_attempt_ends_once_and_only_if_it_began(scene:
     );
 }
 
+pub(in crate::journal) async fn a_claim_records_ends_and_hands_out_what_they_free(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
+    for (id, key) in [("a", "n1"), ("b", "n2"), ("c", "n1"), ("d", "n2")] {
+        accept(&journal, id, &[("r", key)], 0).await;
+    }
+    assert_eq!(claim(&journal, 9, 0).await, [1, 2]);
+    let ended = vec![
+        end(1, 1, Transition::Succeed, 1),
+        end(2, 1, Transition::Fail, 1),
+        end(7, 1, Transition::Succeed, 1),
+    ];
+    let claimed = journal.claim_after(ended, 9, 9, at(1)).await.unwrap();
+    let runs: Vec<_> = claimed.runs.iter().map(|run| run.id).collect();
+    assert_eq!((runs, claimed.lost), (vec![3], vec![(7, 1)]));
+    assert_eq!(claimed.wait, Some(Duration::from_secs(10)));
+    let states = [
+        State::Succeeded,
+        State::Retryable,
+        State::Running,
+        State::Due,
+    ];
+    for (run, expected) in (1..).zip(states) {
+        assert_eq!(state(&journal, run).await, expected, "{run}");
+    }
+    // Who wants nothing records all the same.
+    let ended = vec![end(3, 1, Transition::Discard, 2)];
+    let claimed = journal.claim_after(ended, 0, 0, at(20)).await.unwrap();
+    assert_eq!((claimed.runs, claimed.lost), (vec![], vec![]));
+    assert_eq!(state(&journal, 3).await, State::Discarded);
+    assert_eq!(
+        state(&journal, 2).await,
+        State::Retryable,
+        "nothing is woken"
+    );
+}
+
 pub(in crate::journal) async fn attempts_are_kept_with_all_that_is_known_of_them(
     scene: &Scene<'_>,
 ) {

@@ -129,7 +129,8 @@ impl Caller {
         now: Timestamp,
     ) -> Answer<Claimed> {
         let rules = self.ground.rules.lock().unwrap().iter().collect();
-        self.claim_of(rules, limit, awaiting, 0, now).await
+        self.claim_with(Vec::new(), rules, limit, awaiting, 0, now)
+            .await
     }
 
     /// Claims as a service does that has these rules.
@@ -141,9 +142,38 @@ impl Caller {
         orphans: usize,
         now: Timestamp,
     ) -> Answer<Claimed> {
+        self.claim_with(Vec::new(), rules, limit, awaiting, orphans, now)
+            .await
+    }
+
+    /// Claims with the ends of attempts of its own.
+    pub(in crate::journal) async fn claim_after(
+        &self,
+        ended: Vec<AttemptEnd>,
+        limit: usize,
+        awaiting: usize,
+        now: Timestamp,
+    ) -> Answer<Claimed> {
+        let rules = self.ground.rules.lock().unwrap().iter().collect();
+        self.claim_with(ended, rules, limit, awaiting, 0, now).await
+    }
+
+    async fn claim_with(
+        &self,
+        ended: Vec<AttemptEnd>,
+        rules: RuleNames,
+        limit: usize,
+        awaiting: usize,
+        orphans: usize,
+        now: Timestamp,
+    ) -> Answer<Claimed> {
+        let owner = self.owner();
+        let over: Vec<_> = ended.iter().map(|end| (end.run, end.attempt)).collect();
+        let ended = ended.into_iter().map(|end| AttemptEnd { owner, ..end });
         let claim = Claim {
-            owner: self.owner(),
+            owner,
             rules,
+            ended: ended.collect(),
             limit,
             awaiting,
             orphans,
@@ -153,8 +183,10 @@ impl Caller {
             .ask(|journal| journal.claim(claim.clone(), now))
             .await?;
         let runs = claimed.runs.iter().chain(&claimed.orphans);
-        let runs = runs.map(|run| (run.id, run.attempt));
-        self.held.lock().unwrap().extend(runs);
+        let mut held = self.held.lock().unwrap();
+        held.retain(|attempt| !over.contains(attempt));
+        held.extend(runs.map(|run| (run.id, run.attempt)));
+        drop(held);
         Ok(claimed)
     }
 

@@ -7,11 +7,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::rows::{Millis, key, sql_limit, time};
-use super::transitions::{after, expect_one};
+use super::transitions::{after, expect_one, record};
 use super::turns::{give_turn, new_place};
 use crate::core::event::Key;
 use crate::core::run::{State, Transition};
-use crate::journal::{Claim, Claimed, ClaimedRun, Owner, RunId};
+use crate::journal::{Claim, Claimed, ClaimedRun, JournalError, Owner, RunId};
 
 /// The fewest retries, and scheduled runs, that one claim wakes, if so many are due.
 const WAKE: usize = 64;
@@ -90,8 +90,8 @@ impl Room {
     }
 }
 
-/// Wakes what has become due, and claims up to as many runs as asked for; first those that the owner has
-/// claimed already without learning of it. One service holds the journal, so a run of a rule that the claim
+/// Records what has ended, wakes what has become due, and claims up to as many runs as asked for; first those
+/// that the owner has claimed already without learning of it. One service holds the journal, so a run of a rule that the claim
 /// does not name is of a rule that no service has. Such a run is claimed when it is found: if it stayed, each
 /// claim would come across it.
 ///
@@ -103,6 +103,13 @@ pub(super) fn claim(
     now: Timestamp,
 ) -> Result<Claimed, Fault> {
     let owner = claim.owner;
+    let mut lost = Vec::new();
+    for end in &claim.ended {
+        match record(connection, end) {
+            Err(Fault::Refused(JournalError::Lost { run, attempt })) => lost.push((run, attempt)),
+            recorded => recorded?,
+        }
+    }
     let mut runs = Vec::new();
     let mut due: Vec<ClaimedRun> = Vec::new();
     if claim.limit + claim.awaiting > 0 {
@@ -157,6 +164,7 @@ pub(super) fn claim(
     Ok(Claimed {
         runs,
         orphans,
+        lost,
         wait,
     })
 }

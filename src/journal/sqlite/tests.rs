@@ -37,6 +37,7 @@ async fn claim_as(
     let claim = Claim {
         owner,
         rules: ["r", "s"].into_iter().collect(),
+        ended: Vec::new(),
         limit,
         awaiting: 0,
         orphans: 0,

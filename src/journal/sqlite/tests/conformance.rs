@@ -36,6 +36,7 @@ async fn a_shared_journal_of_any_kind_serves_those_who_take_a_journal() {
         let claim = Claim {
             owner,
             rules: ["r", "s"].into_iter().collect(),
+            ended: Vec::new(),
             limit: 9,
             awaiting: 0,
             orphans: 0,

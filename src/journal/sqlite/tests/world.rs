@@ -172,6 +172,7 @@ impl World {
         let claim = Claim {
             owner: self.owner,
             rules: asked(7).into_iter().collect(),
+            ended: Vec::new(),
             limit,
             awaiting: 0,
             orphans: 0,
