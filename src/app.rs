@@ -207,7 +207,7 @@ async fn serve<F: Send + Sync + 'static>(
         until: served.until,
     };
     let dispatch = {
-        let (stop, journal) = (stop.clone(), journal.clone());
+        let (stop, journal, work) = (stop.clone(), journal.clone(), work.clone());
         async move {
             let owner = join(&journal, &stop.intake).await?;
             drop(joined.set(owner));
@@ -225,7 +225,8 @@ async fn serve<F: Send + Sync + 'static>(
     let upkeep = {
         let (stop, retention) = (stop.intake.clone(), config.retention);
         async move {
-            let pruned = stop.run_until_cancelled(prune(&journal, retention)).await;
+            let pruning = prune(&journal, retention, &work);
+            let pruned = stop.run_until_cancelled(pruning).await;
             Ok(pruned.unwrap_or(Ok(()))?)
         }
     };

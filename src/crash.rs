@@ -78,7 +78,7 @@ points! {
     ProcessEnded = "process-ended",
     /// The outcome is written, but not committed.
     OutcomeUncommitted = "outcome-uncommitted",
-    /// The outcome is on disk, and its place is not free yet.
+    /// The outcome is on disk, and what is claimed in its place is not started yet.
     OutcomeWritten = "outcome-written",
     /// Whatever it is, the journal is about to commit it.
     Committing = "committing",

@@ -1,5 +1,6 @@
 //! The operating system: processes and their groups, programs, names of hosts, files with secrets.
 
+pub(crate) mod clock;
 pub mod credentials;
 pub(crate) mod lookup;
 pub mod process;

@@ -1,14 +1,15 @@
 //! Claims due runs, keeps the machine from overload, performs, records.
 //!
 //! The second half of the journey. The journal decides what may run now (per key in order, one at
-//! a time); dispatch decides how many run at once. The end of an attempt is recorded before its
-//! place is free again, however long the journal takes.
+//! a time); dispatch decides how many run at once. The ends of attempts and what takes their places are one
+//! question to the journal, and so one commit; however long that takes, no place is free before.
 
 mod held;
 pub(super) mod order;
 mod under_way;
 mod unended;
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,18 +28,19 @@ use crate::core::run::Transition;
 use crate::crash::{self, Point};
 use crate::engine::clock::Clock;
 use crate::engine::stop::Stop;
-use crate::journal::{
-    AttemptEnd, Claim, ClaimedRun, CountsAgainst, Journal, JournalError, Owner,
-    retry_while_unavailable,
-};
+use crate::journal::{Claim, ClaimedRun, CountsAgainst, Journal, JournalError, Owner};
 use crate::sources::Enrich;
 use held::Holding;
-use under_way::{Attempted, UnderWay};
+use order::NoOrder;
+use under_way::{Attempted, Ended, UnderWay};
 use unended::Unended;
 
-/// How often dispatch reads the journal without being woken: the commands `runs retry`, `quarantine
-/// retry` and `quarantine drop` write to it from another process.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long to wait before a journal that is not available is asked again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// An attempt that is over sooner makes no commit for its handle: about as long as a few commits take. Until
+/// then recovery finds what it left by its mark, as in the moment between a start and its record.
+const SHORT: Duration = Duration::from_millis(20);
 
 /// This many runs are cancelled at once that are of no rule.
 const ORPHANS_AT_ONCE: usize = 64;
@@ -125,90 +127,97 @@ impl<J: Journal> Dispatch<J> {
         let mut stepped = false;
         let mut outage = Outage::default();
         loop {
-            let mut wait = LOOK_AGAIN;
-            if stop.intake.is_cancelled() {
-                if under_way.is_over() {
-                    return Ok(tally);
-                }
-            } else {
-                if clock.stepped() {
-                    tracing::warn!("system clock changed: rescheduling pending retries");
-                    stepped = true;
-                }
-                if stepped {
-                    let told = this.journal.clock_stepped(Timestamp::now()).await;
-                    stepped = unless_temporary(told, &mut outage)?.is_none();
-                }
-                // Before the claim: what was accepted until then is seen by it.
-                let last = drained.is_cancelled();
-                let next = this
-                    .start_due(owner, &mut under_way, &mut outage, stop)
-                    .await?;
-                let idle = last && under_way.is_over() && next.is_some();
-                if idle && this.is_over(&mut outage).await? {
-                    return Ok(tally);
-                }
-                wait = next.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
+            let (stopping, forced) = (stop.intake.is_cancelled(), stop.work.is_cancelled());
+            // Before the claim: what was accepted until then is seen by it.
+            let last = drained.is_cancelled();
+            if !stopping && clock.stepped() {
+                tracing::warn!("system clock changed: rescheduling pending retries");
+                stepped = true;
             }
-            tokio::select! {
-                Some(ended) = under_way.attempts.join_next() => match ended?? {
-                    Attempted::Recorded(transition) => tally.count(transition),
-                    Attempted::Unended(left) => {
-                        under_way.unended.spawn(this.clone().outlive(*left, stop.clone()));
-                    }
-                },
-                Some(ended) = under_way.completing.join_next() => {
-                    if let Some(transition) = ended?? {
-                        tally.count(transition);
-                    }
+            let round: Result<_, JournalError> = async {
+                if stepped && !stopping {
+                    this.journal.clock_stepped(Timestamp::now()).await?;
+                    stepped = false;
                 }
-                Some(ended) = under_way.orphans.join_next() => tally.count(ended??),
-                Some(ended) = under_way.unended.join_next() => tally.count(ended??),
+                let wait = this
+                    .move_on(owner, &mut under_way, &mut tally, stop)
+                    .await?;
+                let ends = under_way.is_over() && (stopping || last && this.is_over().await?);
+                Ok((wait, ends))
+            }
+            .await;
+            let wait = match round {
+                Ok((_, true)) => return Ok(tally),
+                Ok((wait, false)) => {
+                    outage.log_end("runs can be started again", Instant::now());
+                    wait
+                }
+                // On a forced stop it tries a last time; if that fails, recovery counts attempts as interrupted.
+                Err(error) if forced || !error.is_temporary() => return Err(error.into()),
+                Err(error) => {
+                    tell_outage(&mut outage, &error);
+                    Some(TRY_AGAIN)
+                }
+            };
+            tokio::select! {
+                ended = under_way.next_end(&this) => ended?,
                 () = this.work.notified() => {}
-                () = tokio::time::sleep(wait) => {}
-                () = stop.intake.cancelled(), if !stop.intake.is_cancelled() => {}
+                () = elapsed(wait) => {}
+                () = clock.set() => {}
+                () = drained.cancelled(), if !last => {}
+                () = stop.intake.cancelled(), if !stopping => {}
+                () = stop.work.cancelled(), if !forced => {}
             }
         }
     }
 
     /// Whether there is nothing to wait for, though nothing runs and nothing can be started now.
-    async fn is_over(&self, outage: &mut Outage) -> Result<bool, JournalError> {
+    async fn is_over(&self) -> Result<bool, JournalError> {
         match self.until {
             Until::NoRunIsDue => Ok(true),
             Until::EveryRunIsFinal => {
-                let census = unless_temporary(self.journal.census().await, outage)?;
-                Ok(census.is_some_and(|census| census.unfinished() == census.held))
+                let census = self.journal.census().await?;
+                Ok(census.unfinished() == census.held)
             }
         }
     }
 
-    /// Starts what is due and has a place; answers how long to wait for the next, unless the journal
-    /// could not be asked.
-    async fn start_due(
+    /// Records what has ended, and starts what is due and has a place, unless the service stops; answers how long
+    /// to wait for what is due next.
+    async fn move_on(
         self: &Arc<Self>,
         owner: Owner,
         under_way: &mut UnderWay,
-        outage: &mut Outage,
+        tally: &mut Tally,
         stop: &Stop,
     ) -> Result<Option<Duration>, JournalError> {
-        let places = self.max_parallel.saturating_sub(under_way.attempts.len());
-        let awaiting = AT_ONCE.saturating_sub(under_way.completing.len());
-        if places + awaiting == 0 {
-            return Ok(Some(LOOK_AGAIN));
+        let (mut places, mut awaiting, mut orphans) = (0, 0, 0);
+        if !stop.intake.is_cancelled() {
+            places = self.max_parallel.saturating_sub(under_way.attempts.len());
+            awaiting = AT_ONCE.saturating_sub(under_way.completing.len());
+            orphans = ORPHANS_AT_ONCE;
+        }
+        if places + awaiting + under_way.ended.len() == 0 {
+            return Ok(None);
         }
         let claim = Claim {
             owner,
             rules: self.rules.current().names(),
-            ended: Vec::new(),
+            ended: under_way.ended.iter().map(|it| it.end.clone()).collect(),
             limit: places,
             awaiting,
-            orphans: ORPHANS_AT_ONCE.saturating_sub(under_way.orphans.len()),
+            orphans,
             held: under_way.held.list(),
         };
-        let claimed = self.journal.claim(claim, Timestamp::now()).await;
-        let Some(claimed) = unless_temporary(claimed, outage)? else {
-            return Ok(None);
-        };
+        let claimed = self.journal.claim(claim, Timestamp::now()).await?;
+        for (run, attempt) in claimed.lost {
+            let lost = JournalError::Lost { run, attempt };
+            tracing::warn!(run, attempt, "{lost}: its end is not recorded");
+        }
+        for ended in under_way.ended.drain(..) {
+            crash::point(Point::OutcomeWritten);
+            tally.count(ended.end.transition);
+        }
         if claimed.runs.len() + claimed.orphans.len() > 0 {
             crash::point(Point::RunClaimed);
         }
@@ -222,22 +231,26 @@ impl<J: Journal> Dispatch<J> {
                 under_way.attempts.spawn(this.attempt(run, holding, stop));
             }
         }
-        self.cancel_each(claimed.orphans, under_way, stop);
-        Ok(Some(claimed.wait.unwrap_or(LOOK_AGAIN)))
+        if claimed.orphans.is_empty() {
+            return Ok(claimed.wait);
+        }
+        // They end with the next claim, at once.
+        for run in claimed.orphans {
+            let holding = under_way.held.hold(&run);
+            let (performed, then) = NoOrder::without_rule(&run).into_performed();
+            let ended = Ended::of(&run, holding, performed, then);
+            under_way.ended.push(ended);
+        }
+        Ok(Some(Duration::ZERO))
     }
 
-    /// Makes one attempt and records its end, if it has one.
-    async fn attempt(
-        self: Arc<Self>,
-        run: ClaimedRun,
-        holding: Holding,
-        stop: Stop,
-    ) -> Result<Attempted, JournalError> {
+    /// Makes one attempt.
+    async fn attempt(self: Arc<Self>, run: ClaimedRun, holding: Holding, stop: Stop) -> Attempted {
         let (action, order) = match self.order(&run) {
             Ok(order) => order,
             Err(none) => {
-                let transition = self.end(&run, none, &stop).await?;
-                return Ok(Attempted::Recorded(transition));
+                let (performed, then) = none.into_performed();
+                return Attempted::Ended(Ended::of(&run, holding, performed, then));
             }
         };
         let policy = order.rule.retry;
@@ -245,58 +258,19 @@ impl<J: Journal> Dispatch<J> {
             .perform(&*action, run.owner, order, stop.work.child_token())
             .await;
         if let Some(remains) = performed.remains.take() {
-            return Ok(Attempted::Unended(Box::new(Unended {
+            return Attempted::Unended(Box::new(Unended {
                 run,
                 holding,
                 performed,
                 policy,
                 remains,
-            })));
+            }));
         }
         let then = next_step(&run, &performed, policy);
-        tell(&run, &performed, then);
-        let transition = self.record(&run, performed, then, &stop).await?;
-        Ok(Attempted::Recorded(transition))
+        Attempted::Ended(Ended::of(&run, holding, performed, then))
     }
 
-    /// Records the end of an attempt.
-    async fn record(
-        &self,
-        run: &ClaimedRun,
-        performed: Performed,
-        (transition, retry_in): Then,
-        stop: &Stop,
-    ) -> Result<Transition, JournalError> {
-        crash::point(Point::ProcessEnded);
-        let end = AttemptEnd {
-            owner: run.owner,
-            run: run.id,
-            attempt: run.attempt,
-            outcome: performed.outcome,
-            ended_at: Timestamp::now(),
-            duration: performed.duration,
-            output: performed.output,
-            output_dropped: performed.output_dropped,
-            transition,
-            retry_in,
-            counts_against: performed.counts_against,
-        };
-        // On a forced stop it tries a last time; if that fails, recovery counts the attempt as interrupted.
-        match retry_while_unavailable(&stop.work, || self.journal.record(end.clone())).await {
-            Err(lost @ JournalError::Lost { .. }) => {
-                tracing::warn!(
-                    run = run.id,
-                    attempt = run.attempt,
-                    "{lost}: its end is not recorded"
-                );
-            }
-            recorded => recorded?,
-        }
-        crash::point(Point::OutcomeWritten);
-        Ok(transition)
-    }
-
-    /// Performs an attempt, and records the handle by which recovery would find its remains.
+    /// Performs an attempt, and records the handle by which recovery would find its remains, if it lasts.
     async fn perform(
         &self,
         action: &dyn Action,
@@ -308,6 +282,7 @@ impl<J: Journal> Dispatch<J> {
         let (started, told) = oneshot::channel::<String>();
         let noting = async {
             let Ok(text) = told.await else { return };
+            tokio::time::sleep(SHORT).await;
             let handle = handle::handle(action.kind(), &text);
             if let Err(error) = self.journal.started(owner, run, attempt, handle).await {
                 if matches!(error, JournalError::Lost { .. }) {
@@ -321,7 +296,12 @@ impl<J: Journal> Dispatch<J> {
             }
             crash::point(Point::ProcessRecorded);
         };
-        tokio::join!(action.perform(order, started, stop.clone()), noting).0
+        let mut performing = action.perform(order, started, stop.clone());
+        tokio::select! {
+            biased;
+            performed = &mut performing => performed,
+            () = noting => performing.await,
+        }
     }
 }
 
@@ -340,25 +320,19 @@ fn next_step(run: &ClaimedRun, performed: &Performed, policy: RetryPolicy) -> Th
     performed.again.applied(then)
 }
 
-/// The answer of a journal, if it is available just now. It is asked again in the next round: the
-/// attempts that run must not be dropped for it.
-fn unless_temporary<T>(
-    answer: Result<T, JournalError>,
-    outage: &mut Outage,
-) -> Result<Option<T>, JournalError> {
-    match answer {
-        Ok(answer) => {
-            outage.log_end("runs can be started again", Instant::now());
-            Ok(Some(answer))
-        }
-        Err(error) if error.is_temporary() => {
-            let error = error.to_string();
-            if let Some(notice) = outage.failed(&error, Instant::now()) {
-                tracing::error!("{error}; starting no runs, retrying every second{notice}");
-            }
-            Ok(None)
-        }
-        Err(error) => Err(error),
+/// Comes back after this time; never, if there is none.
+async fn elapsed(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => pending().await,
+    }
+}
+
+/// The journal is asked again in the next round: the attempts that run must not be dropped for it.
+fn tell_outage(outage: &mut Outage, error: &JournalError) {
+    let error = error.to_string();
+    if let Some(notice) = outage.failed(&error, Instant::now()) {
+        tracing::error!("{error}; starting no runs, retrying every second{notice}");
     }
 }
 

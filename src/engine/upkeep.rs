@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::retention::Retention;
@@ -50,11 +51,15 @@ pub async fn tell_held<J: Journal>(journal: &J) {
     }
 }
 
-/// Prunes the journal now and every hour, without end.
+/// Prunes the journal now and every hour, without end, and tells `work` of what that lets go.
 ///
 /// # Errors
 /// If the journal cannot be used, now or later.
-pub async fn prune<J: Journal>(journal: &J, retention: Retention) -> Result<(), JournalError> {
+pub async fn prune<J: Journal>(
+    journal: &J,
+    retention: Retention,
+    work: &Notify,
+) -> Result<(), JournalError> {
     loop {
         match journal.prune(retention, Timestamp::now()).await {
             Ok(pruned) if pruned.number == 0 => tokio::time::sleep(PRUNE_EVERY).await,
@@ -68,6 +73,7 @@ pub async fn prune<J: Journal>(journal: &J, retention: Retention) -> Result<(), 
                          deleted{dropped}"
                     );
                 }
+                work.notify_one();
                 tokio::time::sleep(PRUNE_PAUSE).await;
             }
             Err(error) if error.is_temporary() => {

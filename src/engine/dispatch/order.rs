@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::under_way::UnderWay;
-use super::{Dispatch, Then, tell};
+use super::{Dispatch, Then};
 use crate::actions::{Action, Order, Performed};
 use crate::core::event::Event;
 use crate::core::rules::{Rule, RuleSet};
 use crate::core::run::{Outcome, Transition};
 use crate::engine::rulebook::InForce;
-use crate::engine::stop::Stop;
-use crate::journal::{ClaimedRun, CountsAgainst, Journal, JournalError};
+use crate::journal::{ClaimedRun, CountsAgainst, Journal};
 
 /// How an attempt ended that performed nothing.
 pub(in crate::engine) struct NoOrder {
@@ -22,7 +20,7 @@ pub(in crate::engine) struct NoOrder {
 }
 
 impl NoOrder {
-    fn without_rule(run: &ClaimedRun) -> Self {
+    pub(super) fn without_rule(run: &ClaimedRun) -> Self {
         let why = format!("no rule [{}] is in force any more", run.rule);
         Self::because(Transition::Cancel, why)
     }
@@ -69,35 +67,6 @@ impl<J: Journal> Dispatch<J> {
             journal_name: self.journal.name().to_owned(),
         };
         Ok((action.clone(), order))
-    }
-
-    /// Cancels runs whose rule no service has.
-    pub(super) fn cancel_each(
-        self: &Arc<Self>,
-        orphans: Vec<ClaimedRun>,
-        under_way: &mut UnderWay,
-        stop: &Stop,
-    ) {
-        for run in orphans {
-            let holding = under_way.held.hold(&run);
-            let (this, stop) = (self.clone(), stop.clone());
-            under_way.orphans.spawn(async move {
-                let _holding = holding;
-                this.end(&run, NoOrder::without_rule(&run), &stop).await
-            });
-        }
-    }
-
-    /// Ends an attempt that performed nothing.
-    pub(super) async fn end(
-        &self,
-        run: &ClaimedRun,
-        none: NoOrder,
-        stop: &Stop,
-    ) -> Result<Transition, JournalError> {
-        let (performed, then) = none.into_performed();
-        tell(run, &performed, then);
-        self.record(run, performed, then, stop).await
     }
 }
 

@@ -1,35 +1,74 @@
-//! What dispatch has claimed and not recorded: attempts, and runs whose events are being completed.
+//! What dispatch has claimed and not recorded: attempts, runs whose events are being completed, and the ends of
+//! both.
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use jiff::Timestamp;
+use tokio::task::{JoinError, JoinSet};
 
 use super::held::{Held, Holding};
 use super::unended::Unended;
-use super::{Dispatch, tell};
-use crate::core::run::Transition;
+use super::{Dispatch, Then, tell};
+use crate::actions::Performed;
+use crate::crash::{self, Point};
 use crate::engine::enrich::Enrichment;
 use crate::engine::stop::Stop;
-use crate::journal::{ClaimedRun, Journal, JournalError};
+use crate::journal::{AttemptEnd, ClaimedRun, Journal};
 
 /// What has come of an attempt.
 pub(super) enum Attempted {
-    /// It is over, and on record.
-    Recorded(Transition),
+    /// It is over.
+    Ended(Ended),
     /// Something of it cannot be ended.
     Unended(Box<Unended>),
+}
+
+/// An attempt that is over, and not on record.
+pub(super) struct Ended {
+    pub(super) end: AttemptEnd,
+    _holding: Holding,
+}
+
+impl Ended {
+    /// Ends the attempt of `run` here and now, and logs it.
+    pub(super) fn of(run: &ClaimedRun, holding: Holding, performed: Performed, then: Then) -> Self {
+        tell(run, &performed, then);
+        Self::untold(run, holding, performed, then)
+    }
+
+    fn untold(run: &ClaimedRun, holding: Holding, performed: Performed, then: Then) -> Self {
+        crash::point(Point::ProcessEnded);
+        let (transition, retry_in) = then;
+        let end = AttemptEnd {
+            owner: run.owner,
+            run: run.id,
+            attempt: run.attempt,
+            outcome: performed.outcome,
+            ended_at: Timestamp::now(),
+            duration: performed.duration,
+            output: performed.output,
+            output_dropped: performed.output_dropped,
+            transition,
+            retry_in,
+            counts_against: performed.counts_against,
+        };
+        Self {
+            end,
+            _holding: holding,
+        }
+    }
 }
 
 /// What dispatch has claimed and not recorded.
 pub(super) struct UnderWay {
     /// Each takes a place.
-    pub(super) attempts: JoinSet<Result<Attempted, JournalError>>,
+    pub(super) attempts: JoinSet<Attempted>,
     /// Runs whose events are being completed; how an attempt ended for which that failed.
-    pub(super) completing: JoinSet<Result<Option<Transition>, JournalError>>,
-    /// Runs of rules that no service has, which are cancelled.
-    pub(super) orphans: JoinSet<Result<Transition, JournalError>>,
+    pub(super) completing: JoinSet<Option<Ended>>,
     /// What cannot be ended takes no place: nobody knows how long it will be.
-    pub(super) unended: JoinSet<Result<Transition, JournalError>>,
+    unended: JoinSet<Ended>,
+    /// What is to be recorded.
+    pub(super) ended: Vec<Ended>,
     pub(super) held: Held,
     enrichment: Arc<Enrichment>,
 }
@@ -39,8 +78,8 @@ impl UnderWay {
         Self {
             attempts: JoinSet::new(),
             completing: JoinSet::new(),
-            orphans: JoinSet::new(),
             unended: JoinSet::new(),
+            ended: Vec::new(),
             held: Held::default(),
             enrichment: Arc::new(enrichment),
         }
@@ -53,7 +92,37 @@ impl UnderWay {
 
     /// Whether nothing is left that a stop waits for.
     pub(super) fn is_over(&self) -> bool {
-        self.attempts.is_empty() && self.completing.is_empty() && self.orphans.is_empty()
+        self.attempts.is_empty() && self.completing.is_empty() && self.ended.is_empty()
+    }
+
+    /// Waits until something is over, and takes what else is over by then. Never comes back if nothing is under
+    /// way; may be dropped any time.
+    ///
+    /// # Errors
+    /// If an attempt panicked.
+    pub(super) async fn next_end<J: Journal>(
+        &mut self,
+        dispatch: &Arc<Dispatch<J>>,
+    ) -> Result<(), JoinError> {
+        tokio::select! {
+            Some(attempted) = self.attempts.join_next() => self.take(attempted?, dispatch),
+            Some(completed) = self.completing.join_next() => self.ended.extend(completed?),
+            Some(ended) = self.unended.join_next() => self.ended.push(ended?),
+            else => std::future::pending().await,
+        }
+        while let Some(attempted) = self.attempts.try_join_next() {
+            self.take(attempted?, dispatch);
+        }
+        Ok(())
+    }
+
+    fn take<J: Journal>(&mut self, attempted: Attempted, dispatch: &Arc<Dispatch<J>>) {
+        match attempted {
+            Attempted::Ended(ended) => self.ended.push(ended),
+            Attempted::Unended(left) => {
+                self.unended.spawn(dispatch.clone().outlive(*left));
+            }
+        }
     }
 }
 
@@ -62,19 +131,17 @@ impl<J: Journal> Dispatch<J> {
     pub(super) async fn complete(
         self: Arc<Self>,
         run: ClaimedRun,
-        _holding: Holding,
+        holding: Holding,
         enrichment: Arc<Enrichment>,
         stop: Stop,
-    ) -> Result<Option<Transition>, JournalError> {
+    ) -> Option<Ended> {
         let completed = enrichment.complete(&self.journal, &run, &stop.intake).await;
         let is_told = enrichment.note(&run, completed.as_ref().err());
-        let Err(none) = completed else {
-            return Ok(None);
-        };
-        let (performed, then) = none.into_performed();
-        if is_told {
-            tell(&run, &performed, then);
-        }
-        self.record(&run, performed, then, &stop).await.map(Some)
+        let (performed, then) = completed.err()?.into_performed();
+        Some(if is_told {
+            Ended::of(&run, holding, performed, then)
+        } else {
+            Ended::untold(&run, holding, performed, then)
+        })
     }
 }

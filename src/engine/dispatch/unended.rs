@@ -1,16 +1,15 @@
-//! An attempt of which something cannot be ended: it is over, and on record, when that has gone.
+//! An attempt of which something cannot be ended: it is over when that has gone.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::held::Holding;
-use super::{Dispatch, next_step, tell};
+use super::under_way::Ended;
+use super::{Dispatch, next_step};
 use crate::actions::{Performed, Remains};
 use crate::core::retry::RetryPolicy;
-use crate::core::run::Transition;
-use crate::engine::stop::Stop;
 use crate::engine::vigil::{Vigil, pause_after};
-use crate::journal::{ClaimedRun, Journal, JournalError};
+use crate::journal::{ClaimedRun, Journal};
 
 /// Such an attempt.
 pub(super) struct Unended {
@@ -22,16 +21,12 @@ pub(super) struct Unended {
 }
 
 impl<J: Journal> Dispatch<J> {
-    /// Waits for the end of what remains, and records that of the attempt. Dropped before, it leaves the
-    /// attempt open, for recovery to take up.
-    pub(super) async fn outlive(
-        self: Arc<Self>,
-        left: Unended,
-        stop: Stop,
-    ) -> Result<Transition, JournalError> {
+    /// Waits for the end of what remains, which is that of the attempt. Dropped before, it leaves the attempt
+    /// open, for recovery to take up.
+    pub(super) async fn outlive(self: Arc<Self>, left: Unended) -> Ended {
         let Unended {
             run,
-            holding: _holding,
+            holding,
             mut performed,
             policy,
             mut remains,
@@ -45,7 +40,6 @@ impl<J: Journal> Dispatch<J> {
         vigil.report_end();
         performed.duration += begun.elapsed();
         let then = next_step(&run, &performed, policy);
-        tell(&run, &performed, then);
-        self.record(&run, performed, then, &stop).await
+        Ended::of(&run, holding, performed, then)
     }
 }

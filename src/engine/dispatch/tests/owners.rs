@@ -11,7 +11,7 @@ use crate::core::event::Key;
 use crate::core::rules::Asks;
 use crate::journal::conformance::LostAnswers;
 use crate::journal::sqlite::Access;
-use crate::journal::{Accept, Acceptance, Entry, PlannedRun, RunId};
+use crate::journal::{Accept, Acceptance, AttemptEnd, Entry, PlannedRun, RunId};
 
 const EVENT: &str = r#"{"id": "e", "type": "t", "time": "now", "payload": {}}"#;
 
@@ -84,7 +84,7 @@ impl<J: Journal + std::fmt::Debug> Noting<J> {
 }
 
 /// A journal with a run of each of these keys.
-async fn journal(keys: &[&str]) -> (tempfile::TempDir, SqliteJournal, Owner) {
+pub(super) async fn journal(keys: &[&str]) -> (tempfile::TempDir, SqliteJournal, Owner) {
     let folder = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(folder.path(), Access::Service).unwrap();
     let event = |(number, key): (usize, &&str)| {
@@ -110,7 +110,7 @@ async fn journal(keys: &[&str]) -> (tempfile::TempDir, SqliteJournal, Owner) {
 }
 
 /// Performs all there is; which attempts the action was asked for, and how that went.
-async fn perform_all<J: Journal + std::fmt::Debug + Clone>(
+pub(super) async fn perform_all<J: Journal + std::fmt::Debug + Clone>(
     journal: J,
     owner: Owner,
     ended_in: Option<(J, Owner)>,
