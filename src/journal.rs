@@ -78,9 +78,20 @@ pub struct PlannedRun {
     /// Whether the rule can be decided, and its action performed, only with the lease that the event
     /// is about, which could not be shown yet.
     pub awaits_lease: bool,
-    /// When it becomes due, if that is not at once. Until then it is `scheduled`, and takes no place in the
-    /// order of its key; then it comes behind all that are there.
-    pub due_at: Option<Timestamp>,
+    /// When it starts.
+    pub start: Start,
+}
+
+/// When a run starts that is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// When it has its turn.
+    Now,
+    /// Not before this. Until then it is `scheduled`, and takes no place in the order of its key; then it comes
+    /// behind all that are there. A time that is over is now.
+    At(Timestamp),
+    /// Never, and why: it is on record as `cancelled`, for this reason. The operator may retry it.
+    Never(String),
 }
 
 /// A delivery that could not be decoded, or that a rule's filter could not decide.

@@ -93,14 +93,7 @@ fn list(runs: &[RunSummary], format: Format) -> Result<Exit, Failure> {
         return print_json(&runs.iter().map(summary_json).collect());
     }
     let mut table = table(&[
-        "run",
-        "state",
-        "rule",
-        "event",
-        "key",
-        "attempts",
-        "accepted",
-        "last attempt",
+        "run", "state", "rule", "event", "key", "attempts", "accepted", "reason",
     ]);
     for run in runs {
         table.add_row([
@@ -150,6 +143,13 @@ fn show(run: &RunDetail, format: Format) -> Result<Exit, Failure> {
     }
     if let Some(finished) = summary.finished_at {
         line("finished", &moment(finished));
+    }
+    let told = run.attempts.last().and_then(|attempt| {
+        let outcome = attempt.outcome.as_ref().map(ToString::to_string);
+        outcome.or_else(|| attempt.remark.clone())
+    });
+    if let Some(reason) = summary.reason.as_ref().filter(|_| summary.reason != told) {
+        line("reason", reason);
     }
     lines.extend(run.attempts.iter().flat_map(attempt_lines));
     lines.push(format!("event:\n  {}", printable(run.event.as_bytes())));

@@ -1,6 +1,7 @@
 //! The states of a run, and one pure function for every change of them.
 //!
-//! A run is one rule matched by one event. Intake makes it `due`, or `scheduled` if its time is still to come;
+//! A run is one rule matched by one event. Intake makes it `due`, `scheduled` if its time is still to come, or
+//! `cancelled` if there is a reason why it never starts;
 //! dispatch, recovery and the operator move it on, always through [`State::after`].
 //!
 //! ```text
@@ -34,7 +35,7 @@ pub enum State {
     /// The last attempt failed and no further one is allowed. Final.
     Discarded,
     /// Given up because its rule is gone or switched off, or because a filter refuses the lease, once
-    /// that could be shown. Final.
+    /// that could be shown; or never started, for a reason that is on record. Final.
     Cancelled,
 }
 

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::core::event::{Event, Key};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Accept, Acceptance, Entry, PlannedRun};
+use crate::journal::{Accept, Acceptance, Entry, PlannedRun, Start};
 
 /// A journal, in a folder that goes with the test, with one run of each of these rules, each of a node of
 /// its own.
@@ -26,7 +26,7 @@ pub(crate) async fn journal_with(rules: &[&str]) -> (TempDir, SqliteJournal) {
                 rule: (*rule).to_owned(),
                 key: Key::node(&id),
                 awaits_lease: false,
-                due_at: None,
+                start: Start::Now,
             }],
             id,
         })

@@ -183,7 +183,8 @@ macro_rules! hold_to_the_contract {
                 until_it_is_due_it_takes_no_place_and_holds_nothing,
                 a_delivery_in_quarantine_holds_it_once_it_is_due,
                 what_is_released_may_be_scheduled_too,
-                it_is_neither_retried_nor_forgotten;
+                it_is_neither_retried_nor_forgotten,
+                what_is_never_to_start_is_on_record_with_the_reason;
         }
     };
     (@cases $fresh:expr; $($theme:ident: $($case:ident),+;)+) => {

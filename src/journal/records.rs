@@ -45,8 +45,8 @@ pub struct RunSummary {
     pub due_at: Option<Timestamp>,
     /// When it came to its final state.
     pub finished_at: Option<Timestamp>,
-    /// Why it stands there, in words: the outcome of the last attempt, or what is to be known of it while
-    /// it runs.
+    /// Why it stands there, in words: why it was cancelled, or else the outcome of the last attempt, or what is
+    /// to be known of it while it runs.
     pub reason: Option<String>,
     /// The delivery in quarantine that it has to wait for, because that came before it.
     pub held_by: Option<QuarantineId>,

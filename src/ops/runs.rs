@@ -15,7 +15,7 @@ pub async fn list(
     Ok(runs)
 }
 
-/// What a run stands for: how its last attempt ended, or what it has to wait for.
+/// Why a run stands where it does: what it has to wait for, why it was cancelled, or how its last attempt ended.
 #[must_use]
 pub fn standing(run: &RunSummary) -> String {
     match run.held_by {

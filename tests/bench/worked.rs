@@ -8,7 +8,7 @@ use esi_event_actions::core::run::{Outcome, Transition};
 use esi_event_actions::journal::sqlite::{Access, SqliteJournal};
 use esi_event_actions::journal::{
     Accept as _, Acceptance, AttemptEnd, Claim, ClaimedRun, CountsAgainst, Entry, Owner,
-    PlannedRun, Work as _,
+    PlannedRun, Start, Work as _,
 };
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -114,7 +114,7 @@ impl Worked {
                 rule: "rule".to_owned(),
                 key: Key::node(format!("node-{}", self.events % NODES)),
                 awaits_lease: false,
-                due_at: None,
+                start: Start::Now,
             }],
         })
     }

@@ -218,7 +218,7 @@ fn runs_are_listed_by_state_rule_and_key() {
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), 5, "{table}");
     for (line, parts) in lines.iter().zip([
-        ["run", "state", "rule", "event", "last attempt"],
+        ["run", "state", "rule", "event", "reason"],
         ["1", "succeeded", "one", FULFILL, "exit status 0"],
         ["2", "discarded", "one", "b", "exit status 1"],
     ]) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::core::event::{Event, PayloadPath};
 use crate::core::rules::{Rule, RuleSet, Verdict};
-use crate::journal::{Acceptance, Entry, PlannedRun};
+use crate::journal::{Acceptance, Entry, PlannedRun, Start};
 use crate::sources::{Arrival, for_quarantine};
 
 /// What rules make of an event. Of one that lacks something it is what they make of the rest.
@@ -66,7 +66,7 @@ impl Decision {
                     rule: rule.name.clone(),
                     key,
                     awaits_lease: rule.paths().any(|(_, path)| lacks(path)),
-                    due_at: None,
+                    start: Start::Now,
                 };
                 self.runs.push((Arc::clone(rule), run));
             }

@@ -6,12 +6,12 @@ use super::story::{accept, at, claim, claim_one, end, event, quarantine_entry_of
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
 use crate::core::run::{State, Transition};
-use crate::journal::{Accept, Accepted, Browse, Entry, Keep, RunId};
+use crate::journal::{Accept, Accepted, Browse, Entry, Keep, RunId, Start};
 
 /// Accepts an event with a run that is due then.
 async fn schedule(journal: &Caller, id: &str, key: &str, due: i64, seconds: i64) -> RunId {
     let mut planned = event(id, &[("r", key)]);
-    planned.runs[0].due_at = Some(at(due));
+    planned.runs[0].start = Start::At(at(due));
     let entries = vec![Entry::Event(planned)];
     let answers = journal.accept(entries.into(), at(seconds)).await.unwrap();
     match answers.as_slice() {
@@ -107,7 +107,7 @@ pub(in crate::journal) async fn what_is_released_may_be_scheduled_too(scene: &Sc
     journal.accept(entries.into(), at(0)).await.unwrap();
     let held = accept(&journal, "held", &[("r", "n")], 1).await;
     let mut planned = event("released", &[("r", "n")]);
-    planned.runs[0].due_at = Some(at(100));
+    planned.runs[0].start = Start::At(at(100));
     let released = journal.release(1, planned, at(2)).await.unwrap();
     let Accepted::Runs(released) = released else {
         panic!("{released:?}")
@@ -129,4 +129,39 @@ pub(in crate::journal) async fn it_is_neither_retried_nor_forgotten(scene: &Scen
     };
     assert_eq!(journal.prune(nothing, at(50)).await.unwrap().number, 0);
     assert_eq!(claim(&journal, 9, 100).await, [run]);
+}
+
+pub(in crate::journal) async fn what_is_never_to_start_is_on_record_with_the_reason(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
+    let never = |rule: &str| {
+        let mut planned = event("a", &[(rule, "n")]);
+        planned.runs[0].start = Start::Never("held back: too many".to_owned());
+        vec![Entry::Event(planned)]
+    };
+    journal.accept(never("r").into(), at(0)).await.unwrap();
+    assert!(claim(&journal, 9, 0).await.is_empty());
+    let run = summary(&journal, 1).await;
+    assert_eq!(
+        (run.state, run.finished_at, run.attempts),
+        (State::Cancelled, Some(at(0)), 0)
+    );
+    assert_eq!(run.reason.as_deref(), Some("held back: too many"));
+    let census = journal.census().await.unwrap();
+    assert_eq!(
+        (census.runs.get("cancelled"), census.unfinished()),
+        (Some(&1), 0)
+    );
+    // The operator may start it all the same; another one of the event does not bring it back.
+    journal.retry(vec![1]).await.unwrap();
+    assert_eq!(summary(&journal, 1).await.reason, None);
+    assert_eq!(succeed(&journal, 1).await, 1);
+    journal.accept(never("s").into(), at(2)).await.unwrap();
+    assert_eq!(state(&journal, 2).await, State::Cancelled);
+    let nothing = Retention {
+        age: Duration::ZERO,
+        number: 0,
+    };
+    assert_eq!(journal.prune(nothing, at(50)).await.unwrap().number, 1);
 }

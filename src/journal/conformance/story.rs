@@ -9,7 +9,7 @@ use crate::core::event::{Key, PayloadPath};
 use crate::core::run::{Outcome, State, Transition};
 use crate::journal::{
     Accept, Acceptance, Accepted, AttemptEnd, Browse, ClaimedRun, CountsAgainst, Entry, Owner,
-    PlannedRun, QuarantineEntry, RunId, RunSummary,
+    PlannedRun, QuarantineEntry, RunId, RunSummary, Start,
 };
 
 /// `seconds` after a time in 2026.
@@ -29,7 +29,7 @@ pub(in crate::journal) fn meant(key: &str) -> Key {
 pub(in crate::journal) fn event(id: &str, runs: &[(&str, &str)]) -> Acceptance {
     let planned = |(rule, key): &(&str, &str)| PlannedRun {
         awaits_lease: false,
-        due_at: None,
+        start: Start::Now,
         rule: (*rule).to_owned(),
         key: meant(key),
     };

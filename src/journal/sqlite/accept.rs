@@ -11,7 +11,8 @@ use crate::core::limits::limited;
 use crate::core::run::State;
 use crate::crash::{self, Point};
 use crate::journal::{
-    Acceptance, Accepted, Cursor, Entry, JournalError, Progress, ProgressStep, QuarantineId, RunId,
+    Acceptance, Accepted, Cursor, Entry, JournalError, PlannedRun, Progress, ProgressStep,
+    QuarantineId, RunId, Start,
 };
 
 /// Writes a batch of deliveries.
@@ -98,7 +99,8 @@ fn accept_event(
 ) -> Result<Accepted, Fault> {
     let (source, id) = (limited(&event.source), limited(&event.id));
     let now = Millis(now);
-    let finished_at = event.runs.is_empty().then_some(now);
+    let ends_at_once = |run: &PlannedRun| matches!(run.start, Start::Never(_));
+    let finished_at = event.runs.iter().all(ends_at_once).then_some(now);
     let inserted = connection
         .prepare_cached(
             "INSERT INTO events (source, event_id, event_type, body, accepted_at, finished_at, is_incomplete)
@@ -132,17 +134,22 @@ fn accept_event(
             .execute(params![number, event.body])?;
     }
     let mut runs = Vec::with_capacity(event.runs.len());
+    let mut has_to_do = false;
     for planned in &event.runs {
-        let due_at = planned.due_at.filter(|due| *due > now.0).map(Millis);
-        let state = due_at.map_or(State::Due, |_| State::Scheduled);
+        let (state, due_at, reason) = match &planned.start {
+            Start::At(due) if *due > now.0 => (State::Scheduled, Some(Millis(*due)), None),
+            Start::Now | Start::At(_) => (State::Due, None, None),
+            Start::Never(reason) => (State::Cancelled, None, Some(reason)),
+        };
         let place = place.filter(|_| state == State::Due);
         let (rule, key) = (limited(&planned.rule), planned.key.limited());
         let run: Option<RunId> = connection
             .prepare_cached(
                 // Not by conflict: that would use a number up each time.
                 "INSERT INTO runs
-                     (event, rule, key_space, key, state, accepted_at, awaits_lease, place, due_at)
-                 SELECT ?1, ?2, ?3, ?4, ?8, ?5, ?6, ?7, ?9
+                     (event, rule, key_space, key, state, accepted_at, awaits_lease, place, due_at,
+                      finished_at, reason)
+                 SELECT ?1, ?2, ?3, ?4, ?8, ?5, ?6, ?7, ?9, ?10, ?11
                  WHERE NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND rule = ?2) RETURNING id",
             )?
             .query_row(
@@ -155,20 +162,23 @@ fn accept_event(
                     planned.awaits_lease,
                     place,
                     state,
-                    due_at
+                    due_at,
+                    state.is_final().then_some(now),
+                    reason
                 ],
                 |row| row.get(0),
             )
             .optional()?;
         if let Some(run) = run {
             give_turn(connection, &key)?;
+            has_to_do |= !state.is_final();
             runs.push(run);
         }
     }
-    if !is_new {
-        if runs.is_empty() {
-            return Ok(Accepted::Known);
-        }
+    if !is_new && runs.is_empty() {
+        return Ok(Accepted::Known);
+    }
+    if !is_new && has_to_do {
         reopen_event(connection, number)?;
     }
     Ok(Accepted::Runs(runs))

@@ -16,7 +16,7 @@ use crate::journal::{
 const SUMMARY: &str =
     "SELECT r.id, r.state, r.rule, r.key, e.event_type, e.event_id, r.attempts, r.accepted_at,
             r.due_at, r.finished_at, a.outcome, a.outcome_detail, a.outcome_value, a.outcome_reason,
-            e.body, e.source,
+            e.body, e.source, r.reason,
             CASE WHEN r.finished_at IS NULL AND r.state <> 'scheduled' THEN
                 (SELECT id FROM quarantine
                  WHERE key_space = r.key_space AND key = r.key AND place < COALESCE(r.place, r.id) ORDER BY place LIMIT 1)
@@ -36,11 +36,12 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         accepted_at: time(row, 7)?,
         due_at: optional_time(row, 8)?,
         finished_at: optional_time(row, 9)?,
-        reason: match outcome(row, 10)? {
-            Some(outcome) => Some(outcome.to_string()),
-            None => row.get(13)?,
+        reason: match (row.get(16)?, outcome(row, 10)?) {
+            (Some(reason), _) => Some(reason),
+            (None, Some(outcome)) => Some(outcome.to_string()),
+            (None, None) => row.get(13)?,
         },
-        held_by: row.get(16)?,
+        held_by: row.get(17)?,
     })
 }
 

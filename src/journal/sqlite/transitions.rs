@@ -238,7 +238,8 @@ pub(super) fn retry(connection: &Connection, mut runs: Vec<RunId>) -> Result<(),
         let state = after(run, from, Transition::Retry)?;
         let changed = connection
             .prepare_cached(
-                "UPDATE runs SET state = ?3, failures = 0, due_at = NULL, retry_in = NULL, finished_at = NULL
+                "UPDATE runs SET state = ?3, failures = 0, due_at = NULL, retry_in = NULL, finished_at = NULL,
+                     reason = NULL
                  WHERE id = ?1 AND state = ?2",
             )?
             .execute(params![run, from, state])?;

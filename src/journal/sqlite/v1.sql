@@ -45,6 +45,8 @@ CREATE TABLE runs (
     failures    INTEGER NOT NULL DEFAULT 0,
     accepted_at INTEGER NOT NULL,
     finished_at INTEGER,
+    -- Why it ended or never started, if no attempt of it says so: it was cancelled, for one.
+    reason      TEXT,
     -- 1 while the rule cannot be decided, because the event's lease could not be shown yet.
     awaits_lease INTEGER NOT NULL DEFAULT 0 CHECK (awaits_lease IN (0, 1)),
     -- Where the run stands in the order of its key, if that is not its id: one that comes out of

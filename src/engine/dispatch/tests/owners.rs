@@ -11,7 +11,7 @@ use crate::core::event::Key;
 use crate::core::rules::Asks;
 use crate::journal::conformance::LostAnswers;
 use crate::journal::sqlite::Access;
-use crate::journal::{Accept, Acceptance, AttemptEnd, Entry, PlannedRun, RunId};
+use crate::journal::{Accept, Acceptance, AttemptEnd, Entry, PlannedRun, RunId, Start};
 
 const EVENT: &str = r#"{"id": "e", "type": "t", "time": "now", "payload": {}}"#;
 
@@ -98,7 +98,7 @@ pub(super) async fn journal(keys: &[&str]) -> (tempfile::TempDir, SqliteJournal,
                 rule: "r".to_owned(),
                 key: Key::node(*key),
                 awaits_lease: false,
-                due_at: None,
+                start: Start::Now,
             }],
         })
     };

@@ -3,7 +3,7 @@
 use super::{Expected, World, asked, planned};
 use crate::core::run::{State, Transition};
 use crate::journal::sqlite::tests::at;
-use crate::journal::{Accept, Accepted, Entry};
+use crate::journal::{Accept, Accepted, Entry, Start};
 
 impl World {
     /// What is accepted is due after so many seconds.
@@ -16,7 +16,7 @@ impl World {
         let mut planned = planned(number, rules, key);
         let due_at = self.now + i64::from(delay);
         for run in &mut planned.runs {
-            run.due_at = Some(at(due_at));
+            run.start = Start::At(at(due_at));
         }
         let entries = vec![Entry::Event(planned)];
         let mut answer = self
