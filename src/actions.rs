@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::config::Purpose;
-use crate::config::table::ActionOptions;
+use crate::config::table::PartOptions;
 use crate::config::{Options, Problem, RuleContext};
 use crate::core::event::Event;
 use crate::core::ini::text::Position;
@@ -86,7 +86,7 @@ impl Performed {
 #[derive(Clone, Copy, Debug)]
 pub struct ActionPart {
     /// What `action` says in a rule, and the options that the rule then has besides.
-    pub options: ActionOptions,
+    pub options: PartOptions,
     /// Reads them.
     pub read: Read,
     /// Makes what recovers its attempts; `None` if nothing of an attempt can outlive the service.

@@ -36,7 +36,7 @@ use crate::core::retention::Retention;
 use crate::core::rules::RuleSet;
 use options::report_unknown;
 pub use options::{Options, duration};
-use table::{ActionOptions, Table};
+use table::{PartOptions, Table};
 
 /// Reads the text of the configuration file at `path`, in which these options may stand, by `feed` how
 /// to reach a feed, and by `action` what a rule does. Never fails: all that is wrong is among the problems,
@@ -135,7 +135,7 @@ fn service_options(table: Table, defaults: &Section) -> Fingerprints {
 
 /// What no rule can do without that has this action or that one.
 fn essential(table: Table) -> impl Iterator<Item = &'static str> {
-    let first = |action: &ActionOptions| action.rows.first().map(|row| row.name);
+    let first = |action: &PartOptions| action.rows.first().map(|row| row.name);
     table.actions.iter().filter_map(first)
 }
 

@@ -29,7 +29,7 @@ use super::{
     Recovery,
 };
 use crate::config::Problem;
-use crate::config::table::ActionOptions;
+use crate::config::table::PartOptions;
 use crate::core::event::Event;
 use crate::core::retry::Again;
 use crate::core::rules::Asks;
@@ -46,7 +46,7 @@ const KIND: &str = "http";
 
 /// The row in the table of parts.
 pub const PART: ActionPart = ActionPart {
-    options: ActionOptions {
+    options: PartOptions {
         name: KIND,
         rows: &options::OPTIONS,
     },

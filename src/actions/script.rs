@@ -40,7 +40,7 @@ use super::{
     Action, ActionPart, Checkup, Description, FileInUse, Order, Performed, Purpose, Remains,
 };
 use crate::config::Problem;
-use crate::config::table::ActionOptions;
+use crate::config::table::PartOptions;
 use crate::core::event::{Event, PayloadPath};
 use crate::core::ini::text::Position;
 use crate::core::rules::Asks;
@@ -55,7 +55,7 @@ use recovery::ScriptRecovery;
 
 /// The row of the table of parts.
 pub const PART: ActionPart = ActionPart {
-    options: ActionOptions {
+    options: PartOptions {
         name: KIND,
         rows: &options::OPTIONS,
     },

@@ -8,9 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::actions::{Action, ActionPart, Recovery, http, script};
-use crate::config::table::{
-    ActionOptions, Kind, OptionRow, RULE, SERVICE, Scope, SourceOptions, Table,
-};
+use crate::config::table::{Kind, OptionRow, PartOptions, RULE, SERVICE, Scope, Table};
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
 use crate::core::rules::Asks;
 use crate::sources::amqp::{self, Amqp};
@@ -77,35 +75,22 @@ const ACTION: OptionRow = OptionRow {
     meaning: "what the rule does; each action has options of its own",
 };
 
-const ACTION_OPTIONS: [ActionOptions; ACTIONS.len()] = {
-    let mut options = [ACTIONS[0].options; ACTIONS.len()];
-    let mut at = 0;
-    while at < options.len() {
-        options[at] = ACTIONS[at].options;
-        at += 1;
-    }
-    options
-};
+/// A field of each of these parts, as a constant.
+macro_rules! of_each {
+    ($parts:ident, $($field:ident).+) => {{
+        let mut all = [$parts[0].$($field).+; $parts.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = $parts[at].$($field).+;
+            at += 1;
+        }
+        all
+    }};
+}
 
-const SOURCE_OPTIONS: [SourceOptions; SOURCES.len()] = {
-    let mut options = [SOURCES[0].options; SOURCES.len()];
-    let mut at = 0;
-    while at < options.len() {
-        options[at] = SOURCES[at].options;
-        at += 1;
-    }
-    options
-};
-
-const ACTION_NAMES: [&str; ACTIONS.len()] = {
-    let mut names = [""; ACTIONS.len()];
-    let mut at = 0;
-    while at < names.len() {
-        names[at] = ACTIONS[at].options.name;
-        at += 1;
-    }
-    names
-};
+const ACTION_OPTIONS: [PartOptions; ACTIONS.len()] = of_each!(ACTIONS, options);
+const SOURCE_OPTIONS: [PartOptions; SOURCES.len()] = of_each!(SOURCES, options);
+const ACTION_NAMES: [&str; ACTIONS.len()] = of_each!(ACTIONS, options.name);
 
 /// A configuration whose rules do what the table of actions has; `F` says how to reach the feed.
 pub type Config<F = ()> = config::Config<F, Arc<dyn Action>>;

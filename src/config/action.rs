@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::options::Options;
-use super::table::{ActionOptions, Table};
+use super::table::{PartOptions, Table};
 use crate::core::ini::merged::Section;
 use crate::core::ini::problem::{Problem, nearest};
 use crate::core::rules::Asks;
@@ -38,13 +38,13 @@ pub struct RuleAction<A> {
 }
 
 /// The action that a section names, if that is one; the first if it names none.
-pub(super) fn named(table: Table, section: &Section) -> Option<&'static ActionOptions> {
+pub(super) fn named(table: Table, section: &Section) -> Option<&'static PartOptions> {
     let option = section.options.get(ACTION);
     let text = option.map_or("", |option| option.value.as_str().trim());
     find(table, text)
 }
 
-fn find(table: Table, text: &str) -> Option<&'static ActionOptions> {
+fn find(table: Table, text: &str) -> Option<&'static PartOptions> {
     if text.is_empty() {
         return table.actions.first();
     }
@@ -84,7 +84,7 @@ pub(super) fn one_of(text: &str, names: impl Iterator<Item = &'static str> + Clo
 }
 
 /// That a rule has an option which only other actions read; `None` if no action does.
-pub(super) fn foreign(table: Table, own: &ActionOptions, name: &str) -> Option<Problem> {
+pub(super) fn foreign(table: Table, own: &PartOptions, name: &str) -> Option<Problem> {
     let others = table.actions.iter().filter(|action| action.has(name));
     let others: Vec<String> = others
         .map(|action| format!("`{ACTION} = {}`", action.name))

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::action::one_of;
 use super::options::Options;
 use super::settings::Fingerprints;
-use super::table::{SourceOptions, Table};
+use super::table::{PartOptions, Table};
 use crate::core::ini::merged::{Merged, Section};
 use crate::core::ini::problem::{Problem, Problems};
 use crate::core::rules::Rule;
@@ -21,7 +21,7 @@ const TYPE: &str = "type";
 #[derive(Debug)]
 pub(super) struct SourceSection {
     name: String,
-    kind: Option<&'static SourceOptions>,
+    kind: Option<&'static PartOptions>,
     section: Section,
 }
 
@@ -142,7 +142,7 @@ impl SourceSection {
 }
 
 /// The kind of source that a section names; `None` if it names none, which is a problem then.
-fn kind(table: Table, options: &mut Options<'_>) -> Option<&'static SourceOptions> {
+fn kind(table: Table, options: &mut Options<'_>) -> Option<&'static PartOptions> {
     if options.lacks(TYPE) {
         options.report_section(
             &format!("expected `{TYPE}` in the source, but found none"),

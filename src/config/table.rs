@@ -118,33 +118,16 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The options that a rule has besides if it has this action.
+/// The options of one part: an action of rules, or a kind of source with a section of its own.
 #[derive(Clone, Copy, Debug)]
-pub struct ActionOptions {
-    /// What `action` says.
+pub struct PartOptions {
+    /// What `action` or `type` says.
     pub name: &'static str,
-    /// The first one is what the action cannot do without.
+    /// All that are its own. The first one of an action is what it cannot do without.
     pub rows: &'static [OptionRow],
 }
 
-impl ActionOptions {
-    /// Whether the action has an option of this name.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.rows.iter().any(|row| row.name == name)
-    }
-}
-
-/// The options of a source of this kind, in a section of its own.
-#[derive(Clone, Copy, Debug)]
-pub struct SourceOptions {
-    /// What `type` says.
-    pub name: &'static str,
-    /// All that its section may have besides.
-    pub rows: &'static [OptionRow],
-}
-
-impl SourceOptions {
+impl PartOptions {
     /// Whether it has an option of this name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -170,9 +153,9 @@ pub struct Table {
     /// Those of the service and of every rule.
     pub general: &'static [&'static [OptionRow]],
     /// Those of each action. The first action is that of a rule that names none.
-    pub actions: &'static [ActionOptions],
+    pub actions: &'static [PartOptions],
     /// Those of each kind of source, which are no other section's.
-    pub sources: &'static [SourceOptions],
+    pub sources: &'static [PartOptions],
 }
 
 impl Table {

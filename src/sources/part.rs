@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Decode, Interest, Source};
 use crate::config::Options;
-use crate::config::table::SourceOptions;
+use crate::config::table::PartOptions;
 use crate::journal::{Cursor, Placement};
 use crate::telemetry::Teller;
 
@@ -14,7 +14,7 @@ use crate::telemetry::Teller;
 #[derive(Clone, Copy, Debug)]
 pub struct SourcePart {
     /// What `type` says in such a section, and the options that it has besides.
-    pub options: SourceOptions,
+    pub options: PartOptions,
     /// Reads them; `None` if a problem makes it no source. The folder is the configuration file's.
     pub read: fn(&mut Options<'_>, &Path) -> Option<Arc<dyn Setup>>,
     /// What decodes its deliveries when they are taken out of quarantine.

@@ -27,14 +27,14 @@ use jiff::Timestamp;
 
 use super::{Opening, Setup, Source, SourcePart, decode_event};
 use crate::config::Options;
-use crate::config::table::SourceOptions;
+use crate::config::table::PartOptions;
 use crate::journal::Placement;
 use schedule::Schedule;
 use source::TimerSource;
 
 /// The row in the table of parts.
 pub const PART: SourcePart = SourcePart {
-    options: SourceOptions {
+    options: PartOptions {
         name: "timer",
         rows: &options::OPTIONS,
     },

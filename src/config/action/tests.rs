@@ -30,11 +30,11 @@ const fn of_service(row: OptionRow) -> OptionRow {
 static TABLE: Table = Table {
     general: &[&SERVICE, &RULE, &[row(ACTION)]],
     actions: &[
-        ActionOptions {
+        PartOptions {
             name: "play",
             rows: &PLAY,
         },
-        ActionOptions {
+        PartOptions {
             name: "shout",
             rows: &SHOUT,
         },

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::actions::script::{KIND, Script, options};
-use crate::config::table::{ActionOptions, RULE, SERVICE, Table};
+use crate::config::table::{PartOptions, RULE, SERVICE, Table};
 use crate::config::{self, Reading};
 
 const TABLE: Table = Table {
     general: &[&SERVICE, &RULE],
-    actions: &[ActionOptions {
+    actions: &[PartOptions {
         name: KIND,
         rows: &options::OPTIONS,
     }],
