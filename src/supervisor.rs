@@ -147,7 +147,14 @@ impl<J: Journal + Clone> Supervisor<J> {
                 }
                 Ok(Ended::Feed(identity, end)) => {
                     // What is due already has nothing to do with a feed that failed.
-                    failure = failure.or(end.err().map(Failure::Source));
+                    if let Err(error) = end {
+                        let is_last = failure.is_none() && running.len() == 1;
+                        if !is_last {
+                            // The others may go on for long, and the service ends with one cause.
+                            tracing::error!("{identity}: {error}; {}", error.hint);
+                        }
+                        failure.get_or_insert(Failure::Source(error));
+                    }
                     self.end(&identity, &mut running, &mut tasks);
                 }
                 Ok(Ended::Upkeep | Ended::Aside) => {}

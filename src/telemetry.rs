@@ -7,6 +7,8 @@
 //! Logging never waits for the reader of the log (`backlog`).
 
 mod backlog;
+#[cfg(test)]
+pub(crate) mod captured;
 mod condition;
 mod systemd;
 

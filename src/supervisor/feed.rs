@@ -78,26 +78,30 @@ impl<J: Journal + Clone> Keeper<J> {
     /// [`IntakeError`] if its failure is final, or the journal is beyond waiting.
     pub(super) async fn keep(&self, feed: Feed) -> Result<(), IntakeError> {
         let identity = feed.identity.as_str();
-        if !self
-            .has_duty(identity, feed.placement, &feed.teller)
-            .await?
-        {
+        // Nothing is lost by stopping here, whatever the journal would have answered.
+        let waiting = self.await_duty(identity, feed.placement, &feed.teller);
+        let Some(granted) = self.stop.run_until_cancelled(waiting).await else {
             return Ok(());
-        }
-        let opener = match feed.open {
+        };
+        granted?;
+        let (opener, is_final) = match feed.open {
             Open::Once(source) => return self.take(source).await,
-            Open::UntilDrained(opener) => {
-                let cursor = self.cursor(identity).await?;
-                return self.take(opener(cursor)).await;
-            }
-            Open::Anew(opener) => opener,
+            Open::UntilDrained(opener) => (opener, true),
+            Open::Anew(opener) => (opener, false),
         };
         let mut delay = OPEN_AGAIN.0;
         loop {
-            let cursor = self.cursor(identity).await?;
+            let asking = self.stop.run_until_cancelled(self.cursor(identity));
+            let Some(cursor) = asking.await else {
+                return Ok(());
+            };
             let began = Instant::now();
-            let error = match self.take(opener(cursor)).await {
-                Err(IntakeError::Source(error)) if error.kind != SourceErrorKind::Usage => error,
+            let error = match self.take(opener(cursor?)).await {
+                Err(IntakeError::Source(error))
+                    if !is_final && error.kind != SourceErrorKind::Usage =>
+                {
+                    error
+                }
                 ended => return ended,
             };
             if began.elapsed() >= OPEN_AGAIN.1 {
@@ -123,21 +127,19 @@ impl<J: Journal + Clone> Keeper<J> {
         }
     }
 
-    /// Waits until the feed is this service's duty; or, which answers `false`, until it is told to stop.
-    async fn has_duty(
+    /// Waits until the feed is this service's duty.
+    async fn await_duty(
         &self,
         identity: &str,
         placement: Placement,
         teller: &Teller,
-    ) -> Result<bool, JournalError> {
-        let Some(owner) = self.stop.run_until_cancelled(self.owner.wait()).await else {
-            return Ok(false);
-        };
+    ) -> Result<(), JournalError> {
+        let owner = *self.owner.wait().await;
         let mut is_told = false;
         loop {
-            let ask = || (self.journal).duty(*owner, identity.to_owned(), placement);
+            let ask = || (self.journal).duty(owner, identity.to_owned(), placement);
             if retry_while_unavailable(&self.stop, ask).await? {
-                return Ok(true);
+                return Ok(());
             }
             if !is_told {
                 tracing::info!("{identity} is another service's duty: standing by");
@@ -148,13 +150,7 @@ impl<J: Journal + Clone> Keeper<J> {
                 });
                 is_told = true;
             }
-            let waited = self
-                .stop
-                .run_until_cancelled(tokio::time::sleep(ASK_AGAIN))
-                .await;
-            if waited.is_none() {
-                return Ok(false);
-            }
+            tokio::time::sleep(ASK_AGAIN).await;
         }
     }
 

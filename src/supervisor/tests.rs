@@ -1,6 +1,7 @@
 //! Made-up feeds: what the supervisor makes of failures, ends, panics and reloads.
 
 mod duties;
+mod endings;
 mod reloads;
 
 use std::collections::HashMap;
@@ -111,7 +112,7 @@ impl Source for MadeUp {
 
 /// A service of made-up feeds, and what stops it.
 struct Service {
-    _folder: TempDir,
+    folder: TempDir,
     supervisor: Supervisor<SqliteJournal>,
     diary: Diary,
     conditions: Conditions,
@@ -131,7 +132,7 @@ impl Service {
             drained: CancellationToken::new(),
         };
         Self {
-            _folder: folder,
+            folder,
             supervisor,
             diary: Diary::default(),
             conditions: Conditions::default(),

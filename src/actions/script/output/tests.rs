@@ -1,10 +1,8 @@
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use serde_json::Value;
 
 use super::*;
 use crate::actions::tests::order;
+use crate::telemetry::captured::capture;
 
 #[test]
 fn the_tail_is_the_last_of_what_came() {
@@ -33,42 +31,16 @@ fn the_tail_is_the_last_of_what_came() {
     }
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// What is logged when these chunks come on the two streams one after the other.
 fn logged(chunks: &[(Stream, &[u8])]) -> Vec<Value> {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_writer(move || writer.clone())
-        .finish();
+    let log = capture();
     let order = order(&serde_json::json!({}));
-    tracing::subscriber::with_default(subscriber, || {
-        let mut output = Output::new(&order);
-        for (stream, bytes) in chunks {
-            output.push(*stream, bytes);
-        }
-        output.finish();
-    });
-    let text = log.0.lock().unwrap();
-    let lines = text
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty());
-    lines
-        .map(|line| serde_json::from_slice::<Value>(line).unwrap()["fields"].take())
-        .collect()
+    let mut output = Output::new(&order);
+    for (stream, bytes) in chunks {
+        output.push(*stream, bytes);
+    }
+    output.finish();
+    log.fields()
 }
 
 #[test]
