@@ -4,13 +4,17 @@
 //! says which. What an event says can never leave its place: in a URL it is percent-encoded, in a header
 //! it may hold no line break, in JSON it stays one value.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod scope;
+
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Map, Value as Json};
+
+pub use scope::Scope;
 
 /// All but what stands for itself in any part of a URL (RFC 3986, "unreserved").
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -94,7 +98,7 @@ impl Template {
     /// stand in this place.
     pub fn fill(&self, scope: &Scope) -> Result<String, TemplateError> {
         (ENVIRONMENT.template_from_named_str(self.place.name(), &self.source))
-            .and_then(|template| template.render(scope.values.clone()))
+            .and_then(|template| template.render(scope.values()))
             .map_err(|error| TemplateError::of(&error, &self.source))
     }
 
@@ -118,7 +122,7 @@ impl Template {
         }
         let failed = |error: &Error| TemplateError::of(error, expression);
         let value = (ENVIRONMENT.compile_expression(expression))
-            .and_then(|expression| expression.eval(scope.values.clone()))
+            .and_then(|expression| expression.eval(scope.values()))
             .map_err(|error| failed(&error))?;
         if value.is_undefined() {
             return Err(TemplateError::missing(expression));
@@ -202,66 +206,6 @@ impl JsonTemplate {
             Self::Fixed(value) => value.clone(),
         })
     }
-}
-
-/// The names that a template can use, and what they mean.
-#[derive(Clone, Debug)]
-pub struct Scope {
-    values: Value,
-    as_written: BTreeMap<String, Json>,
-}
-
-impl Scope {
-    /// Of these names the later ones win.
-    pub fn new<'a>(names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> Self {
-        let names = names.into_iter();
-        let as_written: BTreeMap<String, Json> = names
-            .map(|(name, value)| (name.to_owned(), value.clone()))
-            .collect();
-        let values = as_written
-            .iter()
-            .map(|(name, value)| (name.as_str(), to_value(value)));
-        let values = Value::from(values.collect::<BTreeMap<_, _>>());
-        Self { values, as_written }
-    }
-
-    /// The value of an expression that is nothing but a name, or names with dots between them: numbers as
-    /// they were written, fields in their order.
-    fn as_written(&self, expression: &str) -> Option<&Json> {
-        let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
-        let mut names = expression.trim().split('.');
-        let first = self.as_written.get(names.next()?)?;
-        names.try_fold(first, |value, name| {
-            value.get(name).filter(|_| is_name(name))
-        })
-    }
-}
-
-/// Not through serde: numbers would become objects, because `serde_json` keeps them as they were written.
-fn to_value(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::from(()),
-        Json::Bool(value) => Value::from(*value),
-        Json::Number(number) => to_number(number),
-        Json::String(text) => Value::from(text.as_str()),
-        Json::Array(items) => items.iter().map(to_value).collect(),
-        Json::Object(fields) => {
-            let fields = fields
-                .iter()
-                .map(|(name, value)| (name.as_str(), to_value(value)));
-            Value::from(fields.collect::<BTreeMap<_, _>>())
-        }
-    }
-}
-
-/// What no machine number holds stays the text that it was.
-fn to_number(number: &Number) -> Value {
-    let text = number.as_str();
-    if let Ok(whole) = text.parse::<i128>() {
-        return Value::from(whole);
-    }
-    let near = text.parse::<f64>().ok().filter(|near| near.is_finite());
-    near.map_or_else(|| Value::from(text), Value::from)
 }
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
