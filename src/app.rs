@@ -4,6 +4,7 @@
 
 mod beginning;
 pub mod parts;
+mod problems;
 mod reload;
 mod signals;
 
@@ -28,11 +29,12 @@ use crate::sources::amqp::BUS;
 use crate::sources::history::options::History;
 use crate::sources::history::window::Start;
 use crate::sources::history::{Client, HistorySource, source_name};
-use crate::sources::{Enrich, Interest, NothingToAdd, Opening, Setup};
+use crate::sources::{Enrich, FeedSettings, Interest, NothingToAdd, Opening, Setup};
 use crate::supervisor::{Failure, Feed, Open, Opener, Rest, Supervisor};
 use crate::telemetry::{self, Conditions};
 use beginning::beginning;
 use parts::{Config, Listen, SourceSetup};
+pub use problems::log_problems;
 use reload::Reload;
 use signals::Signals;
 
@@ -169,7 +171,7 @@ pub async fn poll<C: Client>(
 }
 
 /// Takes what the feeds have to give, performs what is due, and stops both in order.
-async fn serve<F: Send + Sync + 'static>(
+async fn serve<F: FeedSettings + Send + Sync + 'static>(
     config: &Config<F>,
     journal: SqliteJournal,
     signals: Signals,

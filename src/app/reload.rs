@@ -10,8 +10,10 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::parts::{Config, Reading};
+use super::problems::log_problems;
 use crate::config::Fingerprints;
 use crate::engine::rulebook::Editor;
+use crate::sources::FeedSettings;
 
 /// Reads the text of a configuration.
 type Read<F> = fn(&str, &Path) -> Reading<F>;
@@ -30,7 +32,7 @@ pub(super) struct Reload<F> {
     service: Fingerprints,
 }
 
-impl<F> Reload<F> {
+impl<F: FeedSettings> Reload<F> {
     pub(super) fn new(config: &Config<F>, read: Read<F>, rules: Editor, renew: Renew<F>) -> Self {
         Self {
             path: config.path.clone(),
@@ -59,11 +61,7 @@ impl<F> Reload<F> {
             }
         };
         let reading = (self.read)(&text, &self.path);
-        for problem in &reading.problems {
-            let place = problem.position.map(|place| format!(":{place}"));
-            let place = place.unwrap_or_default();
-            tracing::warn!("{file}{place}: {}; {}", problem.message, problem.hint);
-        }
+        log_problems(&self.path, &reading);
         let Some(config) = reading.config else {
             tracing::error!(
                 "{file} has errors: nothing of it is taken over, its former rules stay in force"
@@ -81,5 +79,51 @@ impl<F> Reload<F> {
                 changed.join(", ")
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::app::parts;
+    use crate::engine::rulebook::Rulebook;
+    use crate::telemetry::captured::capture;
+
+    #[test]
+    fn files_that_a_configuration_names_are_told_of_and_do_not_keep_its_rules_back() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = folder.path().join("listener.conf");
+        let rule = |name: &str, script: &str| {
+            format!("[{name}]\nevents = esi_leap.lease.fulfill.end\nscript = {script}\n")
+        };
+        let script = |name: &str, mode| {
+            let script = folder.path().join(name);
+            fs::write(&script, "#!/bin/sh\n").unwrap();
+            fs::set_permissions(&script, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        script("fine.sh", 0o755);
+        script("open.sh", 0o777);
+        let text = rule("former", "fine.sh");
+        let config = parts::read_for_history(&text, &path).config.unwrap();
+        let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
+        let reload = Reload::new(&config, parts::read_for_history, editor, Box::new(|_| {}));
+
+        fs::write(&path, rule("gone", "gone.sh") + &rule("open", "open.sh")).unwrap();
+        let log = capture();
+        reload.once();
+        let (messages, file) = (log.messages().join("\n"), path.display().to_string());
+        for part in [
+            &format!("{file}:3:10, rule [gone]: "),
+            "gone.sh",
+            &format!("{file}:6:10, rule [open]: "),
+            "open.sh can be changed by everybody",
+            "from now on its 2 rules are in force",
+        ] {
+            assert!(messages.contains(part), "no `{part}` in {messages}");
+        }
+        assert_eq!(rules.current().all().len(), 2);
     }
 }

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::Path;
 
+use crate::app::log_problems;
 use crate::app::parts::{Config, Reading};
 use crate::cli::report::{Exit, Failure};
 use crate::engine::dispatch::Tally;
 use crate::journal::sqlite::network_warning;
-use crate::ops::check::file_problems;
 use crate::sources::FeedSettings;
 
 /// Logs what is wrong with the configuration and the state folder, though not so wrong that nothing can
@@ -17,13 +17,10 @@ pub(super) fn tell_problems<F: FeedSettings>(
     config: &Config<F>,
     state_dir: &Path,
 ) {
-    let of_files = file_problems(&config.path, reading);
     if let Some((message, remedy)) = network_warning(state_dir) {
         tracing::warn!("{message}; {remedy}");
     }
-    for problem in reading.problems.iter().chain(&of_files) {
-        tracing::warn!("{}; {}", problem.message, problem.hint);
-    }
+    log_problems(&config.path, reading);
 }
 
 /// Chooses who encrypts, for every connection of this process.

@@ -70,6 +70,21 @@ impl Problem {
             ..self
         }
     }
+
+    /// Where it is in the file of this name: `listener.conf:21:64, rule [delete]`.
+    #[must_use]
+    pub fn place(&self, file: &str) -> String {
+        let position = self.position.map(|position| format!(":{position}"));
+        let section = self.section.as_deref().map(|name| match name {
+            // Not every section is a rule: `[source:nightly]`.
+            _ if name == "DEFAULT" || name.contains(':') => format!(", section [{name}]"),
+            rule => format!(", rule [{rule}]"),
+        });
+        [Some(file.to_owned()), position, section]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
 }
 
 /// All problems of one file, in the order of their places; those without a place come first.
@@ -154,18 +169,8 @@ impl fmt::Display for Report<'_> {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             };
-            write!(f, "{severity}: {}\n  --> {}", problem.message, self.file)?;
-            if let Some(position) = problem.position {
-                write!(f, ":{position}")?;
-            }
-            match problem.section.as_deref() {
-                None => {}
-                // Not every section is a rule: `[source:nightly]`.
-                Some(name) if name == "DEFAULT" || name.contains(':') => {
-                    write!(f, ", section [{name}]")?;
-                }
-                Some(rule) => write!(f, ", rule [{rule}]")?,
-            }
+            let place = problem.place(self.file);
+            write!(f, "{severity}: {}\n  --> {place}", problem.message)?;
             write!(f, "\nhint: {}", problem.hint)?;
         }
         Ok(())
