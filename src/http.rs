@@ -125,12 +125,20 @@ pub fn shown(url: &Url) -> String {
 }
 
 fn failed(error: reqwest::Error, names: TrustNames) -> String {
+    let is_plain = error.url().is_some_and(|url| url.scheme() == "http");
     let error = error.without_url();
-    let remedy = names
-        .remedy(&error)
-        .map_or_else(String::new, |remedy| format!("; {remedy}"));
-    format!("{}{remedy}", chain(&error))
+    let why = chain(&error);
+    let remedy = names.remedy(&error).or_else(|| {
+        // What answers with no HTTP at all; TLS does, with an alert.
+        let is_no_http = is_plain && why.contains(NO_HTTP);
+        is_no_http.then(|| "this port seems to be one with TLS: try `https://`".to_owned())
+    });
+    let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
+    format!("{why}{remedy}")
 }
+
+/// What the client's error says where an answer does not begin as HTTP does. It tells that in no other way.
+const NO_HTTP: &str = "invalid HTTP version";
 
 /// An error and its causes, each once.
 fn chain(error: &reqwest::Error) -> String {

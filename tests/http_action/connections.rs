@@ -102,7 +102,10 @@ fn tls_is_verified_and_a_remedy_told() {
             trusting(at("https", &plain)),
             ["no answer", "try `http://`"],
         ),
-        (trusting(at("http", &ours)), ["no answer", "invalid HTTP"]),
+        (
+            trusting(at("http", &ours)),
+            ["no answer", "one with TLS: try `https://`"],
+        ),
     ] {
         assert_eq!(run["state"], "discarded", "{run}");
         assert_told(outcomes(&run)[0], &parts);

@@ -252,10 +252,20 @@ fn headers(options: &mut Options<'_>) -> Option<Vec<(HeaderName, Template)>> {
         r#"write it like `{"X-Node": "{{ node_name }}"}`"#,
     )?;
     // Each of them is told of.
-    let headers: Vec<Option<_>> = entries
-        .into_iter()
-        .map(|entry| header(options, entry))
-        .collect();
+    let mut headers: Vec<Option<(HeaderName, _)>> = Vec::new();
+    for entry in entries {
+        let (name, position) = (entry.name.clone(), entry.position);
+        let header = header(options, entry);
+        let is_same = |other: &(HeaderName, _)| header.as_ref().is_some_and(|it| it.0 == other.0);
+        if headers.iter().flatten().any(is_same)
+            && let Some(option) = options.get("headers")
+        {
+            let message = format!("`headers` names `{name}` more than once");
+            let hint = "remove all but one: only the last is sent, whatever its letters' case";
+            options.report(Problem::warning(message, hint), option, position);
+        }
+        headers.push(header);
+    }
     headers.into_iter().collect()
 }
 
