@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::actions::{Action, ActionPart, Recovery, http, script};
-use crate::config::table::{Kind, OptionRow, PartOptions, RULE, SERVICE, Scope, Table};
+use crate::config::table::{Kind, OptionRow, PartOptions, RULE, SERVICE, Scope, SourceKind, Table};
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
 use crate::core::rules::Asks;
 use crate::sources::amqp::{self, Amqp};
@@ -34,7 +34,7 @@ pub const OPTIONS: Table = Table {
         &[ACTION],
     ],
     actions: &ACTION_OPTIONS,
-    sources: &SOURCE_OPTIONS,
+    sources: &SOURCE_KINDS,
 };
 
 /// What has no section of its own, with what decodes its deliveries when they are taken out of quarantine.
@@ -47,7 +47,9 @@ const DECODERS: [(&str, Decode); 2] = [
 #[must_use]
 pub fn decoder(source: &str) -> Option<Decode> {
     let kind = source.split(':').next()?;
-    let of_sources = SOURCES.iter().map(|part| (part.options.name, part.decode));
+    let of_sources = SOURCES
+        .iter()
+        .map(|part| (part.kind.options.name, part.decode));
     let mut all = DECODERS.into_iter().chain(of_sources);
     all.find_map(|(name, decode)| (name == kind).then_some(decode))
 }
@@ -89,7 +91,7 @@ macro_rules! of_each {
 }
 
 const ACTION_OPTIONS: [PartOptions; ACTIONS.len()] = of_each!(ACTIONS, options);
-const SOURCE_OPTIONS: [PartOptions; SOURCES.len()] = of_each!(SOURCES, options);
+const SOURCE_KINDS: [SourceKind; SOURCES.len()] = of_each!(SOURCES, kind);
 const ACTION_NAMES: [&str; ACTIONS.len()] = of_each!(ACTIONS, options.name);
 
 /// A configuration whose rules do what the table of actions has; `F` says how to reach the feed.
@@ -146,9 +148,9 @@ pub fn read_for_history(text: &str, path: &Path) -> Reading<History> {
 fn listen(feeds: &mut Feeds<'_>) -> Option<Listen> {
     let (folder, has_sources) = (feeds.folder, feeds.has_sources());
     let sources = feeds.sources(|kind, options, folder| {
-        let part = SOURCES.iter().find(|part| part.options.name == kind)?;
+        let part = SOURCES.iter().find(|part| part.kind.options.name == kind)?;
         let setup = (part.read)(options, folder)?;
-        let kind = part.options.name;
+        let kind = part.kind.options.name;
         Some(SourceSetup { kind, setup })
     });
     let options = &mut feeds.defaults();

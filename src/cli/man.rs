@@ -74,12 +74,15 @@ fn conf_page() -> String {
         describe_all(&mut page, action.rows.iter());
     }
     for source in OPTIONS.sources {
-        let title = format!("OPTIONS OF [source:NAME] WITH type = {}", source.name);
+        let title = format!(
+            "OPTIONS OF [source:NAME] WITH type = {}",
+            source.options.name
+        );
         page.control("SH", [title.as_str()]);
         page.text(inline(
             "Nothing of `[DEFAULT]` holds here. `NAME` is the type of the events.",
         ));
-        describe_all(&mut page, source.rows.iter());
+        describe_all(&mut page, source.options.rows.iter());
     }
     page.control("SH", ["SEE ALSO"]);
     page.text([bold("esi-event-actions"), roman("(1)")]);

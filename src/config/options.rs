@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::action::{foreign, named};
 use super::settings::Fingerprints;
+use super::source::of_sources;
 use super::table::{Kind, OptionRow, Table};
 use crate::core::ini::merged::{DEFAULT, Merged, MergedOption, Section};
 use crate::core::ini::problem::{Problem, Problems, nearest};
@@ -51,6 +52,8 @@ pub(super) fn report_unknown(table: Table, merged: &Merged, problems: &mut Probl
                     format!("move `{name}` to [DEFAULT]"),
                 )
             } else if let Some(problem) = action.and_then(|own| foreign(table, own, name)) {
+                problem
+            } else if let Some(problem) = of_sources(table, name) {
                 problem
             } else {
                 let known = table.rows().map(|row| row.name);

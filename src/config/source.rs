@@ -5,7 +5,7 @@ use std::path::Path;
 use super::action::one_of;
 use super::options::Options;
 use super::settings::Fingerprints;
-use super::table::{PartOptions, Table};
+use super::table::{SourceKind, Table};
 use crate::core::ini::merged::{Merged, Section};
 use crate::core::ini::problem::{Problem, Problems};
 use crate::core::rules::Rule;
@@ -21,7 +21,7 @@ const TYPE: &str = "type";
 #[derive(Debug)]
 pub(super) struct SourceSection {
     name: String,
-    kind: Option<&'static PartOptions>,
+    kind: Option<&'static SourceKind>,
     section: Section,
 }
 
@@ -72,8 +72,8 @@ impl Feeds<'_> {
         } in self.sources
         {
             let source = kind.and_then(|kind| {
-                let options = &mut Options::new(kind.table(), section, self.problems);
-                read(kind.name, options, self.folder)
+                let options = &mut Options::new(kind.options.table(), section, self.problems);
+                read(kind.options.name, options, self.folder)
             });
             all = all.zip(source).map(|(mut all, source)| {
                 all.push(NamedSource {
@@ -120,15 +120,16 @@ impl SourceSection {
         }
         let kind = kind(table, &mut Options::new(table, &section, problems));
         for (name, option) in &section.options {
-            let Some(kind) = kind.filter(|kind| name != TYPE && !kind.has(name)) else {
+            let own = kind.map(|kind| kind.options);
+            let Some(own) = own.filter(|own| name != TYPE && !own.has(name)) else {
                 continue;
             };
             if !option.used_as_variable {
                 let message = format!(
                     "a source with `{TYPE} = {}` has no option `{name}`",
-                    kind.name
+                    own.name
                 );
-                let hint = one_of(name, kind.rows.iter().map(|row| row.name));
+                let hint = one_of(name, own.rows.iter().map(|row| row.name));
                 let problem = Problem::error(message, hint);
                 problems.push(problem.at(option.position).within(&section.name));
             }
@@ -142,38 +143,78 @@ impl SourceSection {
 }
 
 /// The kind of source that a section names; `None` if it names none, which is a problem then.
-fn kind(table: Table, options: &mut Options<'_>) -> Option<&'static PartOptions> {
+fn kind(table: Table, options: &mut Options<'_>) -> Option<&'static SourceKind> {
+    let names = table.sources.iter().map(|kind| kind.options.name);
     if options.lacks(TYPE) {
         options.report_section(
             &format!("expected `{TYPE}` in the source, but found none"),
-            &one_of("", table.sources.iter().map(|kind| kind.name)),
+            &one_of("", names),
         );
         return None;
     }
     let text = options.text(TYPE)?;
-    let kind = table.sources.iter().find(|kind| kind.name == text);
+    let mut kinds = table.sources.iter();
+    let kind = kinds.find(|kind| kind.options.name == text);
     if kind.is_none() {
         let problem = Problem::error(
             format!("expected a kind of source in `{TYPE}`, but found `{text}`"),
-            one_of(text, table.sources.iter().map(|kind| kind.name)),
+            one_of(text, names),
         );
         options.report_value(TYPE, problem);
     }
     kind
 }
 
+/// That an option is one of sources alone, and stands elsewhere; `None` if no source has it.
+pub(super) fn of_sources(table: Table, name: &str) -> Option<Problem> {
+    let sources = table.sources.iter();
+    let of: Vec<String> = sources
+        .filter(|source| name == TYPE || source.options.has(name))
+        .map(|source| format!("`{TYPE} = {}`", source.options.name))
+        .collect();
+    (!of.is_empty()).then(|| {
+        Problem::error(
+            format!(
+                "expected an option of a rule or of the whole service, but found `{name}`, which is one of \
+                 a source with {}",
+                of.join(" or ")
+            ),
+            format!("move `{name}` to the section of a source, like `[{PREFIX}nightly]`"),
+        )
+    })
+}
+
 /// Warns of sources whose events no rule is for.
 pub(super) fn unheard(sources: &[SourceSection], rules: &[Rule], problems: &mut Problems) {
-    for SourceSection { name, section, .. } in sources {
-        let kinds = format!("{name}.");
+    for SourceSection {
+        name,
+        kind,
+        section,
+    } in sources
+    {
+        // Of a kind that there is not, that has been told.
+        let Some(kind) = kind else {
+            continue;
+        };
+        let types: Vec<String> = kind
+            .event_types
+            .iter()
+            .map(|ending| format!("{name}{ending}"))
+            .collect();
         let hears = |rule: &Rule| {
             let mut events = rule.events.iter();
-            events.any(|event| event.matches(name) || event.as_str().starts_with(&kinds))
+            events.any(|event| types.iter().any(|it| event.matches(it)))
         };
         if !rules.iter().any(hears) {
             let problem = Problem::warning(
-                format!("no rule is for the events of this source, which are of type `{name}`"),
-                format!("add a rule with `events = {name}`, or remove the source"),
+                format!(
+                    "no rule is for the events of this source, which are of type `{}`",
+                    types.join("` or `")
+                ),
+                format!(
+                    "add a rule with `events = {}`, or remove the source",
+                    types.join(", ")
+                ),
             );
             problems.push(problem.at(section.position).within(&section.name));
         }

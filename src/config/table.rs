@@ -144,6 +144,15 @@ impl PartOptions {
     }
 }
 
+/// A kind of source with sections of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceKind {
+    /// What `type` says, and the options that it has besides.
+    pub options: PartOptions,
+    /// How the types of its events end, behind the name of the source: `""` for that name itself.
+    pub event_types: &'static [&'static str],
+}
+
 /// All options that a file may have, as the parts declare them.
 ///
 /// Several parts may have the same option: they share the constant of its row. One that concerns the whole
@@ -155,7 +164,7 @@ pub struct Table {
     /// Those of each action. The first action is that of a rule that names none.
     pub actions: &'static [PartOptions],
     /// Those of each kind of source, which are no other section's.
-    pub sources: &'static [PartOptions],
+    pub sources: &'static [SourceKind],
 }
 
 impl Table {

@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use super::{Decode, Interest, Source};
 use crate::config::Options;
-use crate::config::table::PartOptions;
+use crate::config::table::SourceKind;
 use crate::journal::{Cursor, Placement};
 use crate::telemetry::Teller;
 
 /// A kind of source that has sections of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct SourcePart {
-    /// What `type` says in such a section, and the options that it has besides.
-    pub options: PartOptions,
-    /// Reads them; `None` if a problem makes it no source. The folder is the configuration file's.
+    /// What such a section may say, and which types of event come of it.
+    pub kind: SourceKind,
+    /// Reads its options; `None` if a problem makes it no source. The folder is the configuration file's.
     pub read: fn(&mut Options<'_>, &Path) -> Option<Arc<dyn Setup>>,
     /// What decodes its deliveries when they are taken out of quarantine.
     pub decode: Decode,

@@ -27,16 +27,19 @@ use jiff::Timestamp;
 
 use super::{Opening, Setup, Source, SourcePart, decode_event};
 use crate::config::Options;
-use crate::config::table::PartOptions;
+use crate::config::table::{PartOptions, SourceKind};
 use crate::journal::Placement;
 use schedule::Schedule;
 use source::TimerSource;
 
 /// The row in the table of parts.
 pub const PART: SourcePart = SourcePart {
-    options: PartOptions {
-        name: "timer",
-        rows: &options::OPTIONS,
+    kind: SourceKind {
+        options: PartOptions {
+            name: "timer",
+            rows: &options::OPTIONS,
+        },
+        event_types: &[""],
     },
     read,
     decode: decode_event,

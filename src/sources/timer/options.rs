@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::schedule::{Missed, Schedule, Times};
 use crate::config::table::{Kind, OptionRow, Scope};
 use crate::config::{Options, Problem, duration};
-use crate::core::ini::problem::nearest;
+use crate::core::ini::problem::nearest_within;
 
 /// In the section of a timer.
 pub(super) const OPTIONS: [OptionRow; 7] = [
@@ -132,7 +132,12 @@ fn zone(options: &mut Options<'_>) -> Option<TimeZone> {
     let zone = TimeZone::get(name).ok();
     if zone.is_none() {
         let known: Vec<String> = db().available().map(|name| name.to_string()).collect();
-        let near = nearest(name, known.iter().map(String::as_str));
+        // There are hundreds of names: to any short word one of them is near.
+        let near = nearest_within(
+            name.chars().count() / 4,
+            name,
+            known.iter().map(String::as_str),
+        );
         let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => "write it like `Europe/Berlin` or `UTC`".to_owned(),

@@ -12,7 +12,10 @@ const SAMPLE: &str = include_str!("../../../../conf/esi-event-action-listener.co
 
 /// All options, those of sources too.
 fn all() -> impl Iterator<Item = &'static OptionRow> {
-    let of_sources = OPTIONS.sources.iter().flat_map(|source| source.rows);
+    let of_sources = OPTIONS
+        .sources
+        .iter()
+        .flat_map(|source| source.options.rows);
     OPTIONS.rows().chain(of_sources)
 }
 
@@ -37,7 +40,7 @@ fn the_tables_of_the_readme_are_this_one() {
     let sources = OPTIONS
         .sources
         .iter()
-        .map(|source| markdown(source.rows.iter()));
+        .map(|source| markdown(source.options.rows.iter()));
     for table in general.into_iter().chain(actions).chain(sources) {
         assert!(README.contains(&table), "README.md lacks this:\n\n{table}");
     }
@@ -72,10 +75,13 @@ fn each_default_and_each_word_of_a_choice_is_accepted() {
     }
     assert!(values.len() > all().count() / 2);
     for (row, text) in values {
-        let source = OPTIONS.sources.iter().find(|source| source.has(row.name));
+        let source = OPTIONS
+            .sources
+            .iter()
+            .find(|source| source.options.has(row.name));
         let source = source.filter(|_| row.scope == Scope::Source);
         let place = source.map_or("[DEFAULT]".to_owned(), |source| {
-            format!("[source:s]\ntype = {}", source.name)
+            format!("[source:s]\ntype = {}", source.options.name)
         });
         let file = format!(
             "{place}\n{} = {text}\n[r]\nevents = a\nscript = s\n",
