@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod explain;
+pub mod histories;
 mod permissions;
 pub mod quarantine;
 pub mod runs;

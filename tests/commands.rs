@@ -263,7 +263,11 @@ fn another_state_folder_needs_no_configuration_to_look_at() {
     );
     let runs: Vec<Value> = serde_json::from_slice(&output.stdout).expect("a JSON list");
     assert_eq!(runs, scene.runs());
-    let output = call(&state, &[&["runs", "retry", "1"][..], &nowhere].concat());
+    // Named twice, it is one.
+    let output = call(
+        &state,
+        &[&["runs", "retry", "1", "1"][..], &nowhere].concat(),
+    );
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(
         text(&output.stdout),

@@ -11,8 +11,9 @@ use crate::actions::{Action, ActionPart, Recovery, http, script};
 use crate::config::table::{Kind, OptionRow, PartOptions, RULE, SERVICE, Scope, SourceKind, Table};
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
 use crate::core::rules::Asks;
+use crate::journal::SourceRecord;
 use crate::sources::amqp::{self, Amqp};
-use crate::sources::history::{self, options::History};
+use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::timer;
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart};
 
@@ -52,6 +53,16 @@ pub fn decoder(source: &str) -> Option<Decode> {
         .map(|part| (part.kind.options.name, part.decode));
     let mut all = DECODERS.into_iter().chain(of_sources);
     all.find_map(|(name, decode)| (name == kind).then_some(decode))
+}
+
+/// What a journal's record says of an event history: whose it is, and the id of the last event that was read;
+/// `None` if it is the record of another source.
+#[must_use]
+pub fn read_history(record: &SourceRecord) -> Option<(String, Option<i64>)> {
+    let cloud = history::cloud_of(&record.source)?;
+    let window = record.cursor.as_ref().map(Window::of);
+    let last_event_id = window.and_then(Result::ok).map(|window| window.position());
+    Some((cloud.to_owned(), last_event_id))
 }
 
 /// What bytes hold that may be from any source.

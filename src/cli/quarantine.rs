@@ -11,7 +11,7 @@ use super::user::own_name;
 use crate::app::parts::decoder;
 use crate::cli::report::{Exit, Failure};
 use crate::core::printable::printable;
-use crate::journal::{Accepted, Browse, Keep, QuarantineId, Quarantined};
+use crate::journal::{Accepted, QuarantineId, Quarantined};
 use crate::ops::Actor;
 use crate::ops::quarantine::{self, PATIENCE, Retried, Retry, RetryError};
 
@@ -54,7 +54,9 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
         Command::List { limit, format } => {
             list(&ask(quarantine::list(&places.journal()?, limit))?, format)
         }
-        Command::Show { id, format } => show(&ask(places.journal()?.quarantined_one(id))?, format),
+        Command::Show { id, format } => {
+            show(&ask(quarantine::show(&places.journal()?, id))?, format)
+        }
         Command::Retry { ids } => {
             let rules = Arc::new(places.load()?.rules);
             let journal = places.journal()?;
@@ -85,7 +87,7 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
             Ok(exit)
         }
         Command::Drop { ids } => {
-            let dropped = ask(places.journal()?.drop_quarantined(ids))?;
+            let dropped = ask(quarantine::delete(&places.journal()?, ids))?;
             let lines = dropped.iter().map(|one| {
                 let follows = one.to_string();
                 format!(

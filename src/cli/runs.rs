@@ -8,7 +8,7 @@ use super::output::{Format, cell, moment, print_json, print_line, state_cell, ta
 use crate::cli::report::{Exit, Failure};
 use crate::core::printable::printable;
 use crate::core::run::State;
-use crate::journal::{AttemptRecord, Browse, Keep, RunDetail, RunFilter, RunId, RunSummary};
+use crate::journal::{AttemptRecord, RunDetail, RunFilter, RunId, RunSummary};
 use crate::ops::runs;
 
 #[derive(Debug, clap::Subcommand)]
@@ -72,13 +72,11 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
             };
             list(&ask(runs::list(&journal, filter))?, format)
         }
-        Command::Show { id, format } => show(&ask(journal.run(id))?, format),
+        Command::Show { id, format } => show(&ask(runs::show(&journal, id))?, format),
         Command::Retry { ids } => {
-            let count = ids.len();
-            ask(journal.retry(ids))?;
-            let (due, them) = match count {
+            let (due, them) = match ask(runs::retry(&journal, ids))? {
                 1 => ("1 run is".to_owned(), "it"),
-                _ => (format!("{count} runs are"), "them"),
+                count => (format!("{count} runs are"), "them"),
             };
             print_line(&format!(
                 "{due} due again; a service that stays performs {them} within two seconds, else \

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use super::Actor;
 use crate::core::rules::RuleSet;
 use crate::engine::release;
-use crate::journal::{Accepted, Journal, JournalError, QuarantineId, Quarantined, RetryAnswer};
+use crate::journal::{
+    Accepted, Dropped, Journal, JournalError, QuarantineId, Quarantined, RetryAnswer,
+};
 use crate::sources::Decoders;
 
 /// How long a service is waited for that looks for requests each second.
@@ -35,6 +37,25 @@ pub async fn list(journal: &dyn Journal, limit: usize) -> Result<Vec<Quarantined
     let mut deliveries = journal.quarantined(limit).await?;
     deliveries.reverse();
     Ok(deliveries)
+}
+
+/// A delivery with its body.
+///
+/// # Errors
+/// Those of the journal; that there is none of this number, too.
+pub async fn show(journal: &dyn Journal, id: QuarantineId) -> Result<Quarantined, JournalError> {
+    journal.quarantined_one(id).await
+}
+
+/// Deletes deliveries, all of them or none, so that nothing waits for them any more.
+///
+/// # Errors
+/// Those of the journal; that one of them is not there, too.
+pub async fn delete(
+    journal: &dyn Journal,
+    ids: Vec<QuarantineId>,
+) -> Result<Vec<Dropped>, JournalError> {
+    journal.drop_quarantined(ids).await
 }
 
 /// Why nothing came of it.

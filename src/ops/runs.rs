@@ -1,6 +1,6 @@
-//! What `runs` shows.
+//! What `runs` shows and does.
 
-use crate::journal::{Browse, JournalError, RunFilter, RunSummary};
+use crate::journal::{Browse, JournalError, Keep, RunDetail, RunFilter, RunId, RunSummary};
 
 /// Runs in the order of their acceptance, the newest so many.
 ///
@@ -13,6 +13,26 @@ pub async fn list(
     let mut runs = journal.runs(filter).await?;
     runs.reverse();
     Ok(runs)
+}
+
+/// A run with its attempts and its event.
+///
+/// # Errors
+/// Those of the journal; that there is none of this number, too.
+pub async fn show(journal: &dyn Browse, id: RunId) -> Result<RunDetail, JournalError> {
+    journal.run(id).await
+}
+
+/// Makes runs due again, all of them or none; answers how many.
+///
+/// # Errors
+/// Those of the journal; that a run is not there or cannot be due again, too.
+pub async fn retry(journal: &dyn Keep, mut ids: Vec<RunId>) -> Result<usize, JournalError> {
+    ids.sort_unstable();
+    ids.dedup();
+    let count = ids.len();
+    journal.retry(ids).await?;
+    Ok(count)
 }
 
 /// Why a run stands where it does: what it has to wait for, why it was cancelled, or how its last attempt ended.

@@ -103,13 +103,10 @@ impl From<HistoryError> for SourceError {
     }
 }
 
-/// The cloud whose history has this name among the sources of a journal.
+/// The cloud whose history has this name among the sources of a journal; `None` if it is no history.
 #[must_use]
-pub fn cloud_of(source: &str) -> &str {
-    let cloud = source
-        .strip_prefix(HISTORY)
-        .and_then(|it| it.strip_prefix(':'));
-    cloud.unwrap_or(source)
+pub fn cloud_of(source: &str) -> Option<&str> {
+    source.strip_prefix(HISTORY)?.strip_prefix(':')
 }
 
 /// The name of a cloud's history among the sources of a journal.

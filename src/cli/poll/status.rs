@@ -3,21 +3,19 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::app::parts;
 use crate::cli::Places;
 use crate::cli::inputs::ask;
 use crate::cli::output::{Format, cell, moment, print_json, print_line, table};
 use crate::cli::report::{Exit, Failure};
-use crate::journal::{Browse, SourceRecord};
-use crate::sources::history::cloud_of;
-use crate::sources::history::window::Window;
+use crate::ops::histories::{self, HistoryStatus};
 
 pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {
-    let mut sources = ask(places.journal()?.sources())?;
-    sources.retain(|source| source.source != cloud_of(&source.source));
+    let all = ask(histories::status(&places.journal()?, parts::read_history))?;
     if format == Format::Json {
-        return print_json(&sources.iter().map(as_json).collect());
+        return print_json(&all.iter().map(as_json).collect());
     }
-    if sources.is_empty() {
+    if all.is_empty() {
         return print_line("no event history has been read yet");
     }
     let mut table = table(&[
@@ -28,36 +26,29 @@ pub(super) fn run(places: &Places, format: Format) -> Result<Exit, Failure> {
         "failures since",
         "why",
     ]);
-    for source in &sources {
-        let (failed_at, why) = source.failure.clone().unzip();
-        let id = last_event_id(source);
+    for one in &all {
+        let (failed_at, why) = one.failure.clone().unzip();
         let or_never = |time: Option<Timestamp>| time.map_or("never".into(), moment);
         table.add_row([
-            cell(cloud_of(&source.source)),
-            cell(&id.map_or("none".into(), |id| id.to_string())),
-            cell(&or_never(source.passed_at)),
+            cell(&one.cloud),
+            cell(&(one.last_event_id).map_or("none".into(), |id| id.to_string())),
+            cell(&or_never(one.passed_at)),
             cell(&or_never(failed_at)),
-            cell(&source.failures.to_string()),
+            cell(&one.failures.to_string()),
             cell(&why.unwrap_or_default()),
         ]);
     }
     print_line(&table.to_string())
 }
 
-/// What the cursor says, if it can be read.
-fn last_event_id(source: &SourceRecord) -> Option<i64> {
-    let window = source.cursor.as_ref().map(Window::of)?;
-    window.ok().map(|window| window.position())
-}
-
-fn as_json(source: &SourceRecord) -> Value {
-    let (failed_at, why) = source.failure.clone().unzip();
+fn as_json(one: &HistoryStatus) -> Value {
+    let (failed_at, why) = one.failure.clone().unzip();
     json!({
-        "cloud": cloud_of(&source.source),
-        "last_event_id": last_event_id(source),
-        "passed_at": source.passed_at.map(|time| time.to_string()),
+        "cloud": one.cloud,
+        "last_event_id": one.last_event_id,
+        "passed_at": one.passed_at.map(|time| time.to_string()),
         "failed_at": failed_at.map(|time| time.to_string()),
-        "failures": source.failures,
+        "failures": one.failures,
         "failure": why,
     })
 }
