@@ -1,8 +1,9 @@
 //! What the broker and the way to it can do to the service, and that it says what it waits for.
 
 use std::borrow::Borrow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{LockResult, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::support::broker::{Broker, Reaper};
 use crate::support::scene::{FULFILL, Scene};
@@ -45,9 +46,6 @@ struct Ours {
 }
 
 static IN_USE: RwLock<()> = RwLock::new(());
-
-const LEFT_BROKEN: &str =
-    "the scenario that failed had the broker alone, and may have left it stopped";
 
 fn ours() -> &'static Ours {
     static OURS: OnceLock<Ours> = OnceLock::new();
@@ -93,14 +91,36 @@ fn add((user, password): (&str, &str)) -> String {
 
 /// Our broker, which stays up meanwhile.
 fn running() -> (&'static Ours, RwLockReadGuard<'static, ()>) {
-    let turn = IN_USE.read().expect(LEFT_BROKEN);
+    let turn = in_spite_of_failures(IN_USE.read());
     (ours(), turn)
 }
 
 /// Our broker, for one scenario alone.
 fn alone() -> (&'static Ours, RwLockWriteGuard<'static, ()>) {
-    let turn = IN_USE.write().expect(LEFT_BROKEN);
+    let turn = in_spite_of_failures(IN_USE.write());
     (ours(), turn)
+}
+
+/// The turn, also after a scenario has failed that had the broker alone: what the others find is worth knowing.
+fn in_spite_of_failures<Turn>(turn: LockResult<Turn>) -> Turn {
+    turn.unwrap_or_else(|poisoned| {
+        eprintln!(
+            "a scenario that had the broker alone has failed, and may have left it stopped or changed"
+        );
+        poisoned.into_inner()
+    })
+}
+
+#[test]
+fn a_scenario_that_fails_with_the_broker_alone_keeps_no_other_from_its_turn() {
+    let in_use = RwLock::new(());
+    let failed = catch_unwind(AssertUnwindSafe(|| {
+        let _turn = in_spite_of_failures(in_use.write());
+        resume_unwind(Box::new("a scenario failed"));
+    }));
+    assert!(failed.is_err() && in_use.is_poisoned());
+    drop(in_spite_of_failures(in_use.read()));
+    drop(in_spite_of_failures(in_use.write()));
 }
 
 /// A rule that writes these fields of the lease to the log.
