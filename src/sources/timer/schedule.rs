@@ -16,6 +16,10 @@ use serde::{Deserialize, Serialize};
 /// So many scheduled times fire at once at most; those that are left fire directly after.
 const AT_ONCE: usize = 1_000;
 
+/// So many stretches of a timer's firings are remembered at most: one more begins only after a downtime, or where
+/// the clock was set.
+const STRETCHES: usize = 8;
+
 /// Who fires no later than this has missed nothing: services are busy at times.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -66,7 +70,14 @@ pub(super) struct Reached {
     pub(super) last: Option<Timestamp>,
     /// How often it has fired.
     pub(super) count: u64,
+    /// What has fired, as far as that is remembered: after the clock was set back it comes again.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) stretches: Vec<Stretch>,
 }
+
+/// The first and the last of scheduled times that fired one after the other, with none left out between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stretch(Timestamp, Timestamp);
 
 /// What fires at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +120,7 @@ impl Reached {
             origin,
             last: None,
             count: 0,
+            stretches: Vec::new(),
         }
     }
 
@@ -117,21 +129,46 @@ impl Reached {
         self.last.or_else(|| just_before(self.origin))
     }
 
-    /// Takes back what lies ahead of `now` by more than clocks are set by all the time: the clock was wrong
-    /// then. What fired already has its event, and makes no second one.
-    pub(super) fn not_after(mut self, now: Timestamp) -> Self {
-        let is_wrong = |time: &Timestamp| time.duration_since(now) > LATE;
-        if is_wrong(&self.origin) {
-            self.origin = now;
+    /// Counts a firing, unless it is known; gives its number. It follows directly on the scheduled time `before`.
+    fn fire(&mut self, scheduled: Timestamp, before: Option<Timestamp>) -> u64 {
+        let mut stretches = self.stretches.iter_mut();
+        if stretches.any(|Stretch(first, last)| (*first..=*last).contains(&scheduled)) {
+            return self.count;
         }
-        if self.last.as_ref().is_some_and(is_wrong) {
-            self.last = Some(now);
+        self.count += 1;
+        let mut stretches = self.stretches.iter_mut();
+        match stretches.find(|Stretch(_, last)| Some(*last) == before) {
+            Some(Stretch(_, last)) => *last = scheduled,
+            None => self.stretches.push(Stretch(scheduled, scheduled)),
         }
-        self
+        if self.stretches.len() > STRETCHES {
+            // The clock would have to be set back the furthest for that one.
+            let ends = self.stretches.iter().map(|stretch| stretch.1);
+            let oldest = ends.min();
+            self.stretches.retain(|stretch| Some(stretch.1) != oldest);
+        }
+        self.count
     }
 }
 
 impl Schedule {
+    /// Takes back what lies ahead of `now` by more than clocks are set by all the time: the clock was wrong
+    /// then. What fired already has its event, makes no second one and is not counted again.
+    pub(super) fn take_back(&self, mut reached: Reached, now: Timestamp) -> Reached {
+        let is_wrong = |time: &Timestamp| time.duration_since(now) > LATE;
+        if is_wrong(&reached.origin) {
+            reached.origin = now;
+            if matches!(self.times, Times::Every(_)) {
+                // Its times are others from now on.
+                reached.stretches.clear();
+            }
+        }
+        if reached.last.as_ref().is_some_and(is_wrong) {
+            reached.last = Some(now);
+        }
+        reached
+    }
+
     /// What fires at `now`, and how far the timer has come with that.
     pub(super) fn fire(&self, timer: &str, reached: &Reached, now: Timestamp) -> Fired {
         let mut fired = Fired {
@@ -146,18 +183,16 @@ impl Schedule {
             && let Some((next, scheduled)) = self.following(timer, &fired.reached, now)
         {
             let reached = &mut fired.reached;
-            reached.last = Some(scheduled);
+            let before = reached.last.replace(scheduled);
             let late = now.duration_since(self.delayed(timer, scheduled));
             let fires = self.missed != Missed::None || late <= LATE;
             if next < scheduled || !fires {
                 fired.left_out.get_or_insert(next);
             }
             if fires {
-                reached.count += 1;
-                fired.firings.push(Firing {
-                    number: reached.count,
-                    scheduled,
-                });
+                let before = before.filter(|_| next == scheduled);
+                let number = reached.fire(scheduled, before);
+                fired.firings.push(Firing { number, scheduled });
             }
         }
         fired

@@ -46,7 +46,7 @@ impl TimerSource {
             None => None,
         };
         let reached = match stored.clone() {
-            Some(stored) => stored.not_after(now),
+            Some(stored) => self.schedule.take_back(stored, now),
             // A second is as near as anybody sets a clock.
             None => Reached::new(whole_second(now)),
         };

@@ -85,6 +85,7 @@ fn what_passed_while_nothing_could_fire_is_nothing_the_last_or_all_of_it() {
         origin: at("2026-01-01T00:00:00Z"),
         last: Some(at("2026-01-01T01:00:00Z")),
         count: 7,
+        stretches: Vec::new(),
     };
     let hours = |hours: &[(u64, u32)]| -> Vec<(u64, String)> {
         let told = |(number, hour): &(u64, u32)| (*number, format!("2026-01-01T{hour:02}:00:00Z"));
@@ -174,9 +175,10 @@ fn a_clock_that_was_ahead_stops_no_timer() {
         origin: at("2026-01-01T00:00:00Z"),
         last: Some(at("2036-01-01T00:00:00Z")),
         count: 2,
+        stretches: Vec::new(),
     };
     let now = at("2026-01-01T00:10:30Z");
-    let reached = reached.not_after(now);
+    let reached = timer.take_back(reached, now);
     assert_eq!(timer.next("t", &reached), Some(at("2026-01-01T00:11:00Z")));
 }
 
@@ -293,9 +295,89 @@ fn a_clock_that_is_set_back_a_little_takes_no_firing_back() {
         origin: at("2026-01-01T00:00:00Z"),
         last: Some(at("2026-01-01T00:10:00Z")),
         count: 2,
+        stretches: Vec::new(),
     };
-    let reached = reached.not_after(at("2026-01-01T00:09:59.99Z"));
+    let reached = timer.take_back(reached, at("2026-01-01T00:09:59.99Z"));
     let now = at("2026-01-01T00:10:00.01Z");
     assert_eq!(timer.fire("t", &reached, now).firings, []);
     assert_eq!(timer.next("t", &reached), Some(at("2026-01-01T00:11:00Z")));
+}
+
+/// Fires at each of these times, which a clock shows one after the other.
+fn numbers(timer: &Schedule, mut reached: Reached, times: &[&str]) -> Vec<Vec<(u64, String)>> {
+    let fire = |time: &&str| {
+        let now = at(&format!("2026-01-01T{time}Z"));
+        let before = timer.take_back(reached.clone(), now);
+        let fired = timer.fire("t", &before, now);
+        // As it is kept.
+        let kept = serde_json::to_string(&fired.reached).expect("times and numbers");
+        reached = serde_json::from_str(&kept).expect("what was kept");
+        let firings = fired.firings.iter();
+        firings
+            .map(|it| (it.number, it.scheduled.to_string()[14..19].to_owned()))
+            .collect()
+    };
+    times.iter().map(fire).collect()
+}
+
+#[test]
+fn what_has_fired_is_not_counted_again_when_the_clock_was_set_back() {
+    let firings = |firings: &[(u64, &str)]| -> Vec<(u64, String)> {
+        let firings = firings.iter();
+        firings.map(|(it, time)| (*it, (*time).into())).collect()
+    };
+    let from = || Reached::new(at("2026-01-01T00:00:00Z"));
+    for times in [every(60), cron("* * * * *", "UTC")] {
+        let timer = Schedule {
+            limit: Some(5),
+            ..schedule(times, Missed::All)
+        };
+        let clock = [
+            "00:02:00", "00:00:30", "00:02:30", "00:00:30", "00:03:00", "00:09:00",
+        ];
+        let expected = [
+            firings(&[(1, "00:00"), (2, "01:00"), (3, "02:00")]),
+            firings(&[]),
+            firings(&[(3, "01:00"), (3, "02:00")]),
+            firings(&[]),
+            firings(&[(3, "01:00"), (3, "02:00"), (4, "03:00")]),
+            firings(&[(5, "04:00")]),
+        ];
+        assert_eq!(numbers(&timer, from(), &clock), expected);
+    }
+    // What was left out has not fired: it counts when its time comes.
+    let timer = schedule(every(60), Missed::Once);
+    let clock = ["00:00:00", "00:05:00", "00:03:30", "00:04:00", "00:05:00"];
+    let expected = [
+        firings(&[(1, "00:00")]),
+        firings(&[(2, "05:00")]),
+        firings(&[]),
+        firings(&[(3, "04:00")]),
+        firings(&[(3, "05:00")]),
+    ];
+    assert_eq!(numbers(&timer, from(), &clock), expected);
+}
+
+#[test]
+fn a_timer_that_begins_anew_counts_its_new_times() {
+    // It was first started while the clock was ahead, and so its times are others now.
+    let timer = schedule(every(60), Missed::All);
+    let from = Reached::new(at("2026-01-01T05:00:00Z"));
+    let fired = numbers(&timer, from, &["05:02:00", "04:58:30", "05:00:30"]);
+    let numbers = fired.iter().flatten().map(|(number, _)| *number);
+    assert_eq!(numbers.collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn only_so_many_stretches_are_kept_and_those_of_long_ago_go_first() {
+    let timer = schedule(every(60), Missed::Once);
+    let mut reached = Reached::new(at("2026-01-01T00:00:00Z"));
+    for hour in 0..20 {
+        let now = at(&format!("2026-01-01T{hour:02}:00:00Z"));
+        reached = timer.fire("t", &reached, now).reached;
+    }
+    assert_eq!(reached.count, 20);
+    assert_eq!(reached.stretches.len(), STRETCHES);
+    let first = reached.stretches.iter().map(|stretch| stretch.0).min();
+    assert_eq!(first, Some(at("2026-01-01T12:00:00Z")));
 }
