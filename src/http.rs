@@ -3,8 +3,8 @@
 //! For sources that ask and actions that tell. The process has installed its TLS provider; the proxy is
 //! that of its environment.
 
+pub mod message;
 mod trust;
-pub mod words;
 
 use std::error::Error;
 use std::time::Duration;
@@ -116,7 +116,7 @@ pub async fn exchange(
 
 /// An address as it may be shown: without user and password.
 #[must_use]
-pub fn shown(url: &Url) -> String {
+pub fn display_url(url: &Url) -> String {
     let origin = url.origin().ascii_serialization();
     let query = url
         .query()

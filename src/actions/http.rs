@@ -35,7 +35,7 @@ use crate::core::retry::Again;
 use crate::core::rules::Asks;
 use crate::core::run::{Detail, Outcome};
 use crate::core::template::Scope;
-use crate::http::{self, Answer, Broken, Deadline, NoAnswer, Trust, TrustProblem, words};
+use crate::http::{self, Answer, Broken, Deadline, NoAnswer, Trust, TrustProblem, message};
 use crate::journal::{OpenAttempt, RunId};
 use answer::{Verdict, verdict};
 use request::{Address, Call, Filled};
@@ -111,7 +111,7 @@ impl HttpAction {
             Ok(answer) => self.judge(&answer, &secrets),
             Err(NoAnswer::Late(limit)) => Sent::of(Outcome::TimedOut(limit)),
             Err(NoAnswer::Failed(why)) => {
-                let why = words::blanked(&why, &secrets);
+                let why = message::blanked(&why, &secrets);
                 Sent::of(Outcome::Failed(Detail::Told(format!(
                     "no answer from {origin}: {why}"
                 ))))
@@ -130,7 +130,7 @@ impl HttpAction {
         );
         let elsewhere = header(LOCATION).filter(|_| answer.status.is_redirection());
         let elsewhere = elsewhere.map_or_else(String::new, |to| {
-            let to = words::words(to.as_bytes(), secrets);
+            let to = message::server_message(to.as_bytes(), secrets);
             format!(", which leads to {to}: redirects are not followed")
         });
         let broken = match &answer.broken {
@@ -138,7 +138,7 @@ impl HttpAction {
             Some(Broken::Long) => format!("; only the first {KEPT} bytes of the body are kept"),
             Some(Broken::Late) => format!("; the body did not end within {:?}", self.timeout),
             Some(Broken::Cut(why)) => {
-                format!("; the body broke off: {}", words::blanked(why, secrets))
+                format!("; the body broke off: {}", message::blanked(why, secrets))
             }
         };
         let status = answer.status;
@@ -153,7 +153,7 @@ impl HttpAction {
         Sent {
             outcome,
             again,
-            output: words::blanked(&body, secrets).into_bytes(),
+            output: message::blanked(&body, secrets).into_bytes(),
         }
     }
 }
@@ -235,7 +235,7 @@ impl Action for HttpAction {
             }
         };
         let url = match (&parts.url, &self.call.address) {
-            (Some(url), _) => http::shown(url),
+            (Some(url), _) => http::display_url(url),
             (None, Address::File(path)) => format!("the address in {}", path.display()),
             (None, Address::Template(_)) => String::new(),
         };

@@ -294,7 +294,7 @@ impl TemplateError {
             .range()
             .and_then(|range| source.get(range.clone()).map(|text| (range, text)));
         let Some((range, text)) = place else {
-            return Self::new(Self::words(error));
+            return Self::new(Self::reason(error));
         };
         if error.kind() == ErrorKind::UndefinedError {
             // The range begins at the last name of a path: the names before it tell more.
@@ -303,7 +303,7 @@ impl TemplateError {
             let before = source[..range.start].trim_end_matches(is_path).len();
             return Self::missing(&source[before..range.end]);
         }
-        let message = format!("`{}`: {}", text.trim(), Self::words(error));
+        let message = format!("`{}`: {}", text.trim(), Self::reason(error));
         let at = range.start;
         Self { message, at }
     }
@@ -318,7 +318,7 @@ impl TemplateError {
         Self::new(format!("there is no `{expression}`"))
     }
 
-    fn words(error: &Error) -> String {
+    fn reason(error: &Error) -> String {
         let detail = error.detail().map(str::to_owned);
         detail.unwrap_or_else(|| error.kind().to_string())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustix::fs::{Access, access};
 
-use super::permissions::Survey;
+use super::permissions::PermissionCheck;
 use crate::actions::Action;
 use crate::config::{self, Problem, Problems, RuleAction};
 use crate::core::ini::merged::DEFAULT;
@@ -109,23 +109,26 @@ fn state_problems(state: &Path) -> Problems {
 /// the feed depend on.
 #[must_use]
 pub fn file_problems<F: FeedSettings>(file: &Path, reading: &Reading<F>) -> Problems {
-    let mut survey = Survey::new(file);
-    survey.configuration(file, reading.secret.as_ref());
-    let mut problems = action_problems(&reading.actions, &mut survey);
+    let mut permissions = PermissionCheck::new(file);
+    permissions.configuration(file, reading.secret.as_ref());
+    let mut problems = action_problems(&reading.actions, &mut permissions);
     if let Some(config) = &reading.config {
         for file in config.feed.files(&config.folder()) {
-            survey.file(&file.path, file.purpose, |problem| match file.section {
+            permissions.file(&file.path, file.purpose, |problem| match file.section {
                 Some(section) => problem.within(section),
                 None => problem,
             });
         }
     }
-    problems.append(survey.end());
+    problems.append(permissions.end());
     problems
 }
 
-/// What the actions of enabled rules can tell beforehand, and who may have his way with their files.
-fn action_problems(actions: &[RuleAction<Arc<dyn Action>>], survey: &mut Survey) -> Problems {
+/// What the actions of enabled rules can tell beforehand, and who else may change their files.
+fn action_problems(
+    actions: &[RuleAction<Arc<dyn Action>>],
+    permissions: &mut PermissionCheck,
+) -> Problems {
     let mut problems = Problems::default();
     for RuleAction { rule, action, .. } in actions.iter().filter(|one| one.enabled) {
         let checkup = action.check();
@@ -134,7 +137,7 @@ fn action_problems(actions: &[RuleAction<Arc<dyn Action>>], survey: &mut Survey)
         }
         for file in checkup.files {
             let placed = |problem: Problem| problem.at(file.position).within(rule);
-            survey.file(&file.path, file.purpose, placed);
+            permissions.file(&file.path, file.purpose, placed);
         }
     }
     problems

@@ -16,7 +16,7 @@ use crate::sources::{Decoders, Interest, Lacks};
 pub struct Forms {
     /// Finds what decodes a delivery in quarantine.
     pub decoders: Decoders,
-    /// Reads an event in any of the forms that people have it in, or says why it is none.
+    /// Reads an event in any of the forms that people have it in, or says why it cannot be read.
     pub read: fn(&[u8]) -> Result<Event, String>,
     /// What an event lacks.
     pub lacks: fn(&Event) -> Option<Lacks>,
@@ -36,7 +36,7 @@ pub enum NoEvent {
 /// Why a lease cannot be added to an event.
 #[derive(Debug)]
 pub enum NoLease {
-    /// It is none: why, in words.
+    /// It is no event: why, in words.
     Unreadable(String),
     /// The event has its lease within it.
     NotNeeded,

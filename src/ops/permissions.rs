@@ -1,7 +1,7 @@
 //! Who besides the service and root can read its secrets or decide what it runs.
 //!
-//! Warnings, told by `check` and at the start: the service cannot know what is meant on a machine
-//! that it does not own. Who may do what is judged from modes and owners; only [`Survey`] looks at
+//! Warnings, shown by `check`, at the start and at a reload: the service cannot know what is meant on a machine
+//! that it does not own. Who may do what is judged from modes and owners; only [`PermissionCheck`] looks at
 //! files. Access control lists are not looked at.
 
 use std::collections::BTreeSet;
@@ -17,9 +17,9 @@ use crate::core::ini::merged::DEFAULT;
 const STICKY: u32 = 0o1000;
 const ROOT: u32 = 0;
 
-/// A file or a folder, as far as it says who may do what there.
+/// Who may do what with a file or a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Standing {
+struct Ownership {
     mode: u32,
     owner: u32,
     group: u32,
@@ -27,49 +27,52 @@ struct Standing {
 
 /// Who may write where only the service and root should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stranger {
+enum UntrustedWriter {
     Anybody,
     Group(u32),
     User(u32),
 }
 
-/// The stranger who may change a file, or put something else in the place of what a folder holds,
-/// whose owner is `below`.
+/// Who may change a file and is not trusted; or may replace what a folder holds, whose owner is `below`.
 ///
-/// A group is no stranger if it is root's, or its owner's own: one that has the same number, as
-/// systems make them that give everybody a umask of 002.
-fn stranger(standing: Standing, below: Option<u32>, trusted: &[u32]) -> Option<Stranger> {
-    let Standing { mode, owner, group } = standing;
+/// A group is trusted if it is root's, or the owner's own: the group with the number of the user, as
+/// systems have it that give everybody a umask of 002.
+fn untrusted_writer(
+    ownership: Ownership,
+    below: Option<u32>,
+    trusted: &[u32],
+) -> Option<UntrustedWriter> {
+    let Ownership { mode, owner, group } = ownership;
     if !trusted.contains(&owner) {
-        return Some(Stranger::User(owner));
+        return Some(UntrustedWriter::User(owner));
     }
-    // Like /tmp: everybody may add, but nobody take away what is another's.
+    // Like /tmp: everybody may add files, but only remove their own.
     if mode & STICKY != 0 && below.is_some_and(|owner| trusted.contains(&owner)) {
         return None;
     }
     if mode & 0o002 != 0 {
-        return Some(Stranger::Anybody);
+        return Some(UntrustedWriter::Anybody);
     }
-    (mode & 0o020 != 0 && group != ROOT && group != owner).then_some(Stranger::Group(group))
+    (mode & 0o020 != 0 && group != ROOT && group != owner).then_some(UntrustedWriter::Group(group))
 }
 
-/// Whether everybody can read a file: it, and the way to it, which begins with its folder.
+/// Whether everybody can read a file: it and all folders above it, its own folder first.
 ///
-/// That its group can is no fault: to be `root`'s and readable by the service's group is how a file
-/// is read by the service and not written by it.
-fn anybody_reads(file: Standing, folders: &[Standing]) -> bool {
+/// Its group may read it: a file that is root's, with the service's group, is one that the service can
+/// read and not write.
+fn anybody_reads(file: Ownership, folders: &[Ownership]) -> bool {
     file.mode & 0o004 != 0 && folders.iter().all(|folder| folder.mode & 0o001 != 0)
 }
 
-/// Looks at files one by one, and tells of each weak place once.
+/// Checks files one by one, and reports each file or folder that others can change once.
 #[derive(Debug)]
-pub(super) struct Survey {
+pub(super) struct PermissionCheck {
     trusted: Vec<u32>,
-    told: BTreeSet<PathBuf>,
+    reported: BTreeSet<PathBuf>,
     problems: Problems,
 }
 
-impl Survey {
+impl PermissionCheck {
     /// Of files for the service that this process is, or whose configuration it looks at.
     pub(super) fn new(configuration: &Path) -> Self {
         let user = geteuid().as_raw();
@@ -82,7 +85,7 @@ impl Survey {
         }
         Self {
             trusted,
-            told: BTreeSet::new(),
+            reported: BTreeSet::new(),
             problems: Problems::default(),
         }
     }
@@ -120,22 +123,23 @@ impl Survey {
         self.problems
     }
 
-    /// The first weak place from the file upwards, by the path as it is written and as it leads over
-    /// links, unless it is known.
+    /// The first file or folder that others can change, from the file upwards, unless it has been reported: by the
+    /// path as it is written, then by the path that links lead to.
     fn writable(&mut self, file: &Path) -> Option<Problem> {
-        let mut ways = vec![way(&absolute(file))];
-        ways.extend(fs::canonicalize(file).ok().map(|real| way(&real)));
-        let (path, stranger) = ways.iter().find_map(|way| {
+        let mut paths = vec![path_and_parents(&absolute(file))];
+        let real = fs::canonicalize(file).ok();
+        paths.extend(real.map(|real| path_and_parents(&real)));
+        let (path, writer) = paths.iter().find_map(|path_and_parents| {
             let mut below = None;
-            way.iter().find_map(|(path, standing)| {
-                let found = stranger(*standing, below, &self.trusted);
-                below = Some(standing.owner);
-                found.map(|stranger| (path, stranger))
+            path_and_parents.iter().find_map(|(path, ownership)| {
+                let found = untrusted_writer(*ownership, below, &self.trusted);
+                below = Some(ownership.owner);
+                found.map(|writer| (path, writer))
             })
         })?;
-        self.told
+        self.reported
             .insert(path.clone())
-            .then(|| weak(file, path, stranger))
+            .then(|| weak(file, path, writer))
     }
 }
 
@@ -145,25 +149,26 @@ fn absolute(file: &Path) -> PathBuf {
 
 /// A file and all folders above it. What cannot be looked at is left out: what needs the file says
 /// so.
-fn way(file: &Path) -> Vec<(PathBuf, Standing)> {
-    let standing = |path: &Path| {
+fn path_and_parents(file: &Path) -> Vec<(PathBuf, Ownership)> {
+    let ownership = |path: &Path| {
         let metadata = fs::metadata(path).ok()?;
-        Some(Standing {
+        Some(Ownership {
             mode: metadata.mode(),
             owner: metadata.uid(),
             group: metadata.gid(),
         })
     };
     file.ancestors()
-        .filter_map(|path| Some((path.to_owned(), standing(path)?)))
+        .filter_map(|path| Some((path.to_owned(), ownership(path)?)))
         .collect()
 }
 
 /// That everybody can read the file that holds a secret of this name.
 fn readable(file: &Path, secret: &str) -> Option<Problem> {
     let real = fs::canonicalize(file).ok()?;
-    let way: Vec<Standing> = way(&real).into_iter().map(|(_, it)| it).collect();
-    let (file, folders) = way.split_first()?;
+    let all = path_and_parents(&real).into_iter();
+    let all: Vec<Ownership> = all.map(|(_, ownership)| ownership).collect();
+    let (file, folders) = all.split_first()?;
     anybody_reads(*file, folders).then(|| {
         Problem::warning(
             format!(
@@ -179,12 +184,14 @@ fn readable(file: &Path, secret: &str) -> Option<Problem> {
     })
 }
 
-fn weak(file: &Path, path: &Path, stranger: Stranger) -> Problem {
+fn weak(file: &Path, path: &Path, writer: UntrustedWriter) -> Problem {
     let shown = quoted(path);
-    let (who, remedy) = match stranger {
-        Stranger::Anybody => ("everybody".to_owned(), format!("run `chmod o-w {shown}`")),
-        Stranger::Group(group) => (format!("group {group}"), format!("run `chmod g-w {shown}`")),
-        Stranger::User(user) => (
+    let (who, remedy) = match writer {
+        UntrustedWriter::Anybody => ("everybody".to_owned(), format!("run `chmod o-w {shown}`")),
+        UntrustedWriter::Group(group) => {
+            (format!("group {group}"), format!("run `chmod g-w {shown}`"))
+        }
+        UntrustedWriter::User(user) => (
             format!("user {user}"),
             format!("run `chown root {shown}`, or keep the file elsewhere"),
         ),
@@ -213,39 +220,47 @@ mod tests {
     const SERVICE: u32 = 997;
     const OTHER: u32 = 1000;
 
-    fn standing(mode: u32, owner: u32, group: u32) -> Standing {
-        Standing { mode, owner, group }
+    fn ownership(mode: u32, owner: u32, group: u32) -> Ownership {
+        Ownership { mode, owner, group }
     }
 
     #[test]
-    fn strangers_are_told_from_those_who_may() {
+    fn who_may_write_and_is_not_trusted_is_found() {
         let trusted = [ROOT, SERVICE];
         let cases = [
             ((0o755, ROOT, 0), None, None),
             ((0o644, SERVICE, 50), None, None),
-            ((0o666, ROOT, 0), None, Some(Stranger::Anybody)),
-            ((0o002, SERVICE, 0), None, Some(Stranger::Anybody)),
-            ((0o664, ROOT, 50), None, Some(Stranger::Group(50))),
+            ((0o666, ROOT, 0), None, Some(UntrustedWriter::Anybody)),
+            ((0o002, SERVICE, 0), None, Some(UntrustedWriter::Anybody)),
+            ((0o664, ROOT, 50), None, Some(UntrustedWriter::Group(50))),
             ((0o664, ROOT, 0), None, None),
             ((0o775, SERVICE, SERVICE), None, None),
-            ((0o600, OTHER, 0), None, Some(Stranger::User(OTHER))),
-            ((0o777, OTHER, 0), None, Some(Stranger::User(OTHER))),
+            ((0o600, OTHER, 0), None, Some(UntrustedWriter::User(OTHER))),
+            ((0o777, OTHER, 0), None, Some(UntrustedWriter::User(OTHER))),
             // Folders, by the owner of what is in them.
             ((0o1777, ROOT, 0), Some(SERVICE), None),
             ((0o1777, ROOT, 0), Some(ROOT), None),
             ((0o1775, ROOT, 50), Some(ROOT), None),
-            ((0o1777, ROOT, 0), Some(OTHER), Some(Stranger::Anybody)),
-            ((0o777, ROOT, 0), Some(SERVICE), Some(Stranger::Anybody)),
+            (
+                (0o1777, ROOT, 0),
+                Some(OTHER),
+                Some(UntrustedWriter::Anybody),
+            ),
+            (
+                (0o777, ROOT, 0),
+                Some(SERVICE),
+                Some(UntrustedWriter::Anybody),
+            ),
             (
                 (0o1777, OTHER, 0),
                 Some(SERVICE),
-                Some(Stranger::User(OTHER)),
+                Some(UntrustedWriter::User(OTHER)),
             ),
             // The sticky bit of a file means nothing.
-            ((0o1666, ROOT, 0), None, Some(Stranger::Anybody)),
+            ((0o1666, ROOT, 0), None, Some(UntrustedWriter::Anybody)),
         ];
         for ((mode, owner, group), below, expected) in cases {
-            let found = stranger(standing(mode, owner, group), below, &trusted);
+            let found = untrusted_writer(ownership(mode, owner, group), below, &trusted);
             assert_eq!(found, expected, "{mode:o} {owner}:{group}, {below:?}");
         }
     }
@@ -262,7 +277,7 @@ mod tests {
             (0o620, &[0o755], false),
         ];
         for (mode, folders, expected) in cases {
-            let of_root = |mode| standing(mode, ROOT, 0);
+            let of_root = |mode| ownership(mode, ROOT, 0);
             let folders_of: Vec<_> = folders.iter().copied().map(of_root).collect();
             let found = anybody_reads(of_root(mode), &folders_of);
             assert_eq!(found, expected, "{mode:o} in {folders:?}");

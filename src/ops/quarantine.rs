@@ -29,7 +29,7 @@ pub enum Retried {
     Stays(String),
 }
 
-/// Deliveries in the order of their arrival, the newest so many.
+/// The newest `limit` deliveries, in the order of their arrival.
 ///
 /// # Errors
 /// Those of the journal.
@@ -42,7 +42,7 @@ pub async fn list(journal: &dyn Journal, limit: usize) -> Result<Vec<Quarantined
 /// A delivery with its body.
 ///
 /// # Errors
-/// Those of the journal; that there is none of this number, too.
+/// Those of the journal, also if there is no delivery of this number.
 pub async fn show(journal: &dyn Journal, id: QuarantineId) -> Result<Quarantined, JournalError> {
     journal.quarantined_one(id).await
 }
@@ -50,7 +50,7 @@ pub async fn show(journal: &dyn Journal, id: QuarantineId) -> Result<Quarantined
 /// Deletes deliveries, all of them or none, so that nothing waits for them any more.
 ///
 /// # Errors
-/// Those of the journal; that one of them is not there, too.
+/// Those of the journal, also if one of them is not there.
 pub async fn delete(
     journal: &dyn Journal,
     ids: Vec<QuarantineId>,
@@ -89,7 +89,7 @@ pub struct Retry<'a> {
 
 impl Retry<'_> {
     /// Has the service decide that holds the journal, by the rules that are in force there: by others, it
-    /// might make runs that the service knows no rule for. Decides here if there is none, or none any more.
+    /// might make runs that the service knows no rule for. Decides here if no service holds the journal, or none does any more.
     ///
     /// # Errors
     /// [`RetryError`] if nothing came of it.

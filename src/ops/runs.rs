@@ -2,7 +2,7 @@
 
 use crate::journal::{Browse, JournalError, Keep, RunDetail, RunFilter, RunId, RunSummary};
 
-/// Runs in the order of their acceptance, the newest so many.
+/// The newest runs, as many as the filter allows, in the order of their acceptance.
 ///
 /// # Errors
 /// Those of the journal.
@@ -18,7 +18,7 @@ pub async fn list(
 /// A run with its attempts and its event.
 ///
 /// # Errors
-/// Those of the journal; that there is none of this number, too.
+/// Those of the journal, also if there is no run of this number.
 pub async fn show(journal: &dyn Browse, id: RunId) -> Result<RunDetail, JournalError> {
     journal.run(id).await
 }
@@ -26,7 +26,7 @@ pub async fn show(journal: &dyn Browse, id: RunId) -> Result<RunDetail, JournalE
 /// Makes runs due again, all of them or none; answers how many.
 ///
 /// # Errors
-/// Those of the journal; that a run is not there or cannot be due again, too.
+/// Those of the journal, also if there is no such run, or if it cannot be due again.
 pub async fn retry(journal: &dyn Keep, mut ids: Vec<RunId>) -> Result<usize, JournalError> {
     ids.sort_unstable();
     ids.dedup();

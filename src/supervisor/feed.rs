@@ -15,8 +15,8 @@ use crate::journal::{Cursor, Journal, JournalError, Owner, Placement, retry_whil
 use crate::sources::{Enrich, Source, SourceErrorKind};
 use crate::telemetry::{Condition, Teller};
 
-/// How long after a failure a feed is opened again; doubles up to the second figure. One that has run for
-/// so long before it failed is opened soon again.
+/// How long after a failure a feed is opened again; doubles up to the second value. A feed that ran for that long
+/// before it failed starts with the first value again.
 const OPEN_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5 * 60));
 
 /// How often the duty of a feed is asked for that another service has.
@@ -42,7 +42,7 @@ pub struct Feed {
 pub enum Open {
     /// It is open, and its failure is final.
     Once(Box<dyn Source>),
-    /// With its cursor; its failure is final, because whoever started it waits for the end.
+    /// With its cursor; its failure is final, because somebody waits for its end.
     UntilDrained(Opener),
     /// With its cursor, as often as it fails.
     Anew(Opener),

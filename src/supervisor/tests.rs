@@ -20,7 +20,7 @@ use crate::journal::{Placement, Work};
 use crate::sources::{NothingToAdd, Pending, Received, Source, SourceErrorKind};
 use crate::telemetry::Conditions;
 
-/// How a made-up feed goes on after so long.
+/// What a made-up feed does, and after how long.
 #[derive(Clone, Copy, Debug)]
 enum Course {
     /// It waits for ever.
@@ -52,7 +52,7 @@ impl Diary {
         of.map(|(_, at)| *at).collect()
     }
 
-    /// Waits until there are so many such lines.
+    /// Waits until there are `count` such lines.
     async fn wait_for(&self, of: &str, count: usize) {
         let mut lines = self.0.subscribe();
         let has = |lines: &Vec<(String, Instant)>| {

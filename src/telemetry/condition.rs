@@ -1,4 +1,4 @@
-//! How the feeds of a service are doing, for whoever watches it.
+//! How the feeds of a service are doing, for systemd and others who watch it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) enum Verdict {
     /// The server did what was asked.
     Succeeded,
-    /// It did not, and may do it another time: not before so long, if it says.
+    /// It did not, but may do it later: not before this time has passed, if it says so.
     Later(Option<Duration>),
     /// It did not, and will not.
     Refused,

@@ -75,7 +75,7 @@ impl fmt::Display for Loss {
     }
 }
 
-/// A text as a process can take it, in at most so many bytes.
+/// A text as a process can take it, in at most `most` bytes.
 pub(super) fn fit(text: Text, most: usize) -> (String, Option<Lost>) {
     let Text {
         text,
@@ -97,7 +97,7 @@ pub(super) fn fit(text: Text, most: usize) -> (String, Option<Lost>) {
 }
 
 impl Script {
-    /// The arguments that follow the script's fixed ones, which may take up so many bytes together.
+    /// The arguments that follow the script's fixed ones, which may take up `room` bytes together.
     pub(super) fn arguments(&self, event: &Event, room: usize) -> Arguments {
         let params = &self.params;
         let mut arguments = Arguments::default();

@@ -21,10 +21,10 @@ fn what_an_action_tells_is_told_of_its_rule_and_its_files_are_looked_at() {
             ..Record::default()
         }) as Arc<dyn Action>,
     };
-    let mut survey = Survey::new(&folder.path().join("listener.conf"));
+    let mut permissions = PermissionCheck::new(&folder.path().join("listener.conf"));
     let actions = [action("play", true), action("rest", false)];
-    let mut problems = action_problems(&actions, &mut survey);
-    problems.append(survey.end());
+    let mut problems = action_problems(&actions, &mut permissions);
+    problems.append(permissions.end());
     let report = problems.report("f").to_string();
     for part in [
         "warning: the record is scratched\n  --> f:3:10, rule [play]\nhint: turn it over",

@@ -26,7 +26,7 @@ pub use clouds::Variables;
 pub use problem::CloudProblem;
 
 use super::client::{Client, ClientError};
-use crate::http::{self, Answer, Broken, Deadline, NoAnswer, shown, words};
+use crate::http::{self, Answer, Broken, Deadline, NoAnswer, display_url, message};
 use crate::sources::history::record::{Lease, Row};
 use cloud::Login;
 use keystone::Token;
@@ -141,7 +141,7 @@ impl NativeClient {
         let secret = header(&answer, "x-subject-token").map(SecretString::from);
         let secret = secret.as_ref();
         if answer.status == StatusCode::UNAUTHORIZED {
-            let said = words::words(&answer.body, &self.secrets(secret));
+            let said = message::server_message(&answer.body, &self.secrets(secret));
             let remedy = match self.cloud.login {
                 Login::Password { .. } => "check user, domains, project and password of",
                 Login::Token { .. } => "the token may have expired; put a new one into",
@@ -203,19 +203,19 @@ impl NativeClient {
     }
 
     fn failed(&self, url: &Url, why: &str, token: Option<&SecretString>) -> ClientError {
-        let text = format!("{}: {why}", shown(url));
-        ClientError::Failed(words::blanked(&text, &self.secrets(token)))
+        let text = format!("{}: {why}", display_url(url));
+        ClientError::Failed(message::blanked(&text, &self.secrets(token)))
     }
 
     /// Turns an HTTP error response into a `ClientError`.
     fn refused(&self, url: &Url, answer: &Answer, token: Option<&SecretString>) -> ClientError {
-        let said = words::words(&answer.body, &self.secrets(token));
+        let said = message::server_message(&answer.body, &self.secrets(token));
         let why = match header(answer, LOCATION.as_str()) {
             Some(elsewhere) if answer.status.is_redirection() => format!(
                 "answers {} with a redirect to {}, which is not followed with a token or password; \
                  correct `auth_url`, or set `lease_endpoint_override`",
                 answer.status,
-                words::words(elsewhere.as_bytes(), &self.secrets(token)),
+                message::server_message(elsewhere.as_bytes(), &self.secrets(token)),
             ),
             _ => format!("answers {}: {said}", answer.status),
         };
@@ -261,10 +261,10 @@ impl Client for NativeClient {
                 .map_err(|why| self.failed(&url, &why, Some(&token.secret)));
         }
         if leap::speaks_of_lease(answer.status, &answer.body) {
-            let said = words::words(&answer.body, &secrets);
+            let said = message::server_message(&answer.body, &secrets);
             return Err(ClientError::NotShown(format!(
                 "{}: answers {}: {said}",
-                shown(&url),
+                display_url(&url),
                 answer.status
             )));
         }

@@ -13,14 +13,14 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// So many scheduled times fire at once at most; those that are left fire directly after.
+/// How many scheduled times fire at once at most; the rest fires directly after.
 const AT_ONCE: usize = 1_000;
 
-/// So many stretches of a timer's firings are remembered at most: one more begins only after a downtime, or where
-/// the clock was set.
+/// How many stretches of firings are remembered at most: a new one begins only after a downtime, or where the clock
+/// was set.
 const STRETCHES: usize = 8;
 
-/// Who fires no later than this has missed nothing: services are busy at times.
+/// A time that fires no later than this was not missed: services are busy at times.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The scheduled times of a timer, and which of them fire.
@@ -30,9 +30,9 @@ pub(super) struct Schedule {
     pub(super) times: Times,
     /// What becomes of those that passed while nothing could fire.
     pub(super) missed: Missed,
-    /// Each fires up to so much later, always the same for the same time.
+    /// Each fires later by up to this, and for the same time always by the same.
     pub(super) jitter: Duration,
-    /// How often it fires in all.
+    /// How many times it fires in total.
     pub(super) limit: Option<u64>,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Reached {
     /// The last scheduled time that is over, whether it fired or not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) last: Option<Timestamp>,
-    /// How often it has fired.
+    /// How many times it has fired.
     pub(super) count: u64,
     /// What has fired, as far as that is remembered: after the clock was set back it comes again.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]

@@ -13,7 +13,7 @@ use crate::sources::{
 };
 use crate::telemetry::Condition;
 
-/// Clocks are set and machines sleep meanwhile: the time is looked at so often.
+/// How often the clock is read while waiting: it may be set meanwhile, or the machine may sleep.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Fires at the times of a schedule.

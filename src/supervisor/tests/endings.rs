@@ -23,13 +23,13 @@ async fn a_feed_that_fails_for_good_beside_others_is_logged_at_once() {
             assert_eq!(failed("wrong"), 1, "{:?}", log.messages());
         })
         .await;
-    // Of two causes the service ends with the first, and whoever started it reports that one.
+    // Of two causes the service ends with the first, which its caller reports.
     assert!(matches!(ended, Err(Failure::Source(error)) if error.kind == SourceErrorKind::Usage));
     assert_eq!((failed("wrong"), failed("ends")), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_failure_of_the_only_feed_is_left_to_whoever_started_it() {
+async fn the_failure_of_the_only_feed_is_left_to_the_caller_to_report() {
     let service = Service::new();
     let fails = Course::Fails(SECOND, SourceErrorKind::Failed);
     let feeds = vec![service.until_drained("it", fails)];

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::cloud::{Cloud, Credential, Domain, Ident, Login};
-use crate::http::words::unlike;
+use crate::http::message::unexpected_json;
 
 /// How long before its end a token is no longer used, as keystoneauth has it; of a short-lived one,
 /// its second half.
@@ -154,8 +154,8 @@ pub(super) fn read(
         return Err("expected a token in the header `X-Subject-Token`, but found none".to_owned());
     };
     let expected = "a token in JSON, with `issued_at` and `expires_at`";
-    let Answer { token } =
-        serde_json::from_slice(body).map_err(|error| unlike(expected, &error, body, secrets))?;
+    let Answer { token } = serde_json::from_slice(body)
+        .map_err(|error| unexpected_json(expected, &error, body, secrets))?;
     // Keystone's own clock on both sides: ours may be wrong.
     let life = token.issued_at.duration_until(token.expires_at);
     let life = Duration::try_from(life).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::core::python_json;
-use crate::http::words::unlike;
+use crate::http::message::unexpected_json;
 use crate::sources::history::record::{Lease, Row};
 
 /// What the `openstack` program shows of a lease.
@@ -69,7 +69,7 @@ struct Events {
 pub(super) fn events(body: &[u8], secrets: &[&SecretString]) -> Result<Vec<Row>, String> {
     python_json::read(body)
         .map(|Events { events }| events)
-        .map_err(|error| unlike("JSON with rows in `events`", &error.error, body, secrets))
+        .map_err(|error| unexpected_json("JSON with rows in `events`", &error.error, body, secrets))
 }
 
 /// Reads an answer about this lease. Fields that an ESI Leap of another version lacks are null, and
@@ -79,7 +79,7 @@ pub(super) fn events(body: &[u8], secrets: &[&SecretString]) -> Result<Vec<Row>,
 /// What was expected, and where something else was found.
 pub(super) fn lease(body: &[u8], uuid: &str, secrets: &[&SecretString]) -> Result<Lease, String> {
     let mut answer: Map<String, Value> = python_json::read(body)
-        .map_err(|error| unlike("a lease in JSON", &error.error, body, secrets))?;
+        .map_err(|error| unexpected_json("a lease in JSON", &error.error, body, secrets))?;
     match answer.get("uuid") {
         Some(Value::String(found)) if found == uuid => {}
         _ => {

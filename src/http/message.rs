@@ -1,4 +1,4 @@
-//! What a server said, fit to be shown: no secret, no control character, not too long. Pure.
+//! What a server said, made fit to show: no secret, no control character, not too long. Pure.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -11,7 +11,7 @@ const SHOWN: usize = 300;
 
 /// A server's own message: the one in its JSON, else its text.
 #[must_use]
-pub fn words(body: &[u8], secrets: &[&SecretString]) -> String {
+pub fn server_message(body: &[u8], secrets: &[&SecretString]) -> String {
     let json = serde_json::from_slice::<Value>(body).ok();
     // In this order: ESI Leap (WSME), Keystone and its middleware, and what others call it.
     let places = [
@@ -37,7 +37,7 @@ pub fn words(body: &[u8], secrets: &[&SecretString]) -> String {
 
 /// Why an answer is not the JSON that was expected.
 #[must_use]
-pub fn unlike(
+pub fn unexpected_json(
     expected: &str,
     error: &serde_json::Error,
     body: &[u8],
@@ -56,7 +56,7 @@ pub fn unlike(
         }
         _ => format!(
             "expected {expected}, but line {line}, column {column} is no JSON: {}",
-            words(body, secrets)
+            server_message(body, secrets)
         ),
     }
 }
@@ -179,7 +179,7 @@ mod tests {
             (long, &format!("{}…", "é".repeat(300))),
         ];
         for (body, expected) in cases {
-            assert_eq!(words(body.as_bytes(), &[&secret]), expected);
+            assert_eq!(server_message(body.as_bytes(), &[&secret]), expected);
         }
     }
 
@@ -229,7 +229,7 @@ mod tests {
         ];
         for (body, expected) in cases {
             let error = serde_json::from_str::<Vec<u8>>(body).unwrap_err();
-            let said = unlike("a list", &error, body.as_bytes(), &[&"hunter2".into()]);
+            let said = unexpected_json("a list", &error, body.as_bytes(), &[&"hunter2".into()]);
             assert_eq!(said, expected);
         }
     }
