@@ -99,11 +99,11 @@ struct Logging {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     log_format: LogFormat,
 
-    /// Log what concerns no rule as well, and what libraries warn of
+    /// Also log events that no rule is for, and warnings of libraries
     #[arg(long, short)]
     verbose: bool,
 
-    /// Log only what is amiss
+    /// Log warnings and errors only
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
 }

@@ -22,7 +22,7 @@ use crate::supervisor::Failure;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Stay, and read the history so often; without it, read it once and do what is due
+    /// Keep running and poll at this interval; without it, poll once and run what is due
     #[arg(long, value_name = "DURATION", value_parser = every)]
     every: Option<Duration>,
 
@@ -104,7 +104,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, report::Failure>
         client_timeout,
         ..
     } = &config.feed;
-    // For rules that send requests, whoever asks for the history.
+    // For rules that send requests, also if the `openstack` program asks for the history.
     install_tls_provider()?;
     let done = match client {
         HistoryClient::Openstack(words) => {

@@ -19,7 +19,7 @@ use crate::ops::quarantine::{self, PATIENCE, Retried, Retry, RetryError};
 pub(super) enum Command {
     /// List quarantined deliveries, the newest last
     List {
-        /// The newest so many
+        /// How many to list, the newest ones
         #[arg(long, default_value_t = 50, value_name = "NUMBER")]
         limit: usize,
         /// How to print

@@ -24,7 +24,7 @@ pub(super) enum Command {
         /// Only runs with this key, which is the node unless the rule says otherwise
         #[arg(long)]
         key: Option<String>,
-        /// The newest so many
+        /// How many to list, the newest ones
         #[arg(long, default_value_t = 50, value_name = "NUMBER")]
         limit: usize,
         /// How to print

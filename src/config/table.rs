@@ -257,7 +257,8 @@ pub const RULE: [OptionRow; 6] = [
         scope: Scope::Rule,
         kind: Kind::Duration,
         default: Some("10s"),
-        meaning: "how long after the first failure a run is tried again; the delay doubles up to an hour",
+        meaning: "how long to wait before a failed run is tried again; the delay doubles each time, up to \
+                  an hour",
     },
     OptionRow {
         name: "enabled",
@@ -284,14 +285,14 @@ pub const SERVICE: [OptionRow; 5] = [
         scope: Scope::Service,
         kind: Kind::Number(1, 1_000),
         default: Some("8"),
-        meaning: "how many scripts and requests are under way at once, over all nodes",
+        meaning: "how many scripts and requests may run at the same time, over all nodes",
     },
     OptionRow {
         name: "stop_timeout",
         scope: Scope::Service,
         kind: Kind::Duration,
         default: Some("30s"),
-        meaning: "how long scripts and requests under way may take to finish when the service stops",
+        meaning: "how long running scripts and requests may take to finish when the service stops",
     },
     OptionRow {
         name: "keep_for",

@@ -18,26 +18,26 @@ pub(super) const OPTIONS: [OptionRow; 4] = [
         scope: Scope::Rule,
         kind: Kind::Command,
         default: None,
-        meaning: "the program and its fixed arguments, split as a shell would but run by none. Looked for \
-                  beside the configuration, then on `PATH`",
+        meaning: "the program and its fixed arguments, split as a shell would split them, but not run by a \
+                  shell. The program is looked for beside the configuration, then on `PATH`",
     },
     OptionRow {
         name: "script_params",
         scope: Scope::Rule,
         kind: Kind::List,
         default: None,
-        meaning: "paths; each becomes one argument. Commas within the brackets of a JSONPath are a part of \
-                  it. Text as it is, numbers and booleans as in JSON, null and missing as an empty \
-                  argument, objects and lists as JSON. NUL becomes U+FFFD, a value over 128 KiB an \
-                  empty argument, with a warning",
+        meaning: "paths; the value of each becomes one argument. Commas within the brackets of a JSONPath \
+                  belong to it. Text is passed as it is, numbers and booleans as in JSON, null and missing \
+                  fields as an empty argument, objects and lists as JSON. NUL becomes U+FFFD, and a value \
+                  over 128 KiB an empty argument, with a warning",
     },
     OptionRow {
         name: "timeout",
         scope: Scope::Rule,
         kind: Kind::PositiveDuration,
         default: None,
-        meaning: "limit of one attempt; then SIGTERM, and `kill_grace` later SIGKILL, to the script and all \
-                  that it started. Without it there is no limit",
+        meaning: "the time limit of one attempt. After it, the script and all processes that it started \
+                  get SIGTERM, and SIGKILL after `kill_grace`. Without it there is no limit",
     },
     OptionRow {
         name: "kill_grace",

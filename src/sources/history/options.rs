@@ -13,7 +13,8 @@ pub const OPTIONS: [OptionRow; 6] = [
         scope: Scope::Service,
         kind: Kind::Choice(&["openstack", "native"]),
         default: Some("openstack"),
-        meaning: "who asks ESI Leap for `poll`: the program `openstack`, or the built-in client (`native`)",
+        meaning: "how `poll` asks ESI Leap: with the program `openstack`, or with the built-in client \
+                  (`native`)",
     },
     OptionRow {
         name: "openstack_command",
@@ -27,14 +28,15 @@ pub const OPTIONS: [OptionRow; 6] = [
         scope: Scope::Service,
         kind: Kind::PositiveDuration,
         default: Some("60s"),
-        meaning: "the limit of one question to ESI Leap",
+        meaning: "how long one request to ESI Leap may take",
     },
     OptionRow {
         name: "history_overlap",
         scope: Scope::Service,
         kind: Kind::Number(0, 1_000_000),
         default: Some("200"),
-        meaning: "how many ids before the last one `poll` asks for again",
+        meaning: "how many ids before the last one `poll` reads again each time, because events may appear \
+                  late",
     },
     OptionRow {
         name: "lease_retries",
@@ -48,7 +50,8 @@ pub const OPTIONS: [OptionRow; 6] = [
         scope: Scope::Service,
         kind: Kind::Duration,
         default: Some("1m"),
-        meaning: "how long after the first time a lease is asked for again; the delay doubles up to an hour",
+        meaning: "how long to wait before a lease is asked for again; the delay doubles each time, up to \
+                  an hour",
     },
 ];
 

@@ -20,56 +20,56 @@ pub(super) const OPTIONS: [OptionRow; 7] = [
         scope: Scope::Source,
         kind: Kind::PositiveDuration,
         default: None,
-        meaning: "fires when the timer is started for the first time, and each such length of time after \
-                  that, whenever the service is restarted",
+        meaning: "fires when the timer is first started, and then at this interval; a restart of the \
+                  service does not shift it",
     },
     OptionRow {
         name: "cron",
         scope: Scope::Source,
         kind: Kind::Text,
         default: None,
-        meaning: "instead of `every`: minute, hour, day, month and weekday, as in `0 3 * * mon-fri`; 0 and 7 are \
-                  Sunday, `L` is the last day, `fri#2` the second Friday. Where day and weekday are both given, \
-                  both must hold. A local time that a change of the clock leaves out is the first one after \
-                  it; one that comes twice counts once",
+        meaning: "instead of `every`: minute, hour, day, month and weekday, as in `0 3 * * mon-fri`; 0 and \
+                  7 are Sunday, `L` is the last day, `fri#2` the second Friday. Where day and weekday are \
+                  both given, both must match. A local time that is skipped when the clocks change fires \
+                  right after the change; one that comes twice fires once",
     },
     OptionRow {
         name: "at",
         scope: Scope::Source,
         kind: Kind::Text,
         default: None,
-        meaning: "instead of `every`: a single time, like `2027-01-31T18:00`, or with its zone like \
-                  `2027-01-31T18:00+01:00`",
+        meaning: "instead of `every`: a single time, like `2027-01-31T18:00`, or with its offset from UTC, \
+                  like `2027-01-31T18:00+01:00`",
     },
     OptionRow {
         name: "timezone",
         scope: Scope::Source,
         kind: Kind::Text,
         default: None,
-        meaning: "where the clock hangs that `cron` and `at` are about, like `Europe/Berlin`; without it, that \
-                  of the machine",
+        meaning: "the time zone of `cron` and `at`, like `Europe/Berlin`; without it, that of the machine",
     },
     OptionRow {
         name: "missed",
         scope: Scope::Source,
         kind: Kind::Choice(&["none", "once", "all"]),
         default: Some("once"),
-        meaning: "what becomes of times that passed while the service was down: nothing, the last of them \
-                  fires, or each of them does. Up to a minute late is not missed",
+        meaning: "what happens to times that passed while the service was down: `none` of them fires, the \
+                  last one does (`once`), or `all` do. Up to a minute late is not missed",
     },
     OptionRow {
         name: "jitter",
         scope: Scope::Source,
         kind: Kind::Duration,
         default: Some("0s"),
-        meaning: "fires up to so much later, always the same for the same time",
+        meaning: "fires later by up to this length of time; the delay of a scheduled time is always the \
+                  same",
     },
     OptionRow {
         name: "limit",
         scope: Scope::Source,
         kind: Kind::Number(1, 1_000_000_000),
         default: None,
-        meaning: "how often it fires in all",
+        meaning: "how many times it fires in total",
     },
 ];
 

@@ -9,75 +9,78 @@ pub(in crate::actions::http) const OPTIONS: [OptionRow; 11] = [
         scope: Scope::Rule,
         kind: Kind::Text,
         default: None,
-        meaning: "where the request goes: `https://` or `http://`, and a template behind the host, in which values \
-                  are percent-encoded. Redirects are not followed",
+        meaning: "the address, with `https://` or `http://`. What follows the host may be a template, \
+                  whose values are percent-encoded. Redirects are not followed",
     },
     OptionRow {
         name: "url_file",
         scope: Scope::Rule,
         kind: Kind::Path,
         default: None,
-        meaning: "instead of `url`: a file whose first line is the address, where that is a secret itself. Looked \
-                  for among systemd's credentials, then beside the configuration; read for each request",
+        meaning: "instead of `url`: a file whose first line is the address, for an address that is itself \
+                  a secret. Looked for among systemd's credentials, then beside the configuration; read \
+                  again for each request",
     },
     OptionRow {
         name: "method",
         scope: Scope::Rule,
         kind: Kind::Choice(&["POST", "PUT", "PATCH", "DELETE", "GET"]),
         default: Some("POST"),
-        meaning: "what the server is asked to do",
+        meaning: "the method of the request",
     },
     OptionRow {
         name: "headers",
         scope: Scope::Rule,
         kind: Kind::Json,
         default: Some("{}"),
-        meaning: "more headers, each a template",
+        meaning: "additional headers; each value is a template",
     },
     OptionRow {
         name: "body",
         scope: Scope::Rule,
         kind: Kind::Json,
         default: None,
-        meaning: "the JSON to send; its texts are templates, and one that is a single expression keeps the type \
-                  of its value. Without it the event as scripts get it, but nothing with `GET` and `DELETE`",
+        meaning: "the JSON to send. Its texts are templates; a text that is a single expression keeps the \
+                  type of its value. Without `body` the event is sent as scripts get it, but with `GET` \
+                  and `DELETE` nothing",
     },
     OptionRow {
         name: "success",
         scope: Scope::Rule,
         kind: Kind::List,
         default: Some("200-299"),
-        meaning: "statuses that mean that it was done, like `200-299, 304`",
+        meaning: "the statuses that mean success, like `200-299, 304`",
     },
     OptionRow {
         name: "retry_on_status",
         scope: Scope::Rule,
         kind: Kind::List,
         default: Some("429, 5xx"),
-        meaning: "statuses after which another attempt may help, as often as `retries` says and not before \
-                  `Retry-After`; after any other one the run is given up",
+        meaning: "the statuses after which the request is sent again, up to `retries` times and not before \
+                  `Retry-After`. After any other failure status the run is given up",
     },
     OptionRow {
         name: "token_file",
         scope: Scope::Rule,
         kind: Kind::Path,
         default: None,
-        meaning: "a file whose first line is a token, sent as `Authorization: Bearer`; found like `url_file`",
+        meaning: "a file whose first line is a token, sent as `Authorization: Bearer`; looked for like \
+                  `url_file`",
     },
     OptionRow {
         name: "basic_file",
         scope: Scope::Rule,
         kind: Kind::Path,
         default: None,
-        meaning: "instead of `token_file`: a file whose first line is user and password with a colon between them",
+        meaning: "instead of `token_file`: a file whose first line is `user:password`",
     },
     OptionRow {
         name: "ssl_ca_file",
         scope: Scope::Rule,
         kind: Kind::Path,
         default: None,
-        meaning: "in a rule: the authority that signed the server's certificate, if the system does not trust it. \
-                  That of `[DEFAULT]` is the broker's, and no rule has it",
+        meaning: "in a rule: the certificate of the authority that signed the server's, if the system does \
+                  not trust it. Rules do not inherit `ssl_ca_file` of `[DEFAULT]`, which is for the broker",
     },
     OptionRow {
         name: "request_timeout",

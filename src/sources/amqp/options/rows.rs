@@ -9,24 +9,24 @@ pub const OPTIONS: [OptionRow; 17] = [
         scope: Scope::Service,
         kind: Kind::SecretUrl,
         default: None,
-        meaning: "as in `esi-leap.conf`: \
-                  `rabbit://user:password@host1:5672,user:password@host2:5672/vhost?ssl=1`; hosts are tried \
-                  in turn, and the addresses of each. As there, `$$` is a dollar sign; what refers to \
-                  another option of that file (`$name`) is refused",
+        meaning: "the URL from `esi-leap.conf`: \
+                  `rabbit://user:password@host1:5672,user:password@host2:5672/vhost?ssl=1`. Several hosts \
+                  are tried in turn, and all addresses of each. As in that file, `$$` is a dollar sign; a \
+                  reference to another option of it (`$name`) is refused",
     },
     OptionRow {
         name: "user",
         scope: Scope::Service,
         kind: Kind::Text,
         default: None,
-        meaning: "the user to log in as at the broker, instead of `transport_url`",
+        meaning: "the user name at the broker, instead of `transport_url`",
     },
     OptionRow {
         name: "password",
         scope: Scope::Service,
         kind: Kind::Secret,
         default: None,
-        meaning: "the password of `user`; a `#` or `;` after white space begins a comment here, too",
+        meaning: "the password of `user`; here, too, a `#` or `;` after white space begins a comment",
     },
     OptionRow {
         name: "password_file",
@@ -98,14 +98,14 @@ pub const OPTIONS: [OptionRow; 17] = [
         scope: Scope::Service,
         kind: Kind::List,
         default: None,
-        meaning: "the queues that `listen` consumes: as they are, and waited for while they are missing",
+        meaning: "the queues that `listen` consumes, as they are; it waits for those that do not exist yet",
     },
     OptionRow {
         name: "declare_queues",
         scope: Scope::Service,
         kind: Kind::Choice(&["no", "transient", "durable", "quorum"]),
         default: Some("no"),
-        meaning: "make queues that are missing, and bind them to `exchange`: `transient`, `durable` or \
+        meaning: "declare missing queues and bind them to `exchange`: as `transient`, `durable` or \
                   `quorum`, whichever ESI Leap is set to",
     },
     OptionRow {
@@ -120,15 +120,16 @@ pub const OPTIONS: [OptionRow; 17] = [
         scope: Scope::Service,
         kind: Kind::Seconds(1, 3_600),
         default: Some("60s"),
-        meaning: "the time between two signs of life of the connection to the broker, from either end",
+        meaning: "how often both ends of the connection to the broker send a sign of life",
     },
     OptionRow {
         name: "prefetch",
         scope: Scope::Service,
         kind: Kind::Number(1, 65_535),
         default: Some("200"),
-        meaning: "how many deliveries of a queue may be unacknowledged. However many those are, no more \
-                  than 32 MiB a connection and one message a queue are held in memory; the rest stays \
-                  with the broker. While the journal cannot be written, what was received goes back to its queue",
+        meaning: "how many unacknowledged deliveries a queue may have. Whatever this says, at most 32 MiB \
+                  per connection and one message per queue are held in memory; the rest stays with the \
+                  broker. While the journal cannot be written, received deliveries are returned to their \
+                  queue",
     },
 ];
