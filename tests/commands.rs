@@ -89,10 +89,10 @@ fn text(bytes: &[u8]) -> &str {
 
 #[track_caller]
 fn assert_refused(output: &Output, code: i32, parts: &[&str]) {
-    let told = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{told}");
+    let printed = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
     for part in parts {
-        assert!(told.contains(part), "no `{part}` in {told}");
+        assert!(printed.contains(part), "no `{part}` in {printed}");
     }
     assert!(output.stdout.is_empty(), "{output:?}");
 }
@@ -102,12 +102,12 @@ fn check_tells_that_all_is_well_or_every_problem_at_once() {
     let good = folder(CONFIG);
     let output = call(good.path(), &["check"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let told = text(&output.stdout);
+    let printed = text(&output.stdout);
     assert!(
-        told.ends_with(
+        printed.ends_with(
             "listener.conf: no problems; 3 of 4 rules in force, 2 queues at 127.0.0.1:5672\n"
         ),
-        "{told}"
+        "{printed}"
     );
 
     let bad = CONFIG
@@ -164,8 +164,8 @@ fn files_for_connecting_that_cannot_be_read_from_here_are_warned_of() {
     let report = text(&output.stdout);
     for (name, option) in [("secret", "password_file"), ("ca.pem", "ssl_ca_file")] {
         let path = folder.path().join(name);
-        let told = format!("warning: failed to read {} (`{option}`)", path.display());
-        assert!(report.contains(&told), "{report}");
+        let message = format!("warning: failed to read {} (`{option}`)", path.display());
+        assert!(report.contains(&message), "{report}");
         fs::write(path, "").expect("a file");
     }
     let output = call(folder.path(), &["check"]);

@@ -117,10 +117,10 @@ wait"#,
     let output = scene.drain();
     assert_eq!(scene.log()[1..], ["stuck", "again 2"]);
     assert!(!left.iter().any(|pid| lives(pid)), "{left:?}");
-    let told = String::from_utf8_lossy(&output.stderr);
+    let printed = String::from_utf8_lossy(&output.stderr);
     assert!(
-        told.contains("killed a process that was left of it"),
-        "{told}"
+        printed.contains("killed a process that was left of it"),
+        "{printed}"
     );
     // Whoever belongs to an attempt that is over is nobody's business.
     assert!(lives(&daemon.0));

@@ -127,8 +127,11 @@ fn after_stop_timeout_scripts_are_ended_recorded_and_run_again() {
     open_gate(&scene);
     let output = scene.drain();
     // Nothing was left for recovery: it was all on record.
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!told.contains("ended while runs were under way"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !printed.contains("ended while runs were under way"),
+        "{printed}"
+    );
     assert_eq!(scene.states(), ["succeeded", "succeeded", "succeeded"]);
     let log = scene.log();
     let place = |line: &str| {
@@ -224,9 +227,9 @@ fn until_idle_tells_by_its_exit_code_whether_a_run_was_given_up() {
     // The one behind it is made all the same.
     scene.publish_all([lease("9", "a"), lease("0", "a")]);
     let output = scene.run(&["listen", "--until-idle"]);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("error: 1 run was given up\n"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("error: 1 run was given up\n"), "{printed}");
     assert_eq!(scene.states()[2..], ["discarded", "succeeded"]);
     // What was given up before is not this one's failure.
     scene.drain();

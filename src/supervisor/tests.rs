@@ -297,14 +297,14 @@ async fn a_feed_that_ran_for_long_before_it_failed_is_opened_soon_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_feed_that_failed_waits_for_is_told() {
+async fn a_feed_that_failed_says_what_it_waits_for() {
     let service = Service::new();
     let fails = Course::Fails(Duration::ZERO, SourceErrorKind::Failed);
     let feeds = vec![service.feed("bad", fails)];
-    let mut told = service.conditions.watch();
+    let mut conditions = service.conditions.watch();
     let ended = service
         .run(feeds, async |it| {
-            let failed = told.wait_for(|all| all.values().any(|feed| feed.has_failed));
+            let failed = conditions.wait_for(|all| all.values().any(|feed| feed.has_failed));
             let words = failed.await.unwrap()[&0].words.clone();
             assert_eq!(words, "bad has failed, trying again in 1s: it failed");
             it.stop.intake.cancel();

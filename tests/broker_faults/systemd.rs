@@ -22,18 +22,21 @@ fn ready_means_that_a_queue_is_consumed_and_the_watchdog_is_fed_to_the_end() {
     let mut service = systemd.start(&scene, Duration::from_secs(1));
 
     let neither = format!("STATUS=waiting for {}, {}", scene.queue, errors.queue);
-    let told = systemd.until(&neither);
-    assert!(told.contains("STATUS=connecting to the broker"), "{told:?}");
-    let told = systemd.until("WATCHDOG=1");
-    assert!(!told.contains("READY=1"), "{told:?}");
+    let received = systemd.until(&neither);
+    assert!(
+        received.contains("STATUS=connecting to the broker"),
+        "{received:?}"
+    );
+    let received = systemd.until("WATCHDOG=1");
+    assert!(!received.contains("READY=1"), "{received:?}");
     assert!(!service.log().contains("consuming queue"));
 
     scene.declare(Declaration::Transient);
-    let told = systemd.until(&format!(
+    let received = systemd.until(&format!(
         "STATUS=consuming {}; waiting for {}",
         scene.queue, errors.queue
     ));
-    assert!(told.contains("READY=1"), "{told:?}");
+    assert!(received.contains("READY=1"), "{received:?}");
     errors.declare(Declaration::Transient);
     systemd.until(&format!(
         "STATUS=consuming {}, {}",
@@ -43,17 +46,20 @@ fn ready_means_that_a_queue_is_consumed_and_the_watchdog_is_fed_to_the_end() {
     scene.publish(notification(FULFILL).body);
     scene.wait_for_log(1);
     service.signal("TERM");
-    let told = systemd.until("STOPPING=1");
+    let received = systemd.until("STOPPING=1");
     // `stop_timeout`, which is 30s, and as much again to end scripts.
-    assert!(told.contains("EXTEND_TIMEOUT_USEC=60000000"), "{told:?}");
+    assert!(
+        received.contains("EXTEND_TIMEOUT_USEC=60000000"),
+        "{received:?}"
+    );
     // The script goes on for more than the watchdog's second.
     let mut beats = 0;
     while scene.log().len() < 2 {
-        let Some(told) = systemd.told(Duration::from_secs(1)) else {
+        let Some(received) = systemd.told(Duration::from_secs(1)) else {
             assert_eq!(scene.log().len(), 2, "the watchdog is fed once a second");
             break;
         };
-        beats += usize::from(told.contains("WATCHDOG=1"));
+        beats += usize::from(received.contains("WATCHDOG=1"));
     }
     assert!(beats >= 2, "{beats}");
     let (status, log) = service.wait();

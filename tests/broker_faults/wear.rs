@@ -60,8 +60,8 @@ fn a_queue_that_is_locked_for_long_is_asked_for_without_wear() {
         log.matches("over a separate connection").count() > 3
     });
     let log = service.log();
-    let told = log.matches("another connection uses it exclusively");
-    assert_eq!(told.count(), 1, "{log}");
+    let refusals = log.matches("another connection uses it exclusively");
+    assert_eq!(refusals.count(), 1, "{log}");
     let closing = owner.close(200, "done".into());
     runtime.block_on(closing).expect("the end");
     is_consumed_once_made(&scene, service);

@@ -57,12 +57,12 @@ fn root_looks_at_files_as_the_user_of_the_service() {
     let fine = check(&[]);
     assert_eq!(fine.status.code(), Some(0), "{fine:?}");
     assert!(text(&fine.stdout).contains("no problems"), "{fine:?}");
-    let told = text(&fine.stderr);
+    let printed = text(&fine.stderr);
     assert!(
-        told.contains(", the owner of ") && told.contains("looking at files as user "),
-        "{told}"
+        printed.contains(", the owner of ") && printed.contains("looking at files as user "),
+        "{printed}"
     );
-    assert!(told.contains("systemd hands it on"), "{told}");
+    assert!(printed.contains("systemd hands it on"), "{printed}");
 
     set_mode(&at("s.sh"), 0o700);
     let part = "s.sh is not executable for the user of the service";
@@ -117,11 +117,14 @@ fn root_looks_at_files_as_the_user_of_the_service() {
     fs::remove_dir(at("state")).expect("an empty folder");
     let unknown = check(&[]);
     assert_eq!(unknown.status.code(), Some(0), "{unknown:?}");
-    let told = text(&unknown.stderr);
-    assert!(told.contains("looked at files as user root"), "{told}");
+    let printed = text(&unknown.stderr);
     assert!(
-        told.contains("is not known") && told.contains("--user"),
-        "{told}"
+        printed.contains("looked at files as user root"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("is not known") && printed.contains("--user"),
+        "{printed}"
     );
 }
 
@@ -130,13 +133,13 @@ fn check_tells_what_only_the_history_has() {
     let folder = folder(&CONFIG.replace("node_name, purpose", "node_name, lessee_id, event_id"));
     let output = call(folder.path(), &["check"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let told = text(&output.stdout);
+    let printed = text(&output.stdout);
     for part in [
         "`script_params` asks for `lessee_id`, which only the event history has",
         "use `project_id`",
         "`script_params` asks for `event_id`",
     ] {
-        assert!(told.contains(part), "no `{part}` in {told}");
+        assert!(printed.contains(part), "no `{part}` in {printed}");
     }
     let history = call(folder.path(), &["check", "--feed", "history"]);
     assert!(!text(&history.stdout).contains("which only"), "{history:?}");

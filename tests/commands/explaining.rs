@@ -18,15 +18,15 @@ fn explain_tells_of_both_forms_of_a_notification_what_would_run_and_why_not() {
         fs::write(&file, &message.body).expect("a file");
         let output = call(folder.path(), &["explain", path]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        let told = text(&output.stdout);
-        let lines: Vec<&str> = told.lines().collect();
-        assert_eq!(lines.len(), 6, "{told}");
+        let printed = text(&output.stdout);
+        let lines: Vec<&str> = printed.lines().collect();
+        assert_eq!(lines.len(), 6, "{printed}");
         assert!(
             lines[0].starts_with(&format!(
                 "event {} of type {FULFILL}, sent 2026-11-2",
                 message.message_id
             )),
-            "{told}"
+            "{printed}"
         );
         let node = message.data()["node_uuid"]
             .as_str()
@@ -39,7 +39,7 @@ fn explain_tells_of_both_forms_of_a_notification_what_would_run_and_why_not() {
             ["refused", "no", "node_properties.vendor should be text matching \"bar\" or null or nothing, but is the text \"foo\""],
             ["off", "no", "the rule is switched off by `enabled`"],
         ]) {
-            assert!(parts.iter().all(|part| line.contains(part)), "{parts:?}: {told}");
+            assert!(parts.iter().all(|part| line.contains(part)), "{parts:?}: {printed}");
         }
         // The same on standard input, and in the form for machines.
         let output = call_with_input(

@@ -14,10 +14,10 @@ use crate::support::stage::Stage;
 const WAITS: &str = "failed to accept deliveries in the journal";
 
 fn is_refused(output: &Output, code: i32, said: &[&str]) {
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{told}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
     for part in said.iter().chain(&["error: ", "hint: "]) {
-        assert!(told.contains(part), "no `{part}` in {told}");
+        assert!(printed.contains(part), "no `{part}` in {printed}");
     }
 }
 

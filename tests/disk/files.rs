@@ -102,18 +102,18 @@ fn is_refused(stage: &Stage, case: &Case, whole: &[u8], run: impl Fn() -> Output
     let before = kept(stage);
     for _ in 0..2 {
         let output = run();
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{}: {told}", case.what);
-        let error = told.lines().find(|line| line.starts_with("error: "));
-        let hint = told.lines().find(|line| line.starts_with("hint: "));
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{}: {printed}", case.what);
+        let error = printed.lines().find(|line| line.starts_with("error: "));
+        let hint = printed.lines().find(|line| line.starts_with("hint: "));
         assert!(
             error.is_some_and(|line| line.contains(case.said) && line.contains("journal.sqlite")),
-            "{}: {told}",
+            "{}: {printed}",
             case.what
         );
         assert!(
             hint.is_some_and(|line| line.contains(case.hint)),
-            "{}: {told}",
+            "{}: {printed}",
             case.what
         );
         assert!(before == kept(stage), "{}: written to", case.what);

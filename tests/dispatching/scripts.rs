@@ -192,8 +192,8 @@ fn a_script_that_cannot_be_run_is_a_failed_attempt_with_the_reason() {
     scene.publish(lease("a", "x"));
     let output = scene.run(&["listen", "--until-idle"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("error: 9 runs were given up"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(printed.contains("error: 9 runs were given up"), "{printed}");
     let runs = scene.runs();
     for (run, (script, part)) in runs.iter().zip(&cases) {
         let reason = run["reason"].as_str().expect("a reason");
@@ -204,9 +204,9 @@ fn a_script_that_cannot_be_run_is_a_failed_attempt_with_the_reason() {
         assert_eq!(run["state"], "discarded");
         // Told before anything came, and again when it did.
         assert_eq!(
-            told.matches(&*format!("failed: {reason}")).count(),
+            printed.matches(&*format!("failed: {reason}")).count(),
             1,
-            "{told}"
+            "{printed}"
         );
     }
     assert_eq!(runs[7]["reason"], "ended by signal 9");
@@ -227,10 +227,10 @@ fn the_last_of_the_output_is_kept_and_each_line_is_logged_with_its_run() {
     scene.rule("floods", &format!("events = {FULFILL}\nscript = floods.sh"));
     scene.publish(lease("a", "x"));
     let output = scene.drain();
-    let told = String::from_utf8_lossy(&output.stderr);
+    let printed = String::from_utf8_lossy(&output.stderr);
     for line in ["to stdout", "to stderr", "no end"] {
-        let logged = told.lines().find(|other| other.contains(line));
-        let logged = logged.unwrap_or_else(|| panic!("no `{line}` in {told}"));
+        let logged = printed.lines().find(|other| other.contains(line));
+        let logged = logged.unwrap_or_else(|| panic!("no `{line}` in {printed}"));
         assert!(
             logged.contains("run=1") && logged.contains("attempt=1") && logged.contains("speaks"),
             "{logged}"
@@ -256,8 +256,8 @@ fn the_last_of_the_output_is_kept_and_each_line_is_logged_with_its_run() {
         &shown[..400]
     );
     // The log is no place for a flood.
-    assert!(told.lines().count() < 1100);
-    assert!(told.contains("000001000") && !told.contains("000002000"));
+    assert!(printed.lines().count() < 1100);
+    assert!(printed.contains("000001000") && !printed.contains("000002000"));
 }
 
 #[test]

@@ -197,8 +197,8 @@ fn no_retries_at_all_can_be_asked_for() {
     let mut poller = stage(true);
     poller.default("lease_retries = 0");
     poller.openstack.rows(&[event(1, 1, 1)]);
-    let told = poller.ends(&["--from-start"], 1);
-    assert!(told.contains("error: 1 run was given up\n"), "{told}");
+    let printed = poller.ends(&["--from-start"], 1);
+    assert!(printed.contains("error: 1 run was given up\n"), "{printed}");
     assert_eq!(poller.states(), ["succeeded", "discarded"]);
     assert_eq!(poller.leases_asked(), 1);
 }

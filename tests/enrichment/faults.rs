@@ -25,11 +25,11 @@ fn stage() -> Poller {
 fn fails(poller: &Poller, fault: Fault, reason: &str) {
     let second = lease(2);
     poller.openstack.fault(At::Lease(&second), fault);
-    let told = poller.ends(&["--from-start"], 75);
+    let printed = poller.ends(&["--from-start"], 75);
     let status = &poller.status()[0];
     let kept = status["failure"].as_str().expect("a reason");
     let outcomes = outcomes(poller, 2);
-    for text in [&told, kept, &outcomes[0]] {
+    for text in [&printed, kept, &outcomes[0]] {
         assert!(text.contains(reason), "{text}");
     }
     // The cursor is on disk, and the others have run.

@@ -29,8 +29,8 @@ fn a_pass_asks_no_further_once_the_cloud_hangs() {
     poller.default("client_timeout = 2s");
     (1..=12).for_each(|number| show(&poller, number, number));
     poller.openstack.fault(At::Leases, Fault::Hang);
-    let told = poller.ends(&["--from-start"], 75);
-    assert!(told.contains("did not end within 2s"), "{told}");
+    let printed = poller.ends(&["--from-start"], 75);
+    assert!(printed.contains("did not end within 2s"), "{printed}");
     let asked = poller.leases_asked();
     assert!((1..=4).contains(&asked), "{asked} questions");
     // What was read is on record, and waits.

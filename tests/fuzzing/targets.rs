@@ -44,8 +44,8 @@ fn holds<F: std::fmt::Debug>(text: &str, reading: &Reading<F>) {
             assert!(position.column > 0, "{problem:?}");
         }
     }
-    let told = format!("{}{reading:?}", reading.problems.report("file"));
-    assert!(!told.contains(SECRET), "shown: {told}");
+    let message = format!("{}{reading:?}", reading.problems.report("file"));
+    assert!(!message.contains(SECRET), "shown: {message}");
 }
 
 fn read_all(text: &str) {

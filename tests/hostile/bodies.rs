@@ -236,10 +236,10 @@ fn large_bodies_are_kept_by_their_head_and_size_in_bounded_memory() {
 
     let output = scene.run(&["quarantine", "retry", "3"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout);
     assert!(
-        told.contains("only 65536 of its 20971520 bytes are kept"),
-        "{told}"
+        printed.contains("only 65536 of its 20971520 bytes are kept"),
+        "{printed}"
     );
     assert_eq!(scene.quarantined().len(), 5);
 }

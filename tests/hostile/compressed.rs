@@ -56,8 +56,11 @@ fn what_kombu_compresses_is_read_and_the_rest_is_refused_without_keeping_it() {
     assert!(body.starts_with("[compressed body, not kept"), "{body}");
     let output = scene.run(&["quarantine", "retry", "1"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(told.contains("compressed bytes were not kept"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        printed.contains("compressed bytes were not kept"),
+        "{printed}"
+    );
 }
 
 #[test]

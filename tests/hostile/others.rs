@@ -14,7 +14,7 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
 }
 
-fn told(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
@@ -30,19 +30,19 @@ struct Weakness {
 fn assert_reported(weaknesses: &[Weakness], commands: &[&dyn Fn() -> Output]) {
     let amiss = ["can be changed by", "can read the secret"];
     for command in commands {
-        let told = told(&command());
-        assert!(!amiss.iter().any(|part| told.contains(part)), "{told}");
+        let text = printed(&command());
+        assert!(!amiss.iter().any(|part| text.contains(part)), "{text}");
     }
     for Weakness { path, mode, parts } in weaknesses {
         let before = fs::metadata(path).expect("a file").mode() & 0o7777;
         chmod(path, *mode);
         for command in commands {
-            let told = told(&command());
+            let text = printed(&command());
             for part in parts {
-                assert!(told.contains(part), "no `{part}` in {told}");
+                assert!(text.contains(part), "no `{part}` in {text}");
             }
-            let times = |part: &&str| told.matches(*part).count();
-            assert_eq!(amiss.iter().map(times).sum::<usize>(), 1, "{told}");
+            let times = |part: &&str| text.matches(*part).count();
+            assert_eq!(amiss.iter().map(times).sum::<usize>(), 1, "{text}");
         }
         chmod(path, before);
     }
@@ -170,13 +170,13 @@ fn a_journal_in_a_folder_of_another_user_is_refused() {
             command.uid(NOBODY).gid(NOBODY);
         }
         let output = command.current_dir("/").output().expect("the program");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{told}");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{printed}");
         for part in [
             "/ belongs to user 0, but this process runs as user",
             "set `state_dir` to a folder of this user",
         ] {
-            assert!(told.contains(part), "no `{part}` in {told}");
+            assert!(printed.contains(part), "no `{part}` in {printed}");
         }
     }
     assert!(poller.openstack.calls().is_empty() && !Path::new("/journal.sqlite").exists());

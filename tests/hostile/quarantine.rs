@@ -44,13 +44,13 @@ fn what_could_not_be_decided_is_retried_beside_the_service_when_the_rule_is_fixe
     // Unmended it stays.
     let output = scene.run(&["quarantine", "retry", "1"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stdout);
+    let printed = text(&output.stdout);
     assert!(
-        told.contains("delivery 1 stays in quarantine: rule [runaway]"),
-        "{told}"
+        printed.contains("delivery 1 stays in quarantine: rule [runaway]"),
+        "{printed}"
     );
 
-    assert!(told.contains("explain --quarantined 1"), "{told}");
+    assert!(printed.contains("explain --quarantined 1"), "{printed}");
     let explained = text(&scene.run(&["explain", "--quarantined", "1"]).stdout);
     let head = format!("event {} of type {FULFILL}", message.message_id);
     assert!(explained.starts_with(&head), "{explained}");
@@ -77,10 +77,10 @@ fn what_could_not_be_decided_is_retried_beside_the_service_when_the_rule_is_fixe
 
     let output = scene.run(&["quarantine", "retry", "1"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stderr);
+    let printed = text(&output.stderr);
     assert!(
-        told.contains("there is no quarantined delivery 1"),
-        "{told}"
+        printed.contains("there is no quarantined delivery 1"),
+        "{printed}"
     );
 }
 
@@ -123,14 +123,14 @@ fn deliveries_are_listed_and_shown_whole() {
     assert!(text(&output.stderr).contains("there is no quarantined delivery 7"));
     let output = scene.run(&["explain", "--quarantined", "1"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stderr);
+    let printed = text(&output.stderr);
     for part in [
         "the quarantined delivery 1: expected a JSON object, but ",
         "near `",
         "[blanked]\", broken`",
         "quarantine show 1",
     ] {
-        assert!(told.contains(part), "no {part} in {told}");
+        assert!(printed.contains(part), "no {part} in {printed}");
     }
     let output = scene.run(&["explain", "--quarantined", "7"]);
     assert_eq!(output.status.code(), Some(1));

@@ -33,9 +33,9 @@ fn a_status_says_whether_it_is_done_or_tried_again_or_given_up() {
         let (run, server) = run_with(vec![answer(status, &[], "as it is")], FAST);
         assert_eq!(run["state"], state, "{status}: {run}");
         assert_eq!(server.received().len(), requests, "{status}");
-        let told = format!("the server answered {status}");
+        let message = format!("the server answered {status}");
         let all = outcomes(&run);
-        assert!(all.iter().all(|it| it.contains(&told)), "{all:?}");
+        assert!(all.iter().all(|it| it.contains(&message)), "{all:?}");
         let shown = if status.starts_with("204") {
             ""
         } else {
@@ -83,11 +83,11 @@ fn no_redirect_is_followed_and_where_it_leads_is_told() {
             (&run["state"], &run["attempts"]),
             (&json!("discarded"), &json!(1))
         );
-        let told = format!(
+        let message = format!(
             "the server answered {status}, which leads to {}/else: redirects are not followed",
             elsewhere.url()
         );
-        assert!(outcomes(&run)[0].contains(&told), "{run}");
+        assert!(outcomes(&run)[0].contains(&message), "{run}");
         assert_eq!(server.received().len(), 1);
     }
     assert!(elsewhere.received().is_empty());

@@ -106,12 +106,12 @@ fn a_fault_of_either_server_is_shown_and_passes() {
 fn servers_that_repeat_secrets_give_nothing_away() {
     let api = CloudApi::start();
     let ours = Ours::new(&api);
-    let told = json!({ "password": PASSWORD }).to_string();
-    api.fault(Asked::Token, Fault::Status(400, told));
+    let body = json!({ "password": PASSWORD }).to_string();
+    api.fault(Asked::Token, Fault::Status(400, body));
     ours.assert_no_events(&["answers 400 Bad Request: {\"password\":\"***\"}"]);
     let message = format!("Invalid input for field 'password': {PASSWORD}");
-    let told = json!({ "error": { "message": message } }).to_string();
-    api.fault(Asked::Token, Fault::Status(400, told));
+    let body = json!({ "error": { "message": message } }).to_string();
+    api.fault(Asked::Token, Fault::Status(400, body));
     ours.assert_no_events(&["Invalid input for field 'password': ***"]);
     ours.events(0).expect("rows");
     let token = format!("{TOKEN_PREFIX}{}", api.logins().len());

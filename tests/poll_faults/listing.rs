@@ -35,14 +35,14 @@ fn fails(
     spoil(poller);
     let calls = poller.openstack.calls().len();
 
-    let told = poller.ends(&[], 75);
+    let printed = poller.ends(&[], 75);
     let status = &poller.status()[0];
     let kept = status["failure"].as_str().expect("a reason");
     for reason in reasons {
-        assert!(told.contains(reason), "{what}: {told}");
+        assert!(printed.contains(reason), "{what}: {printed}");
         assert!(kept.contains(reason), "{what}: {kept}");
     }
-    assert!(told.contains("\nhint: "), "{what}: {told}");
+    assert!(printed.contains("\nhint: "), "{what}: {printed}");
     assert_eq!(status["failures"], 1, "{what}");
     assert_eq!(poller.cursor(), Some(last), "{what}");
     assert_eq!(accepted(poller), before, "{what}");

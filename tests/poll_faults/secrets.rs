@@ -124,8 +124,8 @@ fn a_password_among_the_words_of_the_command_is_blanked() {
     assert_eq!(output.status.code(), Some(75), "{output:?}");
     assert_eq!(poller.openstack.calls()[0].env["OS_PASSWORD"], PASSWORD);
     assert_output_silent("a failure", &output);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("[blanked]"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(printed.contains("[blanked]"), "{printed}");
     assert_nothing_is_reported(&poller);
 }
 

@@ -15,21 +15,21 @@ fn a_second_poller_says_so_and_leaves_it_to_the_first() {
         poller.openstack.wait_for_held(1);
         let calls = poller.openstack.calls().len();
         for arguments in [&[][..], &["--every", "1h"], &["--from-start"]] {
-            let told = poller.pass(arguments);
+            let printed = poller.pass(arguments);
             let whose = format!(
                 "process {} is polling into {}",
                 first.pid(),
                 poller.state().display()
             );
-            assert!(told.contains(&whose), "{told}");
+            assert!(printed.contains(&whose), "{printed}");
         }
         assert_eq!(poller.pass(&["--quiet"]), "");
         assert_eq!(poller.openstack.calls().len(), calls);
         assert!(first.is_alive());
         poller.openstack.mend(At::Events);
         if arguments == ["--from-start"] {
-            let (status, told) = first.wait();
-            assert!(status.success(), "{told}");
+            let (status, printed) = first.wait();
+            assert!(status.success(), "{printed}");
         } else {
             first.stop();
         }
@@ -45,14 +45,14 @@ fn a_poller_and_a_service_keep_out_of_each_others_journal() {
     poller.default("user = esi\npassword = secret\nhost = 127.0.0.1\nport = 1\nqueues = q");
     let service = Service::start(&mut poller.program("listen"));
     service.wait_for("trying again");
-    let told = poller.ends(&["--from-start"], 75);
+    let printed = poller.ends(&["--from-start"], 75);
     assert!(
-        told.contains(&format!("process {}", service.pid())),
-        "{told}"
+        printed.contains(&format!("process {}", service.pid())),
+        "{printed}"
     );
     assert!(
-        told.contains("hint: one service serves a journal"),
-        "{told}"
+        printed.contains("hint: one service serves a journal"),
+        "{printed}"
     );
     assert!(poller.openstack.calls().is_empty());
     service.stop();
@@ -60,11 +60,11 @@ fn a_poller_and_a_service_keep_out_of_each_others_journal() {
     poller.openstack.fault(At::Events, Fault::Gate);
     let staying = poller.start(&["--every", "1h", "--from-start"]);
     poller.openstack.wait_for_held(1);
-    let (status, told) = Service::start(&mut poller.program("listen")).wait();
-    assert_eq!(status.code(), Some(75), "{told}");
+    let (status, printed) = Service::start(&mut poller.program("listen")).wait();
+    assert_eq!(status.code(), Some(75), "{printed}");
     assert!(
-        told.contains(&format!("process {}", staying.pid())),
-        "{told}"
+        printed.contains(&format!("process {}", staying.pid())),
+        "{printed}"
     );
     staying.stop();
 }

@@ -31,16 +31,16 @@ fn poll_in(folder: &Path, poller: &Poller) -> Output {
 fn without_a_start_nothing_is_asked_and_the_remedy_is_printed() {
     let poller = stage();
     for arguments in [&[][..], &["--every", "1s"]] {
-        let told = poller.ends(arguments, 2);
+        let printed = poller.ends(arguments, 2);
         assert!(
-            told.contains(
+            printed.contains(
                 "error: the event history of openstack has not been read before, or the journal is \
                  gone: where is it to be read from?"
             ),
-            "{told}"
+            "{printed}"
         );
         for remedy in ["`poll --from-now`", "--from-id ID", "--from-start"] {
-            assert!(told.contains(remedy), "{told}");
+            assert!(printed.contains(remedy), "{printed}");
         }
     }
     assert!(poller.openstack.calls().is_empty());
@@ -58,11 +58,11 @@ fn a_beginning_is_where_it_is_asked_for() {
     ];
     for (arguments, ran, cursor) in cases {
         let poller = stage();
-        let told = poller.pass(arguments);
+        let printed = poller.pass(arguments);
         assert_eq!(poller.log(), recorded(ran), "{arguments:?}");
         assert_eq!(poller.cursor(), Some(cursor), "{arguments:?}");
-        let doubt = told.contains("ends at id 12, before 20, where");
-        assert_eq!(doubt, cursor == 20, "{told}");
+        let doubt = printed.contains("ends at id 12, before 20, where");
+        assert_eq!(doubt, cursor == 20, "{printed}");
         // From there it goes on.
         poller.openstack.rows(&rows([12, 1, 9, 10, 22, 21]));
         poller.pass(&[]);
@@ -76,9 +76,12 @@ fn a_history_that_has_been_read_is_started_over_only_by_force() {
     let poller = stage();
     poller.pass(&["--from-id", "10"]);
     for arguments in [&["--from-now"][..], &["--from-start"], &["--from-id", "0"]] {
-        let told = poller.ends(arguments, 2);
-        assert!(told.contains("has been read up to id 12 already"), "{told}");
-        assert!(told.contains("`--force`"), "{told}");
+        let printed = poller.ends(arguments, 2);
+        assert!(
+            printed.contains("has been read up to id 12 already"),
+            "{printed}"
+        );
+        assert!(printed.contains("`--force`"), "{printed}");
     }
     assert_eq!(poller.log(), recorded(&[12]));
     assert_eq!(poller.cursor(), Some(12));
@@ -131,10 +134,13 @@ fn an_invalid_id_in_the_samples_file_is_reported() {
     let poller = stage();
     for text in ["", "twelve", "-3", "12.5", "12 13", "99999999999999999999"] {
         fs::write(poller.path(SAMPLE), text).expect("a file");
-        let told = poller.ends(&[], 2);
-        assert!(told.contains("expected an event id in "), "{told}");
-        assert!(told.contains(&format!("but found {text:?}")), "{told}");
-        assert!(told.contains("--from-start"), "{told}");
+        let printed = poller.ends(&[], 2);
+        assert!(printed.contains("expected an event id in "), "{printed}");
+        assert!(
+            printed.contains(&format!("but found {text:?}")),
+            "{printed}"
+        );
+        assert!(printed.contains("--from-start"), "{printed}");
     }
     assert!(poller.openstack.calls().is_empty());
     // The command line goes before it.
@@ -148,8 +154,8 @@ fn a_journal_that_is_gone_replays_nothing() {
     poller.pass(&["--from-start"]);
     let calls = poller.openstack.calls().len();
     fs::remove_dir_all(poller.state()).expect("a folder");
-    let told = poller.ends(&[], 2);
-    assert!(told.contains("or the journal is gone"), "{told}");
+    let printed = poller.ends(&[], 2);
+    assert!(printed.contains("or the journal is gone"), "{printed}");
     assert_eq!(poller.log(), recorded(&[1, 9, 10, 12]));
     assert_eq!(poller.openstack.calls().len(), calls);
 }

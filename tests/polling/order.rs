@@ -18,7 +18,7 @@ fn rows_run_in_the_order_of_their_ids_for_each_node_and_once() {
         |rows: &[Value]| -> Vec<i64> { rows.iter().filter_map(|row| row["ID"].as_i64()).collect() };
     assert!(!ids(&listed).is_sorted(), "this shows nothing");
     poller.openstack.rows(&listed);
-    let told = poller.pass(&["--from-start"]);
+    let printed = poller.pass(&["--from-start"]);
     let mut expected: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut sorted = listed.clone();
     sorted.sort_by_key(|row| row["ID"].as_i64());
@@ -32,7 +32,7 @@ fn rows_run_in_the_order_of_their_ids_for_each_node_and_once() {
         let (id, node) = line.trim_end_matches('|').split_once('|').expect("two");
         ran.entry(node.to_owned()).or_default().push(id.to_owned());
     }
-    assert_eq!(ran, expected, "{told}");
+    assert_eq!(ran, expected, "{printed}");
     assert_eq!(poller.cursor(), Some(32));
     // The identity of a run's event is the row's.
     let runs = poller.runs();

@@ -39,9 +39,12 @@ fn a_pass_leaves_a_retry_to_the_pass_that_runs_when_it_is_due() {
 fn a_run_that_is_given_up_is_reported_by_that_pass() {
     let poller = failing(9, "");
     poller.openstack.rows(&rows([1, 2]));
-    let told = poller.ends(&["--from-start"], 1);
-    assert!(told.contains("error: 2 runs were given up\n"), "{told}");
-    assert!(told.contains("runs list --state discarded"), "{told}");
+    let printed = poller.ends(&["--from-start"], 1);
+    assert!(
+        printed.contains("error: 2 runs were given up\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("runs list --state discarded"), "{printed}");
     assert_eq!(poller.states(), ["discarded", "discarded"]);
     assert_eq!(poller.pass(&[]), "");
 }
@@ -55,12 +58,12 @@ fn a_cloud_that_fails_holds_up_no_run_that_is_due() {
     poller
         .openstack
         .fault(At::Events, Fault::captured("34-bad-password"));
-    let told = poller.ends(&[], 75);
+    let printed = poller.ends(&[], 75);
     assert!(
-        told.contains("The request you have made requires authentication"),
-        "{told}"
+        printed.contains("The request you have made requires authentication"),
+        "{printed}"
     );
-    assert!(told.contains("hint: nothing is lost"), "{told}");
+    assert!(printed.contains("hint: nothing is lost"), "{printed}");
     assert_eq!(poller.log(), ["1 1", "1 2"]);
     assert_eq!(poller.states(), ["succeeded"]);
 }
@@ -70,14 +73,14 @@ fn a_configuration_with_errors_reads_nothing() {
     let mut poller = Poller::recording(FULFILL);
     poller.default("history_overlap = some\nlease_retrys = 3");
     poller.rule("no", "script = record.sh");
-    let told = poller.ends(&["--from-start"], 78);
+    let printed = poller.ends(&["--from-start"], 78);
     for part in [
         "`history_overlap`",
         "`lease_retrys`",
         "`events`",
         "listener.conf:",
     ] {
-        assert!(told.contains(part), "{told}");
+        assert!(printed.contains(part), "{printed}");
     }
     assert!(poller.openstack.calls().is_empty());
     assert!(!poller.state().exists());

@@ -41,18 +41,18 @@ fn another_database_is_noticed_and_runs_only_when_that_is_asked_for() {
         let poller = becomes(overlap, &listed);
         let before = recorded(&[38, 39, 40]);
         for failures in 1..=2 {
-            let told = poller.ends(&[], 1);
+            let printed = poller.ends(&[], 1);
             assert!(
-                told.contains(&format!(
+                printed.contains(&format!(
                     "ends at id {newest}, or has other events than before"
                 )),
-                "{what}: {told}"
+                "{what}: {printed}"
             );
             assert!(
-                told.contains("ESI Leap's database is a new one"),
-                "{what}: {told}"
+                printed.contains("ESI Leap's database is a new one"),
+                "{what}: {printed}"
             );
-            assert!(told.contains("`poll --from-start`"), "{what}: {told}");
+            assert!(printed.contains("`poll --from-start`"), "{what}: {printed}");
             assert_eq!(poller.log(), before, "{what}");
             let status = &poller.status()[0];
             assert_eq!(status["last_event_id"], 40, "{what}");
@@ -98,10 +98,10 @@ fn a_third_database_is_distinguished_from_the_second() {
 fn a_tenant_whose_rights_change_goes_on() {
     for overlap in [0, 1, 200] {
         let poller = becomes(overlap, &rows([44, 42, 3]));
-        let told = poller.pass(&[]);
+        let printed = poller.pass(&[]);
         assert!(
-            told.contains("the history of openstack lacks the events that were read before"),
-            "{told}"
+            printed.contains("the history of openstack lacks the events that were read before"),
+            "{printed}"
         );
         // What is from before is not new, though it was not seen before.
         assert_eq!(poller.log(), recorded(&[38, 39, 40, 42, 44]));

@@ -14,14 +14,14 @@ use crate::support::scene::{DELETE, FULFILL, notification};
 /// The options without which there is no bus.
 const BUS_OPTIONS: [&str; 2] = ["`host`", "`queues`"];
 
-fn told(output: &Output, code: i32) -> String {
+fn printed(output: &Output, code: i32) -> String {
     assert_eq!(output.status.code(), Some(code), "{output:?}");
-    let told = if code == 0 {
+    let printed = if code == 0 {
         &output.stdout
     } else {
         &output.stderr
     };
-    String::from_utf8(told.clone()).expect("UTF-8")
+    String::from_utf8(printed.clone()).expect("UTF-8")
 }
 
 #[test]
@@ -43,15 +43,15 @@ fn a_configuration_without_a_bus_serves_all_that_needs_none() {
         (&["poll"], ""),
     ];
     for (arguments, part) in cases {
-        let told = told(&poller.run(arguments), 0);
-        assert!(told.contains(part), "{arguments:?}: {told}");
+        let text = printed(&poller.run(arguments), 0);
+        assert!(text.contains(part), "{arguments:?}: {text}");
     }
     assert_eq!(poller.log().len(), 2);
     // The bus is another matter.
     for arguments in [&["check"][..], &["check", "--feed", "bus"], &["listen"]] {
-        let told = told(&poller.run(arguments), 78);
+        let text = printed(&poller.run(arguments), 78);
         for option in BUS_OPTIONS {
-            assert!(told.contains(option), "{arguments:?}: {told}");
+            assert!(text.contains(option), "{arguments:?}: {text}");
         }
     }
 }
@@ -60,7 +60,7 @@ fn a_configuration_without_a_bus_serves_all_that_needs_none() {
 fn the_check_names_what_the_history_never_tells_and_a_program_that_is_missing() {
     let mut poller = Poller::new();
     poller.rule("fine", &format!("events = {FULFILL}\nscript = record.sh\nscript_params = node_name, properties.id, node_properties.vendor"));
-    assert!(told(&poller.run(&["check", "--feed", "history"]), 0).contains("no problems"));
+    assert!(printed(&poller.run(&["check", "--feed", "history"]), 0).contains("no problems"));
     poller.rule(
         "bus",
         &format!(
@@ -73,7 +73,7 @@ fn the_check_names_what_the_history_never_tells_and_a_program_that_is_missing() 
         &format!("events = {FULFILL}\nscript = record.sh\nscript_params = id\nenabled = no"),
     );
     poller.replace("openstack_command", "/no/such/openstack --debug");
-    let report = told(&poller.run(&["check", "--feed", "history"]), 0);
+    let report = printed(&poller.run(&["check", "--feed", "history"]), 0);
     for part in [
         "warning: `script_params` asks for `node_provision_state`, which the bus alone tells",
         "`script_params` asks for `id`",
@@ -91,7 +91,7 @@ fn the_check_names_what_the_history_never_tells_and_a_program_that_is_missing() 
     );
     assert_eq!(report.matches("rule [bus]").count(), 3, "{report}");
     // It is not the bus that they are wrong for.
-    let bus = told(&poller.run(&["check"]), 78);
+    let bus = printed(&poller.run(&["check"]), 78);
     assert!(
         !bus.contains("the bus alone tells") && !bus.contains("openstack_command"),
         "{bus}"
@@ -101,7 +101,7 @@ fn the_check_names_what_the_history_never_tells_and_a_program_that_is_missing() 
 /// What `explain` tells machines.
 fn explained(poller: &Poller, arguments: &[&str]) -> Value {
     let output = poller.run(&[&["explain", "--format", "json"], arguments].concat());
-    serde_json::from_str(&told(&output, 0)).expect("JSON")
+    serde_json::from_str(&printed(&output, 0)).expect("JSON")
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn explain_refuses_what_is_not_one_row_and_a_lease_that_is_not_wanted() {
         ),
     ];
     for (arguments, code, part) in cases {
-        let refused = told(&poller.run(&[&["explain"], arguments].concat()), code);
+        let refused = printed(&poller.run(&[&["explain"], arguments].concat()), code);
         assert!(
             refused.contains(part) && refused.contains("hint: "),
             "{refused}"

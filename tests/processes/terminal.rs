@@ -48,8 +48,8 @@ printf 'continue (yes/no)? ' >/dev/tty && read answer </dev/tty || exit 7"#,
     keyboard.write_all(b"\x03").expect("Ctrl-C");
     keyboard.flush().expect("Ctrl-C");
     assert_eq!(scene.wait_for_log(2)[1], "status 0");
-    let told = fs::read_to_string(&log).expect("a log");
-    assert!(told.contains("SIGINT: draining"), "{told}");
+    let written = fs::read_to_string(&log).expect("a log");
+    assert!(written.contains("SIGINT: draining"), "{written}");
     drop(keyboard);
     wait_until("the end of the terminal", || {
         !lives(&terminal.id().to_string())

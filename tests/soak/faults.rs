@@ -41,9 +41,9 @@ fn rounds(prefix: &str, count: u64) -> String {
             .stdin(Stdio::null())
             .output()
             .expect("cargo");
-        let told = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "round {round}: {told}");
-        let passed = told.lines().find_map(|line| {
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "round {round}: {printed}");
+        let passed = printed.lines().find_map(|line| {
             let (_, counts) = line.split_once("test result: ok. ")?;
             counts.split(' ').next()?.parse::<u64>().ok()
         });

@@ -98,15 +98,15 @@ fn fuzz(folder: &Path, program: &Path, name: &str, longest: u32, count: u64) -> 
         .stderr(File::create(&log).expect("a file"))
         .status()
         .expect("a target");
-    let told = fs::read(&log).expect("a log");
-    let told = String::from_utf8_lossy(&told);
+    let written = fs::read(&log).expect("a log");
+    let written = String::from_utf8_lossy(&written);
     let statistic = |what: &str| {
         let of = |line: &str| Some(line.strip_prefix(what)?.trim().to_owned());
-        told.lines().find_map(of).unwrap_or_default()
+        written.lines().find_map(of).unwrap_or_default()
     };
-    let last: Vec<&str> = told.lines().rev().take(30).collect();
+    let last: Vec<&str> = written.lines().rev().take(30).collect();
     assert!(status.success(), "{name}: {last:#?}");
-    let covered = told.lines().rev().find_map(|line| {
+    let covered = written.lines().rev().find_map(|line| {
         let (_, rest) = line.split_once(" cov: ")?;
         rest.split(' ').next()
     });

@@ -16,8 +16,8 @@ fn a_service_with_timers_alone_is_ready_and_says_when_they_fire() {
     let stage = timer("at = 2999-01-01T00:00Z");
     let systemd = Systemd::bind(&stage);
     let service = systemd.start(&stage, Duration::from_secs(60));
-    let told = systemd.until(&format!("STATUS={STATUS}"));
-    assert!(told.contains("READY=1"), "{told:?}");
+    let message = systemd.until(&format!("STATUS={STATUS}"));
+    assert!(message.contains("READY=1"), "{message:?}");
     service.stop();
     systemd.until("STOPPING=1");
 }
@@ -29,10 +29,10 @@ fn a_service_with_a_bus_and_a_timer_is_ready_once_both_are() {
     recorded(&mut scene);
     let systemd = Systemd::bind(&scene);
     let service = systemd.start(&scene, Duration::from_secs(60));
-    let told = systemd.until(&format!("STATUS=waiting for {}; {STATUS}", scene.queue));
-    assert!(!told.contains("READY=1"), "{told:?}");
+    let message = systemd.until(&format!("STATUS=waiting for {}; {STATUS}", scene.queue));
+    assert!(!message.contains("READY=1"), "{message:?}");
     scene.declare(Declaration::Transient);
-    let told = systemd.until(&format!("STATUS=consuming {}; {STATUS}", scene.queue));
-    assert!(told.contains("READY=1"), "{told:?}");
+    let message = systemd.until(&format!("STATUS=consuming {}; {STATUS}", scene.queue));
+    assert!(message.contains("READY=1"), "{message:?}");
     service.stop();
 }

@@ -226,7 +226,7 @@ fn merged_option(
 /// Says of every unresolved option which section it is about, and reports it: an option of
 /// `[DEFAULT]` once if no rule can resolve it, else for the rules that cannot.
 fn report_unresolved(defaults: &mut Section, rules: &mut [Section], problems: &mut Problems) {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (name, option) in &mut defaults.options {
         let Some(problem) = option.unresolved.take() else {
             continue;
@@ -238,14 +238,14 @@ fn report_unresolved(defaults: &mut Section, rules: &mut [Section], problems: &m
             .any(|option| option.inherited && option.unresolved.is_none());
         if !resolved_by_a_rule {
             problems.push(labelled.clone());
-            told.push(problem);
+            reported.push(problem);
         }
         option.unresolved = Some(labelled);
     }
     for rule in rules {
         for option in rule.options.values_mut() {
             option.unresolved = option.unresolved.take().map(|problem| {
-                let section = if told.contains(&problem) {
+                let section = if reported.contains(&problem) {
                     DEFAULT
                 } else {
                     &rule.name

@@ -60,7 +60,7 @@ fn check(amqp: &Amqp, rules: &RuleSet) -> FeedCheckup {
             .map(|path| ("ssl_ca_file", path.clone()))
             .chain(identity)
     });
-    let mut told = FeedCheckup::default();
+    let mut checkup = FeedCheckup::default();
     for rule in rules.all().iter().filter(|rule| rule.enabled) {
         // Other services have fields of those names, too.
         if !rule.events.iter().all(EventPattern::is_esi_leap) {
@@ -74,7 +74,7 @@ fn check(amqp: &Amqp, rules: &RuleSet) -> FeedCheckup {
                 Some(instead) => format!("use `{instead}`, which both feeds have"),
                 None => format!("leave `{path}` out, or run this rule with `poll`"),
             };
-            told.problems.push(
+            checkup.problems.push(
                 Problem::warning(
                     format!(
                         "`{option}` asks for `{path}`, which only the event history has: on the bus \
@@ -97,10 +97,10 @@ fn check(amqp: &Amqp, rules: &RuleSet) -> FeedCheckup {
         if let Err(error) = File::open(&path) {
             if error.kind() == io::ErrorKind::PermissionDenied && credentials.contains(&path) {
                 // As the unit has it that comes along: root's file, which systemd hands on.
-                told.from_systemd.push((option, path));
+                checkup.from_systemd.push((option, path));
                 continue;
             }
-            told.problems.push(
+            checkup.problems.push(
                 Problem::warning(
                     format!("failed to read {} (`{option}`): {error}", path.display()),
                     "put the file there, or name it as the user of the service finds it",
@@ -109,5 +109,5 @@ fn check(amqp: &Amqp, rules: &RuleSet) -> FeedCheckup {
             );
         }
     }
-    told
+    checkup
 }

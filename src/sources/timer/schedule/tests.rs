@@ -49,8 +49,8 @@ fn missed(schedule: &Schedule, reached: &Reached, now: &str) -> Vec<(u64, String
     } = schedule.fire("t", reached, at(now));
     let next = schedule.next("t", &then);
     assert!(next.is_none_or(|next| next > at(now)), "{next:?}");
-    let told = |firing: &Firing| (firing.number, firing.scheduled.to_string());
-    firings.iter().map(told).collect()
+    let number_and_time = |firing: &Firing| (firing.number, firing.scheduled.to_string());
+    firings.iter().map(number_and_time).collect()
 }
 
 #[test]
@@ -88,8 +88,9 @@ fn what_passed_while_nothing_could_fire_is_nothing_the_last_or_all_of_it() {
         stretches: Vec::new(),
     };
     let hours = |hours: &[(u64, u32)]| -> Vec<(u64, String)> {
-        let told = |(number, hour): &(u64, u32)| (*number, format!("2026-01-01T{hour:02}:00:00Z"));
-        hours.iter().map(told).collect()
+        let number_and_time =
+            |(number, hour): &(u64, u32)| (*number, format!("2026-01-01T{hour:02}:00:00Z"));
+        hours.iter().map(number_and_time).collect()
     };
     for times in [every(3600), cron("0 * * * *", "UTC")] {
         for (how, now, fired) in [
