@@ -6,6 +6,7 @@
 //! opens a file.
 
 mod action;
+mod chain;
 mod command;
 mod event_types;
 mod fields;
@@ -61,15 +62,30 @@ pub fn read<F, A: Clone>(
 
     let mut rules = Vec::new();
     let mut actions = Vec::new();
-    for section in &merged.sections {
-        if let Some((rule, action)) = rule::rule(table, section, folder, action, &mut problems) {
+    let steps = chain::steps(&merged.sections);
+    let reader = chain::Reader {
+        table,
+        sections: &merged.sections,
+        folder,
+        read_action: action,
+    };
+    let is_rule = |section: &&Section| !steps.contains(&section.name);
+    for section in merged.sections.iter().filter(is_rule) {
+        let Some((rule, of_steps)) = rule::rule(&reader, section, &mut problems) else {
+            continue;
+        };
+        for (step, action) in rule.chain.steps().zip(of_steps) {
             actions.push(RuleAction {
-                rule: rule.name.clone(),
+                rule: step.name.clone(),
                 enabled: rule.enabled,
                 action,
             });
-            rules.push(rule);
         }
+        rules.push(rule);
+    }
+    let reached: Vec<&str> = actions.iter().map(|one| one.rule.as_str()).collect();
+    if !problems.has_errors() {
+        chain::report_unreachable(&steps, &reached, &merged.sections, &mut problems);
     }
     if merged.sections.is_empty() && !problems.has_errors() {
         let found = if sources.is_empty() {

@@ -41,7 +41,7 @@ pub use self::requests::{RequestId, Requests, Resolution, RetryAnswer, RetryRequ
 pub use self::traits::{Accept, Browse, Journal, Keep, Reply, Work};
 use crate::core::event::Key;
 use crate::core::outage::Outage;
-use crate::core::rules::RuleNames;
+use crate::core::rules::{RuleNames, Stand};
 use crate::core::run::{Outcome, Transition};
 
 /// The number of a run: given by the journal, rising in the order of acceptance.
@@ -218,6 +218,8 @@ pub struct ClaimedRun {
     pub rule: String,
     /// What it is ordered by.
     pub key: Key,
+    /// How far it has come, if it has several steps and is not at its first.
+    pub stand: Option<Stand>,
     /// The event as JSON text.
     pub event: String,
     /// Whether the event's lease has to be shown first. Then the rule is yet to be decided.
@@ -276,12 +278,24 @@ pub struct AttemptEnd {
     pub output: Vec<u8>,
     /// How many bytes were written before that and are not kept.
     pub output_dropped: u64,
-    /// Succeed, Fail, Discard, Interrupt, Cancel or Refuse.
+    /// Succeed, Proceed, Fail, Discard, Interrupt, Cancel or Refuse.
     pub transition: Transition,
+    /// How far the run has come by it, if it has several steps; `None` leaves that as it is.
+    pub stand: Option<Stand>,
     /// What a failure counts against.
     pub counts_against: CountsAgainst,
     /// How long after `ended_at` the next attempt is due, for a failed one.
     pub retry_in: Option<Duration>,
+}
+
+/// Where the operator has a run of several steps begin again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetryFrom {
+    /// At the step that failed; a run that succeeded, at its first.
+    #[default]
+    FailedStep,
+    /// At its first step, without the results of the others.
+    Start,
 }
 
 /// Which limit a failed attempt counts against.

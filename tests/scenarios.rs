@@ -5,6 +5,7 @@ mod arrows;
 mod broker;
 mod broker_faults;
 mod captured;
+mod chains;
 mod clock;
 mod commands;
 mod configparser;

@@ -176,14 +176,16 @@ impl Sent {
 }
 
 /// What of an event is no field of the lease, by the names that templates use.
-const KNOWN: [&str; 3] = ["event", "payload", "run"];
+const KNOWN: [&str; 4] = ["event", "payload", "run", "steps"];
 
 /// The names that templates can use: the lease's fields, and what is known of the event and the run.
 fn scope(event: &Event, run: &Value) -> Scope {
     let whole = serde_json::to_value(event).unwrap_or_default();
     let fields = event.data().as_object().into_iter().flatten();
     let fields = fields.map(|(name, value)| (name.as_str(), value));
-    let known = KNOWN.into_iter().zip([&whole, &event.payload, run]);
+    let known = KNOWN
+        .into_iter()
+        .zip([&whole, &event.payload, run, event.steps()]);
     Scope::new(fields.chain(known))
 }
 

@@ -15,7 +15,7 @@ use crate::config::Problem;
 use crate::core::event::{Event, PayloadPath};
 use crate::core::ini::text::Position;
 use crate::core::retry::RetryPolicy;
-use crate::core::rules::{Asks, EventPattern, Rule};
+use crate::core::rules::{Asks, Chain, EventPattern, Rule};
 use crate::core::run::{Detail, Outcome};
 pub(super) use crate::os::tests::{LONG, alone, until};
 
@@ -30,10 +30,7 @@ pub(crate) fn order(data: &Value) -> Order {
             filters: vec![],
             asks: vec![],
             order_by: None,
-            retry: RetryPolicy {
-                retries: 0,
-                first_delay: Duration::ZERO,
-            },
+            chain: Chain::single("deploy", RetryPolicy::default()),
             enabled: true,
         }),
         event: Arc::new(Event::new(

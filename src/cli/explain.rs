@@ -13,7 +13,7 @@ use crate::app::parts::FORMS;
 use crate::cli::report::{Exit, Failure};
 use crate::core::event::Event;
 use crate::core::printable::printable;
-use crate::core::rules::{EventPattern, Verdict};
+use crate::core::rules::{EventPattern, Step, Verdict};
 use crate::journal::QuarantineId;
 use crate::ops::explain::{
     Answer, Judgement, NoEvent, NoLease, explain, in_journal, in_quarantine, with_lease,
@@ -88,9 +88,11 @@ fn reason(answer: &Answer<'_>) -> String {
                 None => ("", &[][..]),
             };
             let losses = losses.iter().map(|loss| format!("; {loss}"));
+            let steps = answer.rule.chain.steps().map(|step| followers(step));
             format!(
-                "{line}, one at a time for {key}{}",
-                losses.collect::<String>()
+                "{line}, one at a time for {key}{}{}",
+                losses.collect::<String>(),
+                steps.collect::<String>()
             )
         }
         Verdict::Disabled => "the rule is switched off by `enabled`".into(),
@@ -106,6 +108,16 @@ fn reason(answer: &Answer<'_>) -> String {
         Verdict::Refused(mismatch) => mismatch.to_string(),
         Verdict::FilterError(why) => why.clone(),
     }
+}
+
+/// Which steps follow one, in words; nothing if none do.
+fn followers(step: &Step) -> String {
+    let ends = [("success", &step.on_success), ("failure", &step.on_failure)];
+    let follow = ends.into_iter().filter_map(|(end, next)| {
+        let next = next.as_ref()?;
+        Some(format!("; on {end} of [{}] follows [{next}]", step.name))
+    });
+    follow.collect()
 }
 
 fn as_json(answer: &Answer<'_>) -> serde_json::Value {
@@ -128,6 +140,10 @@ fn as_json(answer: &Answer<'_>) -> serde_json::Value {
         shown["losses"] = losses.as_slice().into();
     }
     if let Judgement::Decided(Verdict::Run { key }) = &answer.judgement {
+        let steps = answer.rule.chain.steps().map(|step| {
+            json!({"step": step.name, "on_success": step.on_success, "on_failure": step.on_failure})
+        });
+        shown["steps"] = steps.collect();
         shown["key"] = key.text.as_str().into();
     }
     shown

@@ -8,7 +8,7 @@ use super::output::{Format, cell, moment, print_json, print_line, state_cell, ta
 use crate::cli::report::{Exit, Failure};
 use crate::core::printable::printable;
 use crate::core::run::State;
-use crate::journal::{AttemptRecord, RunDetail, RunFilter, RunId, RunSummary};
+use crate::journal::{AttemptRecord, RetryFrom, RunDetail, RunFilter, RunId, RunSummary};
 use crate::ops::runs;
 
 #[derive(Debug, clap::Subcommand)]
@@ -44,6 +44,9 @@ pub(super) enum Command {
         /// The runs' numbers
         #[arg(required = true)]
         ids: Vec<RunId>,
+        /// Begin at the first step of the rule, not at the one that failed
+        #[arg(long)]
+        from_start: bool,
     },
 }
 
@@ -73,8 +76,13 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
             list(&ask(runs::list(&journal, filter))?, format)
         }
         Command::Show { id, format } => show(&ask(runs::show(&journal, id))?, format),
-        Command::Retry { ids } => {
-            let (due, them) = match ask(runs::retry(&journal, ids))? {
+        Command::Retry { ids, from_start } => {
+            let from = if from_start {
+                RetryFrom::Start
+            } else {
+                RetryFrom::FailedStep
+            };
+            let (due, them) = match ask(runs::retry(&journal, ids, from))? {
                 1 => ("1 run is".to_owned(), "it"),
                 count => (format!("{count} runs are"), "them"),
             };
@@ -136,6 +144,9 @@ fn show(run: &RunDetail, format: Format) -> Result<Exit, Failure> {
             ),
         );
     }
+    if let Some(stand) = &run.stand {
+        line("step", &runs::step(stand, summary.state));
+    }
     if let Some(due) = summary.due_at {
         line("due", &moment(due));
     }
@@ -155,8 +166,12 @@ fn show(run: &RunDetail, format: Format) -> Result<Exit, Failure> {
 }
 
 fn attempt_lines(attempt: &AttemptRecord) -> Vec<String> {
+    let of = match &attempt.step {
+        Some(step) => format!(" of [{}]", printable(step.as_bytes())),
+        None => String::new(),
+    };
     let head = format!(
-        "attempt {} at {}",
+        "attempt {}{of} at {}",
         attempt.number,
         moment(attempt.started_at)
     );
@@ -206,6 +221,7 @@ fn detail_json(run: &RunDetail) -> Value {
     let attempts = run.attempts.iter().map(|attempt| {
         json!({
             "number": attempt.number,
+            "step": attempt.step,
             "started_at": attempt.started_at.to_string(),
             "ended_at": attempt.ended_at.map(|at| at.to_string()),
             "seconds": attempt.duration.map(|duration| duration.as_secs_f64()),
@@ -217,6 +233,13 @@ fn detail_json(run: &RunDetail) -> Value {
     });
     let mut shown = summary_json(&run.summary);
     shown["source"] = run.source.as_str().into();
+    if let Some(stand) = &run.stand {
+        shown["steps"] = json!({
+            "step": stand.step,
+            "failed": stand.failed,
+            "results": stand.results,
+        });
+    }
     shown["attempt_records"] = attempts.collect();
     // The journal wrote it as JSON; if somebody has changed that, it is shown as it is.
     shown["event"] = serde_json::from_str(&run.event).unwrap_or_else(|_| run.event.as_str().into());

@@ -9,7 +9,7 @@ use crate::core::ini::problem::{Problem, nearest};
 use crate::core::rules::Asks;
 
 /// The option that names a rule's action.
-const ACTION: &str = "action";
+pub(super) const ACTION: &str = "action";
 
 /// What a part has to know of a rule to read its action.
 #[derive(Clone, Copy, Debug)]

@@ -123,6 +123,9 @@ pub(super) fn warn_of_unknown(
 
 /// Why nothing can be at the path, if no lease has anything there, and what to write instead.
 fn unknown(path: &PayloadPath) -> Option<(String, String)> {
+    if path.of_step().is_some() {
+        return None;
+    }
     let known = |field: &str| KNOWN.contains(&field) || AROUND.contains(&field);
     let fields = path.fields();
     if let Some(field) = fields.iter().find(|field| !known(field)) {

@@ -1,64 +1,59 @@
-//! A section of the file → a rule and its action.
-
-use std::path::Path;
+//! A section of the file → a rule and the actions of its steps.
 
 use crate::core::event::PayloadPath;
 use crate::core::ini::merged::Section;
 use crate::core::ini::problem::{Problem, Problems};
-use crate::core::retry::RetryPolicy;
-use crate::core::rules::{EventPattern, Filter, Rule};
+use crate::core::rules::{Chain, EventPattern, Filter, Rule};
 
-use super::action::{ReadAction, RuleContext, kind};
+use super::chain::{Reader, handled_is_success, unreachable};
 use super::event_types::remedy;
 use super::fields::payload_path;
 use super::filter_params::filter_params;
 use super::options::Options;
-use super::table::Table;
 
-/// Reads a rule and, by `read_action`, its action; `None` if a problem makes it no rule.
+/// Reads a rule with its steps and their actions, its own first; `None` if a problem makes it no rule.
 pub(super) fn rule<A>(
-    table: Table,
+    reader: &Reader<'_, A>,
     section: &Section,
-    folder: &Path,
-    read_action: ReadAction<A>,
     problems: &mut Problems,
-) -> Option<(Rule, A)> {
-    let options = &mut Options::new(table, section, problems);
+) -> Option<(Rule, Vec<A>)> {
+    let options = &mut Options::new(reader.table, section, problems);
     let enabled = options.switch("enabled");
-    let events = events(options);
+    let events = events(options, unreachable(section, reader.sections));
     // Of what other services send nothing is known.
     let of_leases = enabled && !events.is_empty() && events.iter().all(EventPattern::is_esi_leap);
-    let context = RuleContext {
-        name: &section.name,
-        folder,
-        of_leases,
-    };
-    let action = kind(table, options).and_then(|kind| read_action(kind, options, &context));
     let filters: Vec<Filter> = filter_params(options, of_leases);
     let order_by = order_by(options, of_leases);
-    let retry = RetryPolicy {
-        retries: options.number("retries"),
-        first_delay: options.duration("retry_delay"),
-    };
-    let (action, asks) = action?;
+    let handled_is_success = handled_is_success(options);
+    let mut parts = reader.parts(section, of_leases, problems).into_iter();
+    let first = parts.next()?;
+    let (action, mut asks) = first.action?;
+    let mut actions = vec![action];
+    let mut others = Vec::new();
+    for part in parts {
+        let (action, of_step) = part.action?;
+        actions.push(action);
+        asks.extend(of_step);
+        others.push(part.step);
+    }
     let rule = Rule {
         name: section.name.clone(),
         events,
         filters,
         asks,
         order_by,
-        retry,
+        chain: Chain::new(first.step, others, handled_is_success),
         enabled,
     };
-    Some((rule, action))
+    Some((rule, actions))
 }
 
-fn events(options: &mut Options<'_>) -> Vec<EventPattern> {
+fn events(options: &mut Options<'_>, as_step: Option<String>) -> Vec<EventPattern> {
     if options.lacks("events") {
-        options.report_section(
-            "expected `events` in the rule, but found none",
-            "name the types of event it is for, like `events = esi_leap.lease.fulfill.end`",
-        );
+        let hint = as_step.unwrap_or_else(|| {
+            "name the types of event it is for, like `events = esi_leap.lease.fulfill.end`".into()
+        });
+        options.report_section("expected `events` in the rule, but found none", &hint);
     }
     let items = options.items_by("events", "a type of event", first_pattern_end);
     let Some(option) = options.get("events") else {

@@ -217,7 +217,7 @@ impl Table {
 }
 
 /// The options of every rule.
-pub const RULE: [OptionRow; 6] = [
+pub const RULE: [OptionRow; 11] = [
     OptionRow {
         name: "events",
         scope: Scope::Rule,
@@ -259,6 +259,45 @@ pub const RULE: [OptionRow; 6] = [
         default: Some("10s"),
         meaning: "how long to wait before a failed run is tried again; the delay doubles each time, up to \
                   an hour",
+    },
+    OptionRow {
+        name: "retry_on",
+        scope: Scope::Rule,
+        kind: Kind::List,
+        default: Some("failure, timeout"),
+        meaning: "after what an attempt is made again: `failure`, `timeout` (the attempt took longer than its \
+                  limit), or both",
+    },
+    OptionRow {
+        name: "on_success",
+        scope: Scope::Rule,
+        kind: Kind::Text,
+        default: None,
+        meaning: "the step that follows when this one succeeded: the name of its section, `RULE/STEP`",
+    },
+    OptionRow {
+        name: "on_failure",
+        scope: Scope::Rule,
+        kind: Kind::Text,
+        default: None,
+        meaning: "the step that follows when this one failed and is not tried again",
+    },
+    OptionRow {
+        name: "on_failure_means",
+        scope: Scope::Rule,
+        kind: Kind::Choice(&["failure", "success"]),
+        default: Some("failure"),
+        meaning: "whether a run in which a step failed, and all steps after it succeeded, is `discarded` or \
+                  `succeeded`",
+    },
+    OptionRow {
+        name: "results",
+        scope: Scope::Rule,
+        kind: Kind::Json,
+        default: Some("{}"),
+        meaning: "names and paths, as in `{\"ip\": \"$.ip\"}`: values of the JSON object that the action wrote \
+                  (all of its output, or the last line that is one). Later steps see them as `@STEP.ip` in \
+                  `script_params` and `steps.STEP.ip` in templates; `@STEP.exit_status` is there for scripts",
     },
     OptionRow {
         name: "enabled",

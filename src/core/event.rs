@@ -15,7 +15,7 @@ pub use key::Key;
 pub use path::{Found, InvalidPath, PayloadPath, Text, first_path_end};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Keys that begin so carry a request's context, the user's token among it; no event keeps them.
 pub(crate) const SECRET_PREFIX: &str = "_context_";
@@ -43,6 +43,9 @@ pub struct Event {
     key: Option<String>,
     /// What it is about.
     pub payload: Value,
+    /// As a later step of a run sees it: the results of the steps before, by their names. Else null.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    steps: Value,
 }
 
 impl Event {
@@ -63,6 +66,7 @@ impl Event {
             publisher,
             key: None,
             payload,
+            steps: Value::Null,
         }
     }
 
@@ -72,6 +76,23 @@ impl Event {
     pub fn with_key(self, key: impl Into<String>) -> Self {
         let key = Some(key.into());
         Self { key, ..self }
+    }
+
+    /// The same event as a later step of a run sees it, with the results of the steps before.
+    #[must_use]
+    pub fn with_steps(self, results: Map<String, Value>) -> Self {
+        let steps = if results.is_empty() {
+            Value::Null
+        } else {
+            results.into()
+        };
+        Self { steps, ..self }
+    }
+
+    /// The results of the steps before, by their names; null if there are none.
+    #[must_use]
+    pub fn steps(&self) -> &Value {
+        &self.steps
     }
 
     /// The part of the payload that rules are about: the versioned object's data (the lease), or

@@ -16,7 +16,7 @@ pub const LONGEST_WISH: Duration = Duration::from_secs(24 * 60 * 60);
 const LONGEST_OF_SHORTAGE: Duration = Duration::from_secs(60);
 
 /// How often, and how far apart, a failed run is attempted again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Further attempts after the first failed one.
     pub retries: u32,
@@ -85,7 +85,7 @@ impl Again {
 /// What the end of an attempt means for its run: the step, and for a failed one that is attempted
 /// again, after which delay. `failures` counts the failed attempts before this one.
 #[must_use]
-pub fn step_after(
+pub fn transition_after(
     outcome: &Outcome,
     failures: u32,
     policy: RetryPolicy,
@@ -176,7 +176,7 @@ mod tests {
         ];
         for (outcome, failures, step) in cases {
             assert_eq!(
-                step_after(&outcome, failures, policy, 1.0),
+                transition_after(&outcome, failures, policy, 1.0),
                 step,
                 "{outcome}"
             );

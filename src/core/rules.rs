@@ -3,9 +3,11 @@
 //! Rules come validated from [`config`](crate::config), are asked by intake for every event and by
 //! `explain` for one, and go along with a run to the action. Pure.
 
+mod chain;
 mod filter;
 mod pattern;
 
+pub use chain::{Chain, Onward, RetryOn, SEPARATOR, Stand, Step, short_name};
 pub use filter::{Filter, InvalidFilter, Mismatch};
 pub use pattern::Pattern;
 
@@ -14,10 +16,9 @@ use std::sync::Arc;
 
 use crate::core::event::{Event, Key, PayloadPath};
 use crate::core::limits::limited;
-use crate::core::retry::RetryPolicy;
 
-/// One section of the configuration: which events, and which filters. What is done then is its action's
-/// affair.
+/// One section of the configuration: which events, and which filters. What is done then is the affair of the
+/// actions of its steps.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The section's name.
@@ -26,12 +27,12 @@ pub struct Rule {
     pub events: Vec<EventPattern>,
     /// What the event has to look like; all must hold.
     pub filters: Vec<Filter>,
-    /// What its action looks up in the event.
+    /// What its actions look up in the event.
     pub asks: Asks,
     /// What runs are ordered by, instead of the event's own key.
     pub order_by: Option<PayloadPath>,
-    /// What follows a failed attempt.
-    pub retry: RetryPolicy,
+    /// What is done: its action, and what follows that.
+    pub chain: Chain,
     /// Whether it is in force.
     pub enabled: bool,
 }
@@ -263,6 +264,8 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    use crate::core::retry::RetryPolicy;
+
     fn rule(name: &str, events: &[&str], filters: &Value) -> Rule {
         Rule {
             name: name.into(),
@@ -278,10 +281,7 @@ mod tests {
                 .collect(),
             asks: Vec::new(),
             order_by: None,
-            retry: RetryPolicy {
-                retries: 0,
-                first_delay: std::time::Duration::ZERO,
-            },
+            chain: Chain::single(name, RetryPolicy::default()),
             enabled: true,
         }
     }

@@ -10,7 +10,8 @@
 //!
 //! due ──claim──▶ running ──succeed──▶ succeeded
 //!  ▲ ▲              ├─────fail──────▶ retryable ──wake──▶ due
-//!  │ └──interrupt───┤
+//!  │ └──interrupt,──┤
+//!  │     proceed    │
 //!  │                ├─────discard───▶ discarded
 //!  │                └─cancel, refuse▶ cancelled
 //!  └──retry── succeeded, retryable, discarded, cancelled
@@ -46,6 +47,8 @@ pub enum Transition {
     Claim,
     /// Dispatch: the attempt succeeded.
     Succeed,
+    /// Dispatch: a step of the run has ended, and another one follows.
+    Proceed,
     /// Dispatch: the attempt failed, another one follows.
     Fail,
     /// Dispatch: the attempt failed, and was the last.
@@ -95,6 +98,7 @@ impl Transition {
             Self::Claim => "start an attempt of it",
             Self::Succeed => "record that its attempt succeeded",
             Self::Fail | Self::Discard => "record that its attempt failed",
+            Self::Proceed => "go on to its next step",
             Self::Interrupt => "record that its attempt was interrupted",
             Self::Wake => "make it due",
             Self::Cancel | Self::Refuse => "cancel it",
@@ -127,7 +131,7 @@ impl State {
             (Self::Running, Transition::Discard) => Ok(Self::Discarded),
             (Self::Running, Transition::Cancel | Transition::Refuse)
             | (Self::Scheduled, Transition::Cancel) => Ok(Self::Cancelled),
-            (Self::Running, Transition::Interrupt)
+            (Self::Running, Transition::Interrupt | Transition::Proceed)
             | (Self::Scheduled, Transition::Wake)
             | (Self::Retryable, Transition::Wake | Transition::Retry)
             | (Self::Succeeded | Self::Discarded | Self::Cancelled, Transition::Retry) => {
@@ -251,6 +255,7 @@ mod tests {
             (Running, Transition::Cancel, Cancelled),
             (Running, Transition::Refuse, Cancelled),
             (Running, Transition::Interrupt, Due),
+            (Running, Transition::Proceed, Due),
             (Retryable, Transition::Wake, Due),
             (Succeeded, Transition::Retry, Due),
             (Retryable, Transition::Retry, Due),
@@ -263,6 +268,7 @@ mod tests {
             Transition::Fail,
             Transition::Discard,
             Transition::Interrupt,
+            Transition::Proceed,
             Transition::Wake,
             Transition::Cancel,
             Transition::Refuse,

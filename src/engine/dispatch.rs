@@ -4,6 +4,7 @@
 //! a time); dispatch decides how many run at once. The ends of attempts and what takes their places are one
 //! question to the journal, and so one commit; however long that takes, no place is free before.
 
+mod follow;
 mod held;
 pub(super) mod order;
 mod under_way;
@@ -23,15 +24,15 @@ use super::handle;
 use super::rulebook::Rulebook;
 use crate::actions::{Action, Order, Performed};
 use crate::core::outage::Outage;
-use crate::core::retry::{RetryPolicy, delay_of_shortage, step_after};
 use crate::core::run::Transition;
 use crate::crash::{self, Point};
 use crate::engine::clock::Clock;
 use crate::engine::stop::Stop;
-use crate::journal::{Claim, ClaimedRun, CountsAgainst, Journal, JournalError, Owner};
+use crate::journal::{Claim, ClaimedRun, Journal, JournalError, Owner};
 use crate::sources::Enrich;
+use follow::{Then, tell, what_follows};
 use held::Holding;
-use order::NoOrder;
+use order::{NoOrder, Ordered};
 use under_way::{Attempted, Ended, UnderWay};
 use unended::Unended;
 
@@ -101,7 +102,11 @@ impl Tally {
             Transition::Fail => self.failed += 1,
             Transition::Discard | Transition::Cancel => self.given_up += 1,
             Transition::Interrupt => self.interrupted += 1,
-            Transition::Claim | Transition::Wake | Transition::Retry | Transition::Refuse => {}
+            Transition::Claim
+            | Transition::Proceed
+            | Transition::Wake
+            | Transition::Retry
+            | Transition::Refuse => {}
         }
     }
 }
@@ -246,14 +251,18 @@ impl<J: Journal> Dispatch<J> {
 
     /// Makes one attempt.
     async fn attempt(self: Arc<Self>, run: ClaimedRun, holding: Holding, stop: Stop) -> Attempted {
-        let (action, order) = match self.order(&run) {
-            Ok(order) => order,
+        let Ordered {
+            action,
+            order,
+            step,
+        } = match self.order(&run) {
+            Ok(ordered) => ordered,
             Err(none) => {
                 let (performed, then) = none.into_performed();
                 return Attempted::Ended(Ended::of(&run, holding, performed, then));
             }
         };
-        let policy = order.rule.retry;
+        let rule = Arc::clone(&order.rule);
         let mut performed = self
             .perform(&*action, run.owner, order, stop.work.child_token())
             .await;
@@ -262,11 +271,12 @@ impl<J: Journal> Dispatch<J> {
                 run,
                 holding,
                 performed,
-                policy,
+                rule,
+                step,
                 remains,
             }));
         }
-        let then = next_step(&run, &performed, policy);
+        let then = what_follows(&run, &performed, &rule.chain, &step);
         Attempted::Ended(Ended::of(&run, holding, performed, then))
     }
 
@@ -305,21 +315,6 @@ impl<J: Journal> Dispatch<J> {
     }
 }
 
-/// What follows for a run, and how long after.
-type Then = (Transition, Option<Duration>);
-
-fn next_step(run: &ClaimedRun, performed: &Performed, policy: RetryPolicy) -> Then {
-    let chance = fastrand::f64();
-    let then = match performed.counts_against {
-        CountsAgainst::Nothing => (
-            Transition::Fail,
-            Some(delay_of_shortage(run.attempt, chance)),
-        ),
-        _ => step_after(&performed.outcome, run.failures, policy, chance),
-    };
-    performed.again.applied(then)
-}
-
 /// Comes back after this time; never, if there is none.
 async fn elapsed(wait: Option<Duration>) {
     match wait {
@@ -333,37 +328,6 @@ fn tell_outage(outage: &mut Outage, error: &JournalError) {
     let error = error.to_string();
     if let Some(notice) = outage.failed(&error, Instant::now()) {
         tracing::error!("{error}; starting no runs, retrying every second{notice}");
-    }
-}
-
-fn tell(run: &ClaimedRun, performed: &Performed, (transition, retry_in): Then) {
-    let Performed {
-        outcome, duration, ..
-    } = performed;
-    let (id, rule, attempt) = (run.id, run.rule.as_str(), run.attempt);
-    match (transition, retry_in) {
-        (Transition::Succeed, _) => {
-            tracing::info!(run = id, rule, attempt, "succeeded in {duration:.1?}");
-        }
-        (Transition::Interrupt, _) => {
-            tracing::warn!(run = id, rule, attempt, "{outcome}; the run stays due");
-        }
-        (Transition::Cancel, _) => tracing::warn!(run = id, rule, attempt, "cancelled: {outcome}"),
-        (Transition::Refuse, _) => tracing::info!(run = id, rule, attempt, "cancelled: {outcome}"),
-        (_, Some(delay)) => {
-            tracing::warn!(
-                run = id,
-                rule,
-                attempt,
-                "failed: {outcome}; trying again in {delay:.1?}"
-            );
-        }
-        (_, None) => tracing::error!(
-            run = id,
-            rule,
-            attempt,
-            "failed: {outcome}; given up, `esi-event-actions runs retry {id}` tries again"
-        ),
     }
 }
 

@@ -14,7 +14,7 @@ use super::dispatch::order::{NoOrder, rule_and_event};
 use super::intake::Decision;
 use super::rulebook::Rulebook;
 use crate::core::outage::{Notice, Outage};
-use crate::core::retry::{RetryPolicy, step_after};
+use crate::core::retry::{RetryPolicy, transition_after};
 use crate::core::rules::{Rule, Verdict};
 use crate::core::run::{Outcome, Transition};
 use crate::crash::{self, Point};
@@ -103,7 +103,7 @@ impl Enrichment {
             Incomplete::Refused(why) => {
                 let outcome = Outcome::NotStarted(why);
                 let (transition, retry_in) =
-                    step_after(&outcome, run.lease_failures, policy, fastrand::f64());
+                    transition_after(&outcome, run.lease_failures, policy, fastrand::f64());
                 NoOrder {
                     outcome,
                     transition,

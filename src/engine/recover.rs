@@ -166,6 +166,7 @@ const UNDER_WAY: &str = "the service ended while it was under way";
 
 fn interrupted(attempt: &OpenAttempt, why: &str, now: Timestamp) -> AttemptEnd {
     AttemptEnd {
+        stand: None,
         owner: attempt.owner,
         run: attempt.run,
         attempt: attempt.attempt,

@@ -20,6 +20,7 @@ pub(in crate::journal) mod owners;
 pub(in crate::journal) mod reading;
 pub(in crate::journal) mod requesting;
 pub(in crate::journal) mod scheduling;
+pub(in crate::journal) mod stepping;
 pub(in crate::journal) mod story;
 
 use std::collections::BTreeSet;
@@ -185,6 +186,10 @@ macro_rules! hold_to_the_contract {
                 what_is_released_may_be_scheduled_too,
                 it_is_neither_retried_nor_forgotten,
                 what_is_never_to_start_is_on_record_with_the_reason;
+            stepping:
+                a_run_that_goes_on_keeps_its_turn_and_begins_without_failures,
+                a_crash_goes_on_at_the_step,
+                another_round_begins_at_the_step_that_failed_or_at_the_first;
         }
     };
     (@cases $fresh:expr; $($theme:ident: $($case:ident),+;)+) => {

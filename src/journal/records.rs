@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Cursor, QuarantineEntry, QuarantineId, RunId};
+use crate::core::rules::Stand;
 use crate::core::run::{Outcome, State};
 
 /// Which runs to list.
@@ -61,6 +62,8 @@ pub struct RunDetail {
     pub event: String,
     /// Where the event came from.
     pub source: String,
+    /// How far it has come, if it has several steps and is not at its first.
+    pub stand: Option<Stand>,
     /// In order.
     pub attempts: Vec<AttemptRecord>,
 }
@@ -84,6 +87,8 @@ pub struct AttemptRecord {
     pub output: Vec<u8>,
     /// How many bytes before that are not kept.
     pub output_dropped: u64,
+    /// The step that it performed, if it was not the first.
+    pub step: Option<String>,
 }
 
 /// A quarantined delivery as recorded.

@@ -53,8 +53,8 @@ use self::writer::Session;
 use super::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
     Dropped, Entry, Keep, OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Reply,
-    RequestId, Requests, Resolution, RetryAnswer, RetryRequest, RunDetail, RunFilter, RunId,
-    RunSummary, SourceRecord, Version, Work,
+    RequestId, Requests, Resolution, RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter,
+    RunId, RunSummary, SourceRecord, Version, Work,
 };
 use crate::core::retention::Retention;
 
@@ -302,9 +302,9 @@ impl Browse for SqliteJournal {
 }
 
 impl Keep for SqliteJournal {
-    fn retry(&self, runs: Vec<RunId>) -> Reply<'_, ()> {
+    fn retry(&self, runs: Vec<RunId>, from: RetryFrom) -> Reply<'_, ()> {
         self.ask("retry runs", Kind::Write, move |db| {
-            transitions::retry(db, runs)
+            transitions::retry(db, runs, from)
         })
     }
 

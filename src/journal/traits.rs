@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::{
     Acceptance, Accepted, Answer, AttemptEnd, Census, Claim, Claimed, Completion, Dropped, Entry,
-    OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Requests, RunDetail,
-    RunFilter, RunId, RunSummary, SourceRecord, Version,
+    OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Requests, RetryFrom,
+    RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version,
 };
 use crate::core::retention::Retention;
 
@@ -101,8 +101,8 @@ pub trait Browse: Send + Sync + 'static {
 
 /// What operators and retention change.
 pub trait Keep: Send + Sync + 'static {
-    /// Makes finished or waiting runs due again; all of them, or none and an error.
-    fn retry(&self, runs: Vec<RunId>) -> Reply<'_, ()>;
+    /// Makes finished or waiting runs due again, at this step; all of them, or none and an error.
+    fn retry(&self, runs: Vec<RunId>, from: RetryFrom) -> Reply<'_, ()>;
 
     /// Takes a delivery out of quarantine and accepts what it was decoded to, in one transaction. Its
     /// runs come before those that waited for it.
@@ -212,8 +212,8 @@ impl<J: Browse + ?Sized> Browse for Arc<J> {
 }
 
 impl<J: Keep + ?Sized> Keep for Arc<J> {
-    fn retry(&self, runs: Vec<RunId>) -> Reply<'_, ()> {
-        (**self).retry(runs)
+    fn retry(&self, runs: Vec<RunId>, from: RetryFrom) -> Reply<'_, ()> {
+        (**self).retry(runs, from)
     }
 
     fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {

@@ -1,6 +1,10 @@
 //! What `runs` shows and does.
 
-use crate::journal::{Browse, JournalError, Keep, RunDetail, RunFilter, RunId, RunSummary};
+use crate::core::rules::Stand;
+use crate::core::run::State;
+use crate::journal::{
+    Browse, JournalError, Keep, RetryFrom, RunDetail, RunFilter, RunId, RunSummary,
+};
 
 /// The newest runs, as many as the filter allows, in the order of their acceptance.
 ///
@@ -23,16 +27,34 @@ pub async fn show(journal: &dyn Browse, id: RunId) -> Result<RunDetail, JournalE
     journal.run(id).await
 }
 
-/// Makes runs due again, all of them or none; answers how many.
+/// Makes runs due again at this step, all of them or none; answers how many.
 ///
 /// # Errors
 /// Those of the journal, also if there is no such run, or if it cannot be due again.
-pub async fn retry(journal: &dyn Keep, mut ids: Vec<RunId>) -> Result<usize, JournalError> {
+pub async fn retry(
+    journal: &dyn Keep,
+    mut ids: Vec<RunId>,
+    from: RetryFrom,
+) -> Result<usize, JournalError> {
     ids.sort_unstable();
     ids.dedup();
     let count = ids.len();
-    journal.retry(ids).await?;
+    journal.retry(ids, from).await?;
     Ok(count)
+}
+
+/// At which step a run is that has several and is not at its first, or was when it ended; and which one failed.
+#[must_use]
+pub fn step(stand: &Stand, state: State) -> String {
+    let step = stand.step.as_deref().unwrap_or("the first");
+    let step = match state {
+        State::Succeeded | State::Discarded | State::Cancelled => format!("ended with [{step}]"),
+        _ => format!("is at [{step}]"),
+    };
+    match &stand.failed {
+        Some(failed) => format!("{step}, after [{failed}] failed"),
+        None => step,
+    }
 }
 
 /// Why a run stands where it does: what it has to wait for, why it was cancelled, or how its last attempt ended.

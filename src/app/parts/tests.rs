@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::*;
 use crate::config::Password;
 use crate::core::event::Event;
-use crate::core::rules::Rule;
+use crate::core::rules::{Rule, Step};
 use crate::sources::history::options::HistoryClient;
 
 const BUS: &str = "transport_url = rabbit://u:p@h/\n";
@@ -49,6 +49,10 @@ type Shown = fn(&Config<Listen>) -> String;
 
 /// Lines of a rule, what to look at, and what should be there.
 type RuleCase = (&'static str, fn(&Rule) -> String, &'static str);
+
+fn first_step(rule: &Rule) -> &Step {
+    rule.chain.step(None).expect("every rule has a first step")
+}
 
 #[test]
 fn options_of_the_bus_become_settings() {
@@ -270,12 +274,20 @@ fn a_section_becomes_a_rule() {
             },
             "owner_id",
         ),
-        ("", |rule| rule.retry.retries.to_string(), "0"),
-        ("retries = 3\n", |rule| rule.retry.retries.to_string(), "3"),
-        ("", |rule| format!("{:?}", rule.retry.first_delay), "10s"),
+        ("", |rule| first_step(rule).retry.retries.to_string(), "0"),
+        (
+            "retries = 3\n",
+            |rule| first_step(rule).retry.retries.to_string(),
+            "3",
+        ),
+        (
+            "",
+            |rule| format!("{:?}", first_step(rule).retry.first_delay),
+            "10s",
+        ),
         (
             "retry_delay = 1\n",
-            |rule| format!("{:?}", rule.retry.first_delay),
+            |rule| format!("{:?}", first_step(rule).retry.first_delay),
             "1s",
         ),
         ("", |rule| rule.enabled.to_string(), "true"),

@@ -20,10 +20,13 @@ const AROUND: &str = "esi_leap_object.";
 /// Where the lease lies in the payload.
 const LEASE: &str = "esi_leap_object.data";
 
+/// What a path into the results of earlier steps begins with.
+const OF_STEPS: char = '@';
+
 /// A place in an event, parsed once when the configuration is read.
 ///
 /// `properties.vendor` is looked up in the lease's data and, if there is nothing of that name, in
-/// the whole payload. A number is an index where there is a list, and a key may itself contain
+/// the whole payload; `@fulfill.ip` in the results of the step `fulfill`. A number is an index where there is a list, and a key may itself contain
 /// dots: of several readings the one with the shortest first key wins.
 #[derive(Clone, Debug)]
 pub struct PayloadPath {
@@ -92,6 +95,12 @@ impl PayloadPath {
         &self.text
     }
 
+    /// Where it looks in the results of earlier steps, if it does: the step's name and what follows.
+    #[must_use]
+    pub fn of_step(&self) -> Option<&str> {
+        self.text.strip_prefix(OF_STEPS)
+    }
+
     /// The fields of the lease that the path begins with, where it spells them out: one, or several
     /// in the brackets of a JSONPath. What lies around the lease is named with its dot, like
     /// `esi_leap_object.name`.
@@ -117,6 +126,9 @@ impl PayloadPath {
     /// Looks the path up in an event.
     #[must_use]
     pub fn find<'a>(&self, event: &'a Event) -> Found<'a> {
+        if let Some(value) = self.of_step().and_then(|path| dotted(event.steps(), path)) {
+            return Found::One(value);
+        }
         let data = event.data();
         match self.find_in(data) {
             Found::Nothing if !std::ptr::eq(data, &raw const event.payload) => {
@@ -126,7 +138,9 @@ impl PayloadPath {
         }
     }
 
-    fn find_in<'a>(&self, value: &'a Value) -> Found<'a> {
+    /// Looks the path up in a value.
+    #[must_use]
+    pub fn find_in<'a>(&self, value: &'a Value) -> Found<'a> {
         let Some(query) = &self.query else {
             return dotted(value, &self.text).map_or(Found::Nothing, Found::One);
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Dispatch, Then};
 use crate::actions::{Action, Order, Performed};
 use crate::core::event::Event;
-use crate::core::rules::{Rule, RuleSet};
+use crate::core::rules::{Rule, RuleSet, Step};
 use crate::core::run::{Outcome, Transition};
 use crate::engine::rulebook::InForce;
 use crate::journal::{ClaimedRun, CountsAgainst, Journal};
@@ -25,6 +25,16 @@ impl NoOrder {
         Self::because(Transition::Cancel, why)
     }
 
+    fn without_step(run: &ClaimedRun) -> Self {
+        let stand = run.stand.as_ref();
+        let step = stand.and_then(|stand| stand.step.as_ref());
+        let why = format!(
+            "no step [{}] follows in the rule any more",
+            step.unwrap_or(&run.rule)
+        );
+        Self::because(Transition::Cancel, why)
+    }
+
     pub(in crate::engine) fn because(transition: Transition, why: String) -> Self {
         Self {
             outcome: Outcome::NotStarted(why),
@@ -40,7 +50,12 @@ impl NoOrder {
             counts_against: self.counts_against,
             ..Performed::new(self.outcome, Duration::ZERO)
         };
-        (performed, (self.transition, self.retry_in))
+        let then = Then {
+            transition: self.transition,
+            retry_in: self.retry_in,
+            stand: None,
+        };
+        (performed, then)
     }
 
     pub(in crate::engine) fn interrupted() -> Self {
@@ -51,14 +66,28 @@ impl NoOrder {
     }
 }
 
+/// An attempt to make.
+pub(super) struct Ordered {
+    /// What performs it.
+    pub(super) action: Arc<dyn Action>,
+    /// What it is told.
+    pub(super) order: Order,
+    /// The step that it performs.
+    pub(super) step: Arc<Step>,
+}
+
 impl<J: Journal> Dispatch<J> {
-    /// What is to be done for a claimed run, and by which action.
-    pub(super) fn order(&self, run: &ClaimedRun) -> Result<(Arc<dyn Action>, Order), NoOrder> {
+    /// What is to be done for a claimed run, and by which action: that of the step at which it stands.
+    pub(super) fn order(&self, run: &ClaimedRun) -> Result<Ordered, NoOrder> {
         let InForce { rules, playbook } = self.rules.in_force();
         let (rule, event) = rule_and_event(&rules, run)?;
-        let action = playbook
-            .get(&run.rule)
-            .ok_or_else(|| NoOrder::without_rule(run))?;
+        let stand = run.stand.as_ref();
+        let step = rule.chain.step(stand).cloned();
+        let step = step.ok_or_else(|| NoOrder::without_step(run))?;
+        let action = playbook.get(&step.name);
+        let action = action.ok_or_else(|| NoOrder::without_step(run))?.clone();
+        let results = stand.map(|stand| stand.results.clone());
+        let event = event.with_steps(results.unwrap_or_default());
         let order = Order {
             run: run.id,
             attempt: run.attempt,
@@ -66,7 +95,11 @@ impl<J: Journal> Dispatch<J> {
             event: Arc::new(event),
             journal_name: self.journal.name().to_owned(),
         };
-        Ok((action.clone(), order))
+        Ok(Ordered {
+            action,
+            order,
+            step,
+        })
     }
 }
 

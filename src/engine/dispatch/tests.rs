@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::actions::tests::Record;
-use crate::core::retry::Again;
-use crate::core::rules::{EventPattern, Rule, RuleSet};
+use crate::core::retry::{Again, RetryPolicy};
+use crate::core::rules::{Chain, EventPattern, Rule, RuleSet};
 use crate::core::run::{Detail, Outcome, State};
 use crate::engine::rulebook::Playbook;
 use crate::engine::tests::journal_with;
@@ -24,10 +24,13 @@ fn rules(name: &str) -> RuleSet {
         filters: Vec::new(),
         asks: Vec::new(),
         order_by: None,
-        retry: RetryPolicy {
-            retries: 9,
-            first_delay: Duration::ZERO,
-        },
+        chain: Chain::single(
+            name,
+            RetryPolicy {
+                retries: 9,
+                first_delay: Duration::ZERO,
+            },
+        ),
         enabled: true,
     }])
 }

@@ -32,13 +32,17 @@ pub(super) struct Ended {
 impl Ended {
     /// Ends the attempt of `run` here and now, and logs it.
     pub(super) fn of(run: &ClaimedRun, holding: Holding, performed: Performed, then: Then) -> Self {
-        tell(run, &performed, then);
+        tell(run, &performed, &then);
         Self::untold(run, holding, performed, then)
     }
 
     fn untold(run: &ClaimedRun, holding: Holding, performed: Performed, then: Then) -> Self {
         crash::point(Point::ProcessEnded);
-        let (transition, retry_in) = then;
+        let Then {
+            transition,
+            retry_in,
+            stand,
+        } = then;
         let end = AttemptEnd {
             owner: run.owner,
             run: run.id,
@@ -49,6 +53,7 @@ impl Ended {
             output: performed.output,
             output_dropped: performed.output_dropped,
             transition,
+            stand,
             retry_in,
             counts_against: performed.counts_against,
         };

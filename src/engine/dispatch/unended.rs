@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::held::Holding;
 use super::under_way::Ended;
-use super::{Dispatch, next_step};
+use super::{Dispatch, what_follows};
 use crate::actions::{Performed, Remains};
-use crate::core::retry::RetryPolicy;
+use crate::core::rules::{Rule, Step};
 use crate::engine::vigil::{Vigil, pause_after};
 use crate::journal::{ClaimedRun, Journal};
 
@@ -16,7 +16,8 @@ pub(super) struct Unended {
     pub(super) run: ClaimedRun,
     pub(super) holding: Holding,
     pub(super) performed: Performed,
-    pub(super) policy: RetryPolicy,
+    pub(super) rule: Arc<Rule>,
+    pub(super) step: Arc<Step>,
     pub(super) remains: Box<dyn Remains>,
 }
 
@@ -28,7 +29,8 @@ impl<J: Journal> Dispatch<J> {
             run,
             holding,
             mut performed,
-            policy,
+            rule,
+            step,
             mut remains,
         } = left;
         let begun = Instant::now();
@@ -39,7 +41,7 @@ impl<J: Journal> Dispatch<J> {
         }
         vigil.report_end();
         performed.duration += begun.elapsed();
-        let then = next_step(&run, &performed, policy);
+        let then = what_follows(&run, &performed, &rule.chain, &step);
         Ended::of(&run, holding, performed, then)
     }
 }

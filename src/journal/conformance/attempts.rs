@@ -14,6 +14,7 @@ pub(in crate::journal) async fn each_step_leaves_the_run_as_it_should(scene: &Sc
         (Transition::Fail, State::Retryable, 1, Some(at(15)), None),
         (Transition::Discard, State::Discarded, 1, None, Some(at(5))),
         (Transition::Interrupt, State::Due, 0, None, None),
+        (Transition::Proceed, State::Due, 0, None, None),
         (Transition::Cancel, State::Cancelled, 0, None, Some(at(5))),
     ];
     for (step, expected, failures, due_at, finished_at) in cases {

@@ -13,8 +13,8 @@ use crate::core::rules::RuleNames;
 use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, ClaimedRun,
     Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
-    QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryRequest,
-    RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version,
+    QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryFrom,
+    RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version,
 };
 
 /// One service, or one command. What it holds of its claims it says with each claim, as dispatch does.
@@ -330,10 +330,10 @@ impl Browse for Caller {
 
 /// An operator who asks again is told that it is done: there is nothing more of this kind to do.
 impl Keep for Caller {
-    fn retry(&self, runs: Vec<RunId>) -> Reply<'_, ()> {
+    fn retry(&self, runs: Vec<RunId>, from: RetryFrom) -> Reply<'_, ()> {
         let again =
             |(): &(), second: &Answer<()>| matches!(second, Err(JournalError::Illegal { .. }));
-        Box::pin(self.ask_with(again, move |journal| journal.retry(runs.clone())))
+        Box::pin(self.ask_with(again, move |journal| journal.retry(runs.clone(), from)))
     }
 
     fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {

@@ -6,7 +6,7 @@ use super::story::{
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
 use crate::core::run::Transition;
-use crate::journal::{Accept, Accepted, Browse, Dropped, Entry, JournalError, Keep};
+use crate::journal::{Accept, Accepted, Browse, Dropped, Entry, JournalError, Keep, RetryFrom};
 
 /// Takes a delivery about this key into quarantine.
 async fn quarantine(journal: &Caller, key: &str, body: &str, seconds: i64) {
@@ -42,7 +42,7 @@ pub(in crate::journal) async fn later_runs_of_the_key_wait_and_no_others(scene: 
         .await
         .unwrap();
     assert!(claim(&service, 9, 21).await.is_empty());
-    service.retry(vec![1]).await.unwrap();
+    service.retry(vec![1], RetryFrom::FailedStep).await.unwrap();
     assert_eq!(succeed(&service, 22).await, 1);
 
     // Another service holds them too, and both ways of looking say what they wait for.

@@ -7,7 +7,7 @@ use super::story::{accept, at, claim_one, end, event, quarantine_entry};
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
 use crate::core::run::Transition;
-use crate::journal::{Accept, Accepted, Browse, Entry, Keep, RunFilter};
+use crate::journal::{Accept, Accepted, Browse, Entry, Keep, RetryFrom, RunFilter};
 
 const DAY: i64 = 86_400;
 
@@ -116,7 +116,10 @@ pub(in crate::journal) async fn an_event_with_something_to_do_again_stays(scene:
             .await
             .unwrap();
         if by_operator {
-            journal.retry(vec![run.id]).await.unwrap();
+            journal
+                .retry(vec![run.id], RetryFrom::FailedStep)
+                .await
+                .unwrap();
         } else {
             accept(&journal, "old", &[("r", "k"), ("new", "k")], 2).await;
         }
@@ -171,7 +174,10 @@ pub(in crate::journal) async fn what_is_written_beside_the_service_is_claimed_by
         .await
         .unwrap();
 
-    beside.retry(vec![run.id]).await.unwrap();
+    beside
+        .retry(vec![run.id], RetryFrom::FailedStep)
+        .await
+        .unwrap();
     assert_eq!(claim_one(&service, 2).await.attempt, 2);
 
     let junk = vec![Entry::Quarantine(quarantine_entry("junk"))];
@@ -231,6 +237,6 @@ pub(in crate::journal) async fn a_version_is_another_one_only_if_something_was_w
         .await
         .unwrap();
     expect(true, "an end").await;
-    beside.retry(vec![1]).await.unwrap();
+    beside.retry(vec![1], RetryFrom::FailedStep).await.unwrap();
     expect(true, "a command").await;
 }

@@ -12,8 +12,8 @@ use crate::core::retention::Retention;
 use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
     Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
-    QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryRequest,
-    RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version, Work,
+    QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryFrom,
+    RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version, Work,
 };
 
 /// Such a journal, by another one.
@@ -163,8 +163,8 @@ impl<J: Journal> Browse for LostAnswers<J> {
 }
 
 impl<J: Journal> Keep for LostAnswers<J> {
-    fn retry(&self, runs: Vec<RunId>) -> Reply<'_, ()> {
-        self.lose("retry", self.journal.retry(runs))
+    fn retry(&self, runs: Vec<RunId>, from: RetryFrom) -> Reply<'_, ()> {
+        self.lose("retry", self.journal.retry(runs, from))
     }
 
     fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Scene;
 use super::story::{accept, at, claim, claim_one, end, state, summary};
 use crate::core::run::{State, Transition};
-use crate::journal::{Browse, JournalError, Keep, RunFilter};
+use crate::journal::{Browse, JournalError, Keep, RetryFrom, RunFilter};
 
 pub(in crate::journal) async fn one_run_of_a_key_at_a_time_in_order_of_acceptance(
     scene: &Scene<'_>,
@@ -111,7 +111,7 @@ pub(in crate::journal) async fn the_operators_retry_goes_before_waiting_runs_but
         .await
         .unwrap();
     assert_eq!(claim(&journal, 1, 2).await, [2]);
-    journal.retry(vec![1]).await.unwrap();
+    journal.retry(vec![1], RetryFrom::FailedStep).await.unwrap();
     assert!(claim(&journal, 9, 3).await.is_empty(), "run 2 is running");
     journal
         .record(end(2, 1, Transition::Fail, 4))
@@ -153,10 +153,20 @@ pub(in crate::journal) async fn a_retry_is_of_all_runs_or_of_none(scene: &Scene<
         (vec![1, 77], "there is no run 77 in the journal"),
     ];
     for (runs, expected) in cases {
-        assert_eq!(journal.retry(runs).await.unwrap_err().to_string(), expected);
+        assert_eq!(
+            journal
+                .retry(runs, RetryFrom::FailedStep)
+                .await
+                .unwrap_err()
+                .to_string(),
+            expected
+        );
         assert_eq!(state(&journal, 1).await, State::Retryable);
     }
-    journal.retry(vec![1, 1]).await.unwrap();
+    journal
+        .retry(vec![1, 1], RetryFrom::FailedStep)
+        .await
+        .unwrap();
     let run = summary(&journal, 1).await;
     assert_eq!((run.state, run.due_at), (State::Due, None));
 }

@@ -5,7 +5,7 @@ use super::story::{accept, at, claim_one, end, event, state};
 use crate::core::run::{Outcome, State, Transition};
 use crate::journal::{
     Accept, Accepted, AttemptEnd, Browse, CountsAgainst, Cursor, Entry, JournalError, Keep,
-    Progress, ProgressStep, RunId, SourceRecord,
+    Progress, ProgressStep, RetryFrom, RunId, SourceRecord,
 };
 
 fn cursor(position: i64) -> Cursor {
@@ -173,7 +173,7 @@ pub(in crate::journal) async fn a_missing_lease_counts_against_the_event_and_not
         .unwrap();
 
     // The operator's retry is another round.
-    journal.retry(vec![1]).await.unwrap();
+    journal.retry(vec![1], RetryFrom::FailedStep).await.unwrap();
     let retried = claim_one(&journal, 40).await;
     assert_eq!((retried.id, retried.lease_failures), (1, 0));
     assert!(retried.awaits_lease);

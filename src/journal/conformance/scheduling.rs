@@ -6,7 +6,7 @@ use super::story::{accept, at, claim, claim_one, end, event, quarantine_entry_of
 use super::{Caller, Scene};
 use crate::core::retention::Retention;
 use crate::core::run::{State, Transition};
-use crate::journal::{Accept, Accepted, Browse, Entry, Keep, RunId, Start};
+use crate::journal::{Accept, Accepted, Browse, Entry, Keep, RetryFrom, RunId, Start};
 
 /// Accepts an event with a run that is due then.
 async fn schedule(journal: &Caller, id: &str, key: &str, due: i64, seconds: i64) -> RunId {
@@ -120,7 +120,11 @@ pub(in crate::journal) async fn what_is_released_may_be_scheduled_too(scene: &Sc
 pub(in crate::journal) async fn it_is_neither_retried_nor_forgotten(scene: &Scene<'_>) {
     let journal = scene.journal().await;
     let run = schedule(&journal, "later", "n", 100, 0).await;
-    let refused = journal.retry(vec![run]).await.unwrap_err().to_string();
+    let refused = journal
+        .retry(vec![run], RetryFrom::FailedStep)
+        .await
+        .unwrap_err()
+        .to_string();
     let told = "run 1: cannot retry it: it is `scheduled`: its time has not come yet";
     assert_eq!(refused, told);
     let nothing = Retention {
@@ -154,7 +158,7 @@ pub(in crate::journal) async fn what_is_never_to_start_is_on_record_with_the_rea
         (Some(&1), 0)
     );
     // The operator may start it all the same; another one of the event does not bring it back.
-    journal.retry(vec![1]).await.unwrap();
+    journal.retry(vec![1], RetryFrom::FailedStep).await.unwrap();
     assert_eq!(summary(&journal, 1).await.reason, None);
     assert_eq!(succeed(&journal, 1).await, 1);
     journal.accept(never("s").into(), at(2)).await.unwrap();

@@ -100,6 +100,7 @@ pub(in crate::journal) fn end(
     seconds: i64,
 ) -> AttemptEnd {
     AttemptEnd {
+        stand: None,
         owner: Owner(1),
         run,
         attempt,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
-use super::rows::{Millis, key, sql_limit, time};
+use super::rows::{Millis, key, sql_limit, stand, time};
 use super::transitions::{after, expect_one, record};
 use super::turns::{give_turn, new_place};
 use crate::core::event::Key;
@@ -29,7 +29,7 @@ pub(super) const SCHEDULED: &str =
 /// What can be claimed, of what awaits its lease or of what does not, in order of acceptance.
 pub(super) const TO_CLAIM: &str =
     "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
-            e.lease_failures
+            e.lease_failures, r.stand
      FROM runs r JOIN events e ON e.id = r.event
      WHERE r.turn = 1 AND r.state = 'due' AND r.awaits_lease = ?1 ORDER BY r.id LIMIT ?2";
 
@@ -40,7 +40,7 @@ pub(super) const CLAIMED: &str = "SELECT a.run, a.number FROM attempts a INDEXED
 /// One of these, in the columns of [`TO_CLAIM`].
 pub(super) const CLAIMED_RUN: &str =
     "SELECT r.id, r.attempts, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
-            e.lease_failures
+            e.lease_failures, r.stand
      FROM runs r JOIN events e ON e.id = r.event WHERE r.id = ?1";
 
 /// The first retry that has to wait.
@@ -143,9 +143,15 @@ pub(super) fn claim(
         expect_one(changed)?;
         connection
             .prepare_cached(
-                "INSERT INTO attempts (run, number, owner, started_at) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO attempts (run, number, step, owner, started_at) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute(params![run.id, run.attempt, owner, Millis(now)])?;
+            .execute(params![
+                run.id,
+                run.attempt,
+                run.stand.as_ref().and_then(|stand| stand.step.as_deref()),
+                owner,
+                Millis(now)
+            ])?;
     }
     runs.append(&mut due);
     let next = |sql| -> rusqlite::Result<Option<Timestamp>> {
@@ -247,5 +253,6 @@ fn claimed_run(row: &Row<'_>, owner: Owner) -> rusqlite::Result<ClaimedRun> {
         event: row.get(6)?,
         awaits_lease: row.get(7)?,
         lease_failures: row.get(8)?,
+        stand: stand(row, 9)?,
     })
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::quarantine::held;
-use super::rows::{duration, optional_time, outcome, sql_limit, time};
+use super::rows::{duration, optional_time, outcome, sql_limit, stand, time};
 use crate::core::limits::limited;
 use crate::core::run::State;
 use crate::journal::{
@@ -20,14 +20,21 @@ const SUMMARY: &str =
             CASE WHEN r.finished_at IS NULL AND r.state <> 'scheduled' THEN
                 (SELECT id FROM quarantine
                  WHERE key_space = r.key_space AND key = r.key AND place < COALESCE(r.place, r.id) ORDER BY place LIMIT 1)
-            END
+            END,
+            r.stand
      FROM runs r JOIN events e ON e.id = r.event
      LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts";
 
 fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
+    let state: State = row.get(1)?;
+    let outcome = outcome(row, 10)?;
+    let handled = match (&outcome, state) {
+        (Some(outcome), State::Discarded) if outcome.is_success() => stand(row, 18)?,
+        _ => None,
+    };
     Ok(RunSummary {
         id: row.get(0)?,
-        state: row.get(1)?,
+        state,
         rule: row.get(2)?,
         key: row.get(3)?,
         event_type: row.get(4)?,
@@ -36,9 +43,12 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         accepted_at: time(row, 7)?,
         due_at: optional_time(row, 8)?,
         finished_at: optional_time(row, 9)?,
-        reason: match (row.get(16)?, outcome(row, 10)?) {
+        reason: match (row.get(16)?, outcome) {
             (Some(reason), _) => Some(reason),
-            (None, Some(outcome)) => Some(outcome.to_string()),
+            (None, Some(outcome)) => {
+                let handled = handled.and_then(|stand| stand.handled());
+                Some(handled.unwrap_or_else(|| outcome.to_string()))
+            }
             (None, None) => row.get(13)?,
         },
         held_by: row.get(17)?,
@@ -99,6 +109,7 @@ pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault
                 summary: summary(row)?,
                 event: row.get(14)?,
                 source: row.get(15)?,
+                stand: stand(row, 18)?,
                 attempts: Vec::new(),
             })
         })
@@ -115,12 +126,13 @@ pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault
             outcome,
             output: row.get::<_, Option<Vec<u8>>>(8)?.unwrap_or_default(),
             output_dropped: row.get::<_, i64>(9)?.cast_unsigned(),
+            step: row.get(10)?,
         })
     };
     detail.attempts = connection
         .prepare_cached(
             "SELECT number, started_at, ended_at, duration, outcome, outcome_detail, outcome_value,
-                    outcome_reason, output, output_dropped
+                    outcome_reason, output, output_dropped, step
              FROM attempts WHERE run = ?1 ORDER BY number",
         )?
         .query_map([id], attempt)?

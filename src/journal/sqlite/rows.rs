@@ -7,6 +7,7 @@ use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::core::event::Key;
+use crate::core::rules::Stand;
 use crate::core::run::{Detail, Outcome, State};
 use crate::journal::{Cursor, Owner};
 
@@ -81,6 +82,24 @@ pub(super) fn optional_key(row: &Row<'_>, first: usize) -> rusqlite::Result<Opti
         ValueRef::Null => Ok(None),
         _ => key(row, first).map(Some),
     }
+}
+
+impl ToSql for Stand {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let text = serde_json::to_string(self)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        Ok(ToSqlOutput::from(text))
+    }
+}
+
+/// How far a run with several steps has come, in column `index`, if it is not at its first.
+pub(super) fn stand(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Stand>> {
+    let ValueRef::Text(text) = row.get_ref(index)? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(text).map(Some).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, error.into())
+    })
 }
 
 /// A duration in whole milliseconds.

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
-use super::rows::{Millis, OutcomeColumns, key, millis, time};
+use super::rows::{Millis, OutcomeColumns, key, millis, stand, time};
 use super::turns::{give_turn, reopen_event};
 use crate::core::event::Key;
+use crate::core::rules::Stand;
 use crate::core::run::{State, Transition};
 use crate::crash::{self, Point};
-use crate::journal::{AttemptEnd, Completion, CountsAgainst, OpenAttempt, Owner, RunId};
+use crate::journal::{AttemptEnd, Completion, CountsAgainst, OpenAttempt, Owner, RetryFrom, RunId};
 
 /// The attempts of other owners that have not ended.
 pub(super) const OPEN: &str = "SELECT a.run, a.number, r.rule, a.started_at, a.handle, a.owner
@@ -152,8 +153,9 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
     let finished_at = state.is_final().then_some(ended_at);
     let changed = connection
         .prepare_cached(
-            "UPDATE runs SET state = ?3, failures = failures + ?4, due_at = ?5, retry_in = ?6,
-                 finished_at = ?7, turn = ?8
+            // A step that follows another one begins without failures.
+            "UPDATE runs SET state = ?3, failures = CASE WHEN ?9 THEN 0 ELSE failures + ?4 END, due_at = ?5,
+                 retry_in = ?6, finished_at = ?7, turn = ?8, stand = COALESCE(?10, stand)
              WHERE id = ?1 AND state = ?2",
         )?
         .execute(params![
@@ -164,7 +166,9 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
             due_at,
             retry_in.map(millis),
             finished_at,
-            !state.is_final()
+            !state.is_final(),
+            end.transition == Transition::Proceed,
+            end.stand
         ])?;
     expect_one(changed)?;
     if state.is_final() {
@@ -230,19 +234,28 @@ fn after_delay(at: Timestamp, delay: Duration) -> Timestamp {
 }
 
 /// Makes runs due again for another round of attempts.
-pub(super) fn retry(connection: &Connection, mut runs: Vec<RunId>) -> Result<(), Fault> {
+pub(super) fn retry(
+    connection: &Connection,
+    mut runs: Vec<RunId>,
+    from: RetryFrom,
+) -> Result<(), Fault> {
     runs.sort_unstable();
     runs.dedup();
     for run in runs {
-        let (event, key, from) = standing(connection, run)?;
-        let state = after(run, from, Transition::Retry)?;
+        let (event, key, former) = standing(connection, run)?;
+        let state = after(run, former, Transition::Retry)?;
+        let at = connection
+            .prepare_cached("SELECT stand FROM runs WHERE id = ?1")?
+            .query_row([run], |row| stand(row, 0))?;
+        // What has succeeded has no step that failed.
+        let at = at.filter(|_| from == RetryFrom::FailedStep && former != State::Succeeded);
         let changed = connection
             .prepare_cached(
                 "UPDATE runs SET state = ?3, failures = 0, due_at = NULL, retry_in = NULL, finished_at = NULL,
-                     reason = NULL
+                     reason = NULL, stand = ?4
                  WHERE id = ?1 AND state = ?2",
             )?
-            .execute(params![run, from, state])?;
+            .execute(params![run, former, state, at.map(Stand::retried)])?;
         expect_one(changed)?;
         connection
             .prepare_cached("UPDATE events SET lease_failures = 0 WHERE id = ?1")?

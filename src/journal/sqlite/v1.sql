@@ -53,6 +53,8 @@ CREATE TABLE runs (
     -- quarantine has the place at which its delivery arrived, one that was scheduled the place behind
     -- all there were when it became due.
     place       INTEGER,
+    -- How far a run with several steps has come, as JSON: its next or last step, the one that failed, results.
+    stand       TEXT,
     UNIQUE (event, rule),
     CHECK (state <> 'running' OR turn = 1),
     CHECK ((state IN ('scheduled', 'retryable')) = (due_at IS NOT NULL)),
@@ -86,6 +88,8 @@ CREATE TABLE attempts (
     id             INTEGER PRIMARY KEY,
     run            INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
     number         INTEGER NOT NULL,
+    -- The section of the step that it performed, if the run was not at its first.
+    step           TEXT,
     owner          INTEGER NOT NULL REFERENCES owners,
     started_at     INTEGER NOT NULL,
     -- By what the action finds what the attempt left behind: `KIND TEXT`.

@@ -11,7 +11,9 @@ use crate::core::event::Key;
 use crate::core::rules::Asks;
 use crate::journal::conformance::LostAnswers;
 use crate::journal::sqlite::Access;
-use crate::journal::{Accept, Acceptance, AttemptEnd, Entry, PlannedRun, RunId, Start};
+use crate::journal::{
+    Accept, Acceptance, AttemptEnd, CountsAgainst, Entry, PlannedRun, RunId, Start,
+};
 
 const EVENT: &str = r#"{"id": "e", "type": "t", "time": "now", "payload": {}}"#;
 
@@ -62,6 +64,7 @@ impl<J: Journal + std::fmt::Debug> Noting<J> {
         let mut outcome = Outcome::exited(0);
         if let Some((journal, owner)) = &self.ended_in {
             let end = AttemptEnd {
+                stand: None,
                 owner: *owner,
                 run,
                 attempt,

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use super::super::*;
 use crate::core::event::Event;
 use crate::core::retry::RetryPolicy;
-use crate::core::rules::{EventPattern, Rule};
+use crate::core::rules::{Chain, EventPattern, Rule};
 use crate::journal::conformance::LostAnswers;
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Browse, Progress, ProgressStep, RunFilter};
@@ -46,10 +46,7 @@ fn rules() -> RuleSet {
         filters: Vec::new(),
         asks: Vec::new(),
         order_by: None,
-        retry: RetryPolicy {
-            retries: 0,
-            first_delay: std::time::Duration::ZERO,
-        },
+        chain: Chain::single("r", RetryPolicy::default()),
         enabled: true,
     }])
 }

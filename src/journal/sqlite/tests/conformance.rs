@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{Access, SqliteJournal, at, end, event, journal};
 use crate::core::run::Transition;
 use crate::journal::conformance::{Fresh, Place, hold_to_the_contract};
-use crate::journal::{Claim, Entry, Journal, Owner, RunId};
+use crate::journal::{Claim, Entry, Journal, Owner, RetryFrom, RunId};
 
 /// A folder a journal.
 struct Folders;
@@ -56,6 +56,6 @@ async fn a_shared_journal_of_any_kind_serves_those_who_take_a_journal() {
         .record(end(1, 1, Transition::Discard, 1))
         .await
         .unwrap();
-    shared.retry(vec![1]).await.unwrap();
+    shared.retry(vec![1], RetryFrom::FailedStep).await.unwrap();
     assert_eq!(claims(&shared, owner, &[(2, 1)]).await, (1, 2));
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::{at, event, meant};
 use crate::core::run::{Outcome, State, Transition};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Acceptance, Browse, Claim, Keep, Owner, RunFilter, RunId, Work};
+use crate::journal::{Acceptance, Browse, Claim, Keep, Owner, RetryFrom, RunFilter, RunId, Work};
 
 const RULES: [&str; 3] = ["create", "tell", "wipe"];
 
@@ -241,7 +241,10 @@ impl World {
 
     pub(super) async fn retry(&mut self, index: usize, beside: bool) {
         let run = &self.runs[index];
-        let answer = self.journal(beside).retry(vec![run.id]).await;
+        let answer = self
+            .journal(beside)
+            .retry(vec![run.id], RetryFrom::FailedStep)
+            .await;
         assert_eq!(
             answer.is_ok(),
             run.state.after(Transition::Retry).is_ok(),
