@@ -208,9 +208,12 @@ impl Work for SqliteJournal {
     }
 
     fn claim(&self, claim: Claim, now: Timestamp) -> Reply<'_, Claimed> {
-        self.ask("claim runs", Kind::Write, move |db| {
-            claim::claim(db, &claim, now)
-        })
+        let what = if claim.ended.is_empty() {
+            "claim runs"
+        } else {
+            "record an attempt"
+        };
+        self.ask(what, Kind::Write, move |db| claim::claim(db, &claim, now))
     }
 
     fn started(&self, owner: Owner, run: RunId, attempt: u32, handle: String) -> Reply<'_, ()> {
