@@ -268,7 +268,7 @@ impl Browse for SqliteJournal {
     }
 
     fn changed(&self) -> Reply<'_, ()> {
-        let changes = Changes::of(&self.shared.log);
+        let changes = Changes::of(&self.shared.folder, &self.shared.log);
         Box::pin(async {
             changes.next().await;
             Ok(())

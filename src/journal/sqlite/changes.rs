@@ -1,5 +1,5 @@
-//! Tells a service that a command has written to its journal. The kernel does that (inotify), so nobody has to look
-//! again and again.
+//! Tells a service that a command has written to its journal, or that somebody has taken a file of it away. The
+//! kernel does that (inotify), so nobody has to look again and again.
 //!
 //! A commit is not in the log before it is complete, and the log is written to before that. So it is not
 //! writing that tells, but what comes after it: a command touches the log once it has committed, and its end, whatever
@@ -15,13 +15,13 @@ use tokio::net::unix::pipe::Receiver;
 /// How often the journal is to be looked at where the kernel does not tell.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What others do to the log from now on.
+/// What others do to the log and to the folder from now on.
 pub(super) struct Changes(io::Result<Receiver>);
 
 impl Changes {
-    /// Of this log.
-    pub(super) fn of(log: &Path) -> Self {
-        Self(watch(log))
+    /// Of this log, in this folder.
+    pub(super) fn of(folder: &Path, log: &Path) -> Self {
+        Self(watch(folder, log))
     }
 
     /// Comes back when there has been one, or at any other time.
@@ -36,12 +36,14 @@ impl Changes {
     }
 }
 
-fn watch(log: &Path) -> io::Result<Receiver> {
+fn watch(folder: &Path, log: &Path) -> io::Result<Receiver> {
     use inotify::{CreateFlags, WatchFlags};
     let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     // The log's end is a change of its attributes, too.
-    let changes = WatchFlags::ATTRIB | WatchFlags::CLOSE_WRITE;
-    inotify::add_watch(&watch, log, changes)?;
+    let of_log = WatchFlags::ATTRIB | WatchFlags::CLOSE_WRITE;
+    inotify::add_watch(&watch, log, of_log)?;
+    let of_folder = WatchFlags::DELETE | WatchFlags::MOVE | WatchFlags::MOVE_SELF;
+    inotify::add_watch(&watch, folder, of_folder)?;
     // What can be waited for is as good as the end of a pipe.
     Receiver::from_owned_fd_unchecked(watch)
 }

@@ -15,7 +15,7 @@ async fn is_told(changes: Changes) -> bool {
 #[tokio::test]
 async fn a_service_is_told_of_a_commands_commits_and_end_but_of_nothing_of_its_own() {
     let (folder, service) = journal();
-    let changes = || Changes::of(&folder.path().join("journal.sqlite-wal"));
+    let changes = || Changes::of(folder.path(), &folder.path().join("journal.sqlite-wal"));
     let since = changes();
     accept(&service, "a", &[("r", "k")], 0).await;
     assert_eq!(claim(&service, 1, 1).await, [1]);
@@ -29,4 +29,8 @@ async fn a_service_is_told_of_a_commands_commits_and_end_but_of_nothing_of_its_o
     let since = changes();
     drop(command);
     assert!(is_told(since).await, "its end");
+
+    let since = changes();
+    std::fs::remove_file(folder.path().join("service.lock")).unwrap();
+    assert!(is_told(since).await, "a file that is gone");
 }
