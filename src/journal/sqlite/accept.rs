@@ -6,13 +6,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::quarantine::{quarantine, take_out};
 use super::rows::Millis;
-use super::turns::{give_turn, reopen_event};
+use super::turns::{give_turn, is_first_of, reopen_event};
 use crate::core::limits::limited;
 use crate::core::run::State;
 use crate::crash::{self, Point};
 use crate::journal::{
     Acceptance, Accepted, Cursor, Entry, JournalError, PlannedRun, Progress, ProgressStep,
-    QuarantineId, RunId, Start,
+    QuarantineId, Start,
 };
 
 /// Writes a batch of deliveries.
@@ -21,16 +21,41 @@ pub(super) fn accept(
     entries: &[Entry],
     now: Timestamp,
 ) -> Result<Vec<Accepted>, Fault> {
+    let mut ended = Ended::default();
     let accept = |entry: &Entry| match entry {
-        Entry::Event(event) => accept_event(connection, event, None, now),
+        Entry::Event(event) => accept_event(connection, event, None, now, &mut ended),
         Entry::Quarantine(delivery) => {
             quarantine(connection, delivery, now).map(Accepted::Quarantined)
         }
         Entry::Progress(progress) => note(connection, progress, now).map(|()| Accepted::Noted),
     };
     let accepted = entries.iter().map(accept).collect::<Result<_, _>>()?;
+    ended.note(connection)?;
     crash::point(Point::AcceptedUncommitted);
     Ok(accepted)
+}
+
+/// What ends with its acceptance. It is counted here, and once a batch: a trigger for insertions would cost each
+/// of them more than the rest of it.
+#[derive(Default)]
+struct Ended {
+    events: i64,
+    cancelled: i64,
+}
+
+impl Ended {
+    fn note(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut add =
+            connection.prepare_cached("UPDATE tally SET number = number + ?2 WHERE name = ?1")?;
+        let numbers = [
+            ("finished events", self.events),
+            (State::Cancelled.as_str(), self.cancelled),
+        ];
+        for (name, number) in numbers.into_iter().filter(|(_, number)| *number > 0) {
+            add.execute(params![name, number])?;
+        }
+        Ok(())
+    }
 }
 
 /// Notes how far a source has been read, or that it could not be.
@@ -96,6 +121,7 @@ fn accept_event(
     event: &Acceptance,
     place: Option<i64>,
     now: Timestamp,
+    ended: &mut Ended,
 ) -> Result<Accepted, Fault> {
     let (source, id) = (limited(&event.source), limited(&event.id));
     let now = Millis(now);
@@ -104,27 +130,25 @@ fn accept_event(
     let inserted = connection
         .prepare_cached(
             "INSERT INTO events (source, event_id, event_type, body, accepted_at, finished_at, is_incomplete)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (event_id, source) DO NOTHING RETURNING id",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (event_id, source) DO NOTHING",
         )?
-        .query_row(
-            params![
-                source,
-                id,
-                event.event_type,
-                event.body,
-                now,
-                finished_at,
-                event.is_incomplete
-            ],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let is_new = inserted.is_some();
-    let number = match inserted {
-        Some(number) => number,
-        None => connection
+        .execute(params![
+            source,
+            id,
+            event.event_type,
+            event.body,
+            now,
+            finished_at,
+            event.is_incomplete
+        ])?;
+    let is_new = inserted > 0;
+    ended.events += i64::from(is_new && finished_at.is_some());
+    let number = if is_new {
+        connection.last_insert_rowid()
+    } else {
+        connection
             .prepare_cached("SELECT id FROM events WHERE event_id = ?1 AND source = ?2")?
-            .query_row([&id, &source], |row| row.get::<_, i64>(0))?,
+            .query_row([&id, &source], |row| row.get(0))?
     };
     if !is_new && !event.is_incomplete {
         connection
@@ -143,36 +167,40 @@ fn accept_event(
         };
         let place = place.filter(|_| state == State::Due);
         let (rule, key) = (limited(&planned.rule), planned.key.limited());
-        let run: Option<RunId> = connection
+        // Looked up, because a conflict would use a number up each time.
+        let may_be_known = !is_new || !runs.is_empty();
+        if may_be_known && has_run(connection, number, &rule)? {
+            continue;
+        }
+        // The last one gets the turn only if nobody is before it, and takes it from nobody.
+        let is_last = place.is_none() && state == State::Due;
+        let turn = is_last && is_first_of(connection, &key)?;
+        connection
             .prepare_cached(
-                // Not by conflict: that would use a number up each time.
                 "INSERT INTO runs
-                     (event, rule, key_space, key, state, accepted_at, awaits_lease, place, due_at,
+                     (event, rule, key_space, key, state, turn, accepted_at, awaits_lease, place, due_at,
                       finished_at, reason)
-                 SELECT ?1, ?2, ?3, ?4, ?8, ?5, ?6, ?7, ?9, ?10, ?11
-                 WHERE NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND rule = ?2) RETURNING id",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
-            .query_row(
-                params![
-                    number,
-                    rule,
-                    key.space,
-                    key.text,
-                    now,
-                    planned.awaits_lease,
-                    place,
-                    state,
-                    due_at,
-                    state.is_final().then_some(now),
-                    reason
-                ],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if let Some(run) = run {
+            .execute(params![
+                number,
+                rule,
+                key.space,
+                key.text,
+                state,
+                turn,
+                now,
+                planned.awaits_lease,
+                place,
+                due_at,
+                state.is_final().then_some(now),
+                reason
+            ])?;
+        runs.push(connection.last_insert_rowid());
+        has_to_do |= !state.is_final();
+        ended.cancelled += i64::from(state == State::Cancelled);
+        if !is_last {
             give_turn(connection, &key)?;
-            has_to_do |= !state.is_final();
-            runs.push(run);
         }
     }
     if !is_new && runs.is_empty() {
@@ -184,6 +212,12 @@ fn accept_event(
     Ok(Accepted::Runs(runs))
 }
 
+fn has_run(connection: &Connection, event: i64, rule: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND rule = ?2)")?
+        .query_row(params![event, rule], |row| row.get(0))
+}
+
 /// Takes a delivery out of quarantine and accepts what it was decoded to, in the delivery's place.
 pub(super) fn release(
     connection: &Connection,
@@ -193,7 +227,9 @@ pub(super) fn release(
 ) -> Result<Accepted, Fault> {
     let held = take_out(connection, id)?;
     let place = held.as_ref().map(|(_, place)| *place);
-    let accepted = accept_event(connection, event, place, now)?;
+    let mut ended = Ended::default();
+    let accepted = accept_event(connection, event, place, now, &mut ended)?;
+    ended.note(connection)?;
     if let Some((key, _)) = held {
         give_turn(connection, &key)?;
     }

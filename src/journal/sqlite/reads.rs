@@ -1,6 +1,6 @@
 //! What commands show: runs, attempts, events, and counts.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::fault::Fault;
 use super::quarantine::held;
@@ -159,26 +159,54 @@ pub(super) fn version(connection: &Connection, opened: u64) -> Result<Version, F
     Ok(Version(format!("{opened} {by_others} {own}")))
 }
 
-/// One of the numbers that the triggers keep.
+/// One of the numbers that are kept.
 pub(super) fn tally(connection: &Connection, name: &str) -> Result<u64, Fault> {
-    let number: i64 = connection
-        .prepare_cached("SELECT number FROM tally WHERE name = ?1")?
-        .query_row([name], |row| row.get(0))?;
-    Ok(number.max(0).cast_unsigned())
+    counted(
+        connection,
+        "SELECT number FROM tally WHERE name = ?1",
+        [name],
+    )
 }
+
+/// The entries of indexes, which hold nothing else than these.
+pub(super) const UNFINISHED: &str =
+    "SELECT count(*) FROM runs WHERE finished_at IS NULL AND state <> 'scheduled'";
+pub(super) const SCHEDULED: &str = "SELECT count(*) FROM runs WHERE state = 'scheduled'";
+pub(super) const RETRYABLE: &str = "SELECT count(*) FROM runs WHERE state = 'retryable'";
+pub(super) const RUNNING: &str =
+    "SELECT count(*) FROM attempts INDEXED BY attempts_open WHERE ended_at IS NULL";
 
 /// The runs in each state, and what is in quarantine.
 pub(super) fn census(connection: &Connection) -> Result<Census, Fault> {
+    // A run is running for as long as it has an open attempt, and whatever is left of the unfinished ones is due.
+    let count = |sql| counted(connection, sql, []);
+    let (scheduled, retryable, running) = (count(SCHEDULED)?, count(RETRYABLE)?, count(RUNNING)?);
+    let due = count(UNFINISHED)?.saturating_sub(retryable + running);
     let mut census = Census {
         quarantined: tally(connection, "quarantined")?,
         held: held(connection)?,
         ..Census::default()
     };
     for state in State::ALL {
-        let number = tally(connection, state.as_str())?;
+        let number = match state {
+            State::Scheduled => scheduled,
+            State::Due => due,
+            State::Running => running,
+            State::Retryable => retryable,
+            State::Succeeded | State::Discarded | State::Cancelled => {
+                tally(connection, state.as_str())?
+            }
+        };
         if number > 0 {
             census.runs.insert(state.as_str(), number);
         }
     }
     Ok(census)
+}
+
+fn counted(connection: &Connection, sql: &str, of: impl Params) -> Result<u64, Fault> {
+    let number: i64 = connection
+        .prepare_cached(sql)?
+        .query_row(of, |row| row.get(0))?;
+    Ok(number.max(0).cast_unsigned())
 }

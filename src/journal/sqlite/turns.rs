@@ -1,4 +1,5 @@
-//! Which run of a key has the turn: only [`give_turn`] changes it.
+//! Which run of a key has the turn: only [`give_turn`] changes it, and a new run may have it from the beginning
+//! ([`is_first_of`]).
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -45,6 +46,19 @@ pub(super) fn give_turn(connection: &Connection, key: &Key) -> rusqlite::Result<
         set.execute(params![first, 1])?;
     }
     Ok(())
+}
+
+/// Whether nobody comes before a run of this key that is to be made behind all there are.
+pub(super) const NOBODY: &str = "SELECT NOT EXISTS (SELECT 1 FROM runs
+         WHERE key_space = ?1 AND key = ?2 AND finished_at IS NULL AND state <> 'scheduled')
+     AND NOT EXISTS (SELECT 1 FROM quarantine WHERE key_space = ?1 AND key = ?2)";
+
+/// Whether the next run of `key` has the turn from the beginning. It takes that from nobody, so there is
+/// no need to [give](give_turn) it.
+pub(super) fn is_first_of(connection: &Connection, key: &Key) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(NOBODY)?
+        .query_row([&key.space, &key.text], |row| row.get(0))
 }
 
 /// A place behind all runs there are, before all that will be: the number that the next run would have
