@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use esi_event_actions::sources::Interest;
+use esi_event_actions::sources::amqp::decode;
+use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
 use super::measure::{median, rate};
@@ -43,7 +45,11 @@ fn finished(sizes: &Sizes) -> Row {
 
 /// Accepting in batches, and bare commits of the same bytes.
 fn batches(sizes: &Sizes) -> Row {
-    let body = notification(FULFILL).body;
+    let message = notification(FULFILL).body;
+    let decoded = decode(message.as_bytes(), &Interest::in_all());
+    // What a journal keeps of a message.
+    let body = decoded.expect("an event").expect("one that is wanted");
+    let body = body.event.to_json();
     let mut journal = Worked::new(&body);
     let mut bare = Bare::new();
     let (mut accepted, mut committed) = (Vec::new(), Vec::new());
@@ -76,7 +82,8 @@ impl Bare {
                 "PRAGMA journal_mode = WAL;
                  PRAGMA synchronous = FULL;
                  PRAGMA cache_size = -4096;
-                 CREATE TABLE bare (id INTEGER PRIMARY KEY, body TEXT NOT NULL);",
+                 CREATE TABLE bare (id INTEGER PRIMARY KEY, source TEXT NOT NULL, event_id TEXT NOT NULL,
+                     event_type TEXT NOT NULL, body TEXT NOT NULL, rule TEXT NOT NULL, key TEXT NOT NULL);",
             )
             .expect("a table");
         Self {
@@ -90,10 +97,16 @@ impl Bare {
         let began = Instant::now();
         let transaction = self.connection.transaction().expect("a transaction");
         {
-            let insert = transaction.prepare_cached("INSERT INTO bare (body) VALUES (?1)");
+            let insert = transaction.prepare_cached(
+                "INSERT INTO bare (source, event_id, event_type, body, rule, key)
+                 VALUES ('bench', ?1, ?2, ?3, 'rule', ?4)",
+            );
             let mut insert = insert.expect("a statement");
-            for _ in 0..BATCH {
-                insert.execute([body]).expect("a row");
+            for number in 0..BATCH {
+                let (id, node) = (format!("{number:032x}"), format!("node-{number}"));
+                insert
+                    .execute(params![id, FULFILL, body, node])
+                    .expect("a row");
             }
         }
         transaction.commit().expect("a commit");

@@ -21,6 +21,9 @@ const NODES: u64 = 1_000;
 /// Runs that are finished at a time to fill a journal.
 const FILLED_AT_ONCE: usize = 1_000;
 
+/// An odd number: multiplied by it, numbers are as far from each other as the random ids of messages are.
+const SCATTER: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+
 /// Stands for the JSON of an event, where its size does not matter.
 const SMALL: &str = "{}";
 
@@ -106,7 +109,7 @@ impl Worked {
         self.events += 1;
         Entry::Event(Acceptance {
             source: "bench".to_owned(),
-            id: format!("{:032x}", self.events),
+            id: format!("{:032x}", u128::from(self.events).wrapping_mul(SCATTER)),
             event_type: "esi_leap.lease.fulfill.end".to_owned(),
             body: self.body.clone(),
             is_incomplete: false,
