@@ -44,9 +44,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the last of many addresses is waited for.
 const LEAST_SHARE: Duration = Duration::from_secs(2);
 
-/// The largest frame that is agreed on, RabbitMQ's own default. The client library reserves memory
-/// for 32 of them, twice: what the broker asks for must not decide how much that is.
-const FRAME_MAX: u32 = 131_072;
+/// The largest frame that is agreed on; a larger body comes in several. The client library reserves memory
+/// for 32 of them, twice, and a busy queue fills that: neither the broker nor what it calls its default must
+/// decide how much it is.
+const FRAME_MAX: u32 = 16_384;
 
 /// Sets up what the client library ends connections with: a thread that it starts for the first one that
 /// is lost, and panics if there is no room for it, then and ever after.
