@@ -353,7 +353,7 @@ fn report_unknown_results(steps: &[&Step], sections: &[Section], problems: &mut 
                 let rest = of.strip_prefix(*name);
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             };
-            if !known.iter().any(|name| is_of(&name)) {
+            if !known.iter().any(is_of) {
                 let problem = Problem::warning(
                     format!(
                         "`{path}` is always missing: [{}] has no such step",

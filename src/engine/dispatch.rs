@@ -259,7 +259,8 @@ impl<J: Journal> Dispatch<J> {
             Ok(ordered) => ordered,
             Err(none) => {
                 let (performed, then) = none.into_performed();
-                return Attempted::Ended(Ended::of(&run, holding, performed, then));
+                let ended = Ended::of(&run, holding, performed, then);
+                return Attempted::Ended(Box::new(ended));
             }
         };
         let rule = Arc::clone(&order.rule);
@@ -277,7 +278,7 @@ impl<J: Journal> Dispatch<J> {
             }));
         }
         let then = what_follows(&run, &performed, &rule.chain, &step);
-        Attempted::Ended(Ended::of(&run, holding, performed, then))
+        Attempted::Ended(Box::new(Ended::of(&run, holding, performed, then)))
     }
 
     /// Performs an attempt, and records the handle by which recovery would find its remains, if it lasts.

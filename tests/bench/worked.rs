@@ -143,6 +143,7 @@ impl Worked {
     fn record(&self, runs: &[ClaimedRun]) {
         let ends = runs.iter().map(|run| {
             self.journal.record(AttemptEnd {
+                stand: None,
                 owner: run.owner,
                 run: run.id,
                 attempt: run.attempt,

@@ -18,7 +18,7 @@ use crate::journal::{AttemptEnd, ClaimedRun, Journal};
 /// What has come of an attempt.
 pub(super) enum Attempted {
     /// It is over.
-    Ended(Ended),
+    Ended(Box<Ended>),
     /// Something of it cannot be ended.
     Unended(Box<Unended>),
 }
@@ -123,7 +123,7 @@ impl UnderWay {
 
     fn take<J: Journal>(&mut self, attempted: Attempted, dispatch: &Arc<Dispatch<J>>) {
         match attempted {
-            Attempted::Ended(ended) => self.ended.push(ended),
+            Attempted::Ended(ended) => self.ended.push(*ended),
             Attempted::Unended(left) => {
                 self.unended.spawn(dispatch.clone().outlive(*left));
             }

@@ -42,10 +42,20 @@ fn walk(chain: &Chain, ends: &[Transition]) -> (Vec<String>, Transition, Option<
     panic!("{ends:?} ends nothing");
 }
 
+/// Whether a failure that was handled is success, how the steps end, which they are, how the run ends, and
+/// the step that failed before others.
+type Case = (
+    bool,
+    &'static [Transition],
+    &'static [&'static str],
+    Transition,
+    Option<&'static str>,
+);
+
 #[test]
 fn a_run_goes_from_step_to_step_and_a_failure_that_was_dealt_with_stays_one() {
     use Transition::{Discard, Succeed};
-    let cases: [(bool, &[Transition], &[&str], Transition, Option<&str>); 7] = [
+    let cases: [Case; 7] = [
         (false, &[Succeed, Succeed], &["r", "r/tell"], Succeed, None),
         (false, &[Succeed, Discard], &["r", "r/tell"], Discard, None),
         (
