@@ -35,8 +35,7 @@ pub(super) fn accept(
     Ok(accepted)
 }
 
-/// What ends with its acceptance. It is counted here, and once a batch: a trigger for insertions would cost each
-/// of them more than the rest of it.
+/// What ends with its acceptance. It is counted here, once a batch: a trigger would be paid for by each insertion.
 #[derive(Default)]
 struct Ended {
     events: i64,
