@@ -31,12 +31,13 @@ pub use secrets::{is_secret_variable, secrets_among, shown_command};
 pub use settings::{Config, Fingerprints, Password, Purpose, Reading, SecretPlace};
 pub use source::{Feeds, NamedSource};
 
+pub use crate::core::duration::duration;
 use crate::core::ini::merged::{self, DEFAULT, Merged, Section};
 use crate::core::ini::problem::nearest;
 use crate::core::retention::Retention;
 use crate::core::rules::RuleSet;
+pub use options::Options;
 use options::report_unknown;
-pub use options::{Options, duration};
 use table::{PartOptions, Table};
 
 /// Reads the text of the configuration file at `path`, in which these options may stand, by `feed` how

@@ -1,8 +1,10 @@
 //! The pure floor: no tokio, no file, no network; time is an argument.
 
+pub mod duration;
 pub mod event;
 pub mod ini;
 pub mod limits;
+pub mod located;
 pub mod outage;
 pub mod printable;
 pub mod python_json;
@@ -12,3 +14,4 @@ pub mod retry;
 pub mod rules;
 pub mod run;
 pub mod template;
+pub mod times;

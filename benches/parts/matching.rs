@@ -1,5 +1,5 @@
 //! One event and 10, 1,000 or 10,000 rules: of types of their own, all of the event's type, and all of its type
-//! with filters of which only the last refuses.
+//! with filters, or operators, of which only the last refuses.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,16 +7,20 @@ use std::path::Path;
 use criterion::{BatchSize, Criterion};
 use esi_event_actions::app::parts;
 use esi_event_actions::core::event::Event;
-use esi_event_actions::core::rules::{RuleSet, Verdict};
+use esi_event_actions::core::rules::{Given, RuleSet, Verdict};
 use esi_event_actions::engine::intake::Decision;
 use esi_event_actions::sources::Arrival;
+use jiff::Timestamp;
 use serde_json::json;
 
 /// The type of the event. With rules of types of their own it is that of the last rule.
 const TYPE: &str = "esi_leap.lease.fulfill.end";
 
 /// All of them hold for the event but the last.
-const LATE: &str = r#"{"purpose": "bench", "node_name": "node-[0-9]+", "properties.vendor": "acme", "properties.cpus": 64, "project_id": "p", "status": "never"}"#;
+const LATE: &str = r#"{"purpose": "bench", "node_name": "node-[0-9]+", "properties.vendor": "acme", "properties.cpus": "64", "project_id": "p", "status": "never"}"#;
+
+/// The same with operators, over a list and times, too.
+const OPERATORS: &str = r#"{"purpose": {"in": ["bench", "test"], "neq": "ci"}, "node_name": {"matchwildcard": "node-*"}, "properties.cpus": {"gte": 32, "lt": 128}, "end_time": {"newer_than": "1h"}, "properties.disks": {"any": {"size": {"gt": 500}}}, "status": {"icontains": "never"}}"#;
 
 const REFUSING: &str = r#"{"purpose": "nobody"}"#;
 
@@ -34,16 +38,18 @@ pub(crate) fn bench(criterion: &mut Criterion) {
             ("distinct types", rules(count, distinct)),
             ("one type", rules(count, |_| (TYPE.to_owned(), REFUSING))),
             ("refused late", rules(count, |_| (TYPE.to_owned(), LATE))),
+            ("operators", rules(count, |_| (TYPE.to_owned(), OPERATORS))),
         ];
-        let [distinct, one, late] = &cases;
+        let [distinct, one, late, operators] = &cases;
         assert!(matches!(last_verdict(&distinct.1), Verdict::Run { .. }));
         assert_eq!(refused_at(&one.1), "purpose");
         assert_eq!(refused_at(&late.1), "status");
+        assert_eq!(refused_at(&operators.1), "status");
         for (name, rules) in cases {
             group.bench_function(format!("{name}/{count}"), |bencher| {
                 bencher.iter_batched(
                     || Arrival::whole(event()),
-                    |arrival| Decision::of(&rules, arrival),
+                    |arrival| Decision::of(&rules, arrival, &given()),
                     BatchSize::SmallInput,
                 );
             });
@@ -70,7 +76,11 @@ fn rules(count: usize, rule: impl Fn(usize) -> (String, &'static str)) -> RuleSe
 
 /// What the last of the rules says of the event.
 fn last_verdict(rules: &RuleSet) -> Verdict {
-    rules.all().last().expect("rules").verdict(&event())
+    rules
+        .all()
+        .last()
+        .expect("rules")
+        .verdict(&event(), &given())
 }
 
 /// The path whose filter refuses it.
@@ -81,10 +91,15 @@ fn refused_at(rules: &RuleSet) -> String {
     }
 }
 
+fn given() -> Given<'static> {
+    Given::at(Timestamp::UNIX_EPOCH)
+}
+
 fn event() -> Event {
     let lease = json!({
         "uuid": "c0b8", "node_uuid": "8b3e", "node_name": "node-17", "purpose": "bench", "project_id": "p",
-        "properties": {"vendor": "acme", "cpus": 64}, "status": "active",
+        "properties": {"vendor": "acme", "cpus": "64", "disks": [{"size": 240}, {"size": 960}]}, "status": "active",
+        "end_time": "2026-11-21 08:50:08.227045",
     });
     let payload = json!({ "esi_leap_object.data": lease });
     Event::new("1".into(), TYPE.into(), "now".into(), None, payload)

@@ -28,6 +28,7 @@ pub(crate) fn order(data: &Value) -> Order {
             name: "deploy".into(),
             events: vec![EventPattern::parse("esi_leap.*").unwrap()],
             filters: vec![],
+            alternatives: vec![],
             asks: vec![],
             order_by: None,
             chain: Chain::single("deploy", RetryPolicy::default()),

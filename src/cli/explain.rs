@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::Places;
@@ -13,7 +14,7 @@ use crate::app::parts::FORMS;
 use crate::cli::report::{Exit, Failure};
 use crate::core::event::Event;
 use crate::core::printable::printable;
-use crate::core::rules::{EventPattern, Step, Verdict};
+use crate::core::rules::{EventPattern, Finding, Given, How, Step, Verdict};
 use crate::journal::QuarantineId;
 use crate::ops::explain::{
     Answer, Judgement, NoEvent, NoLease, explain, in_journal, in_quarantine, with_lease,
@@ -47,7 +48,8 @@ pub(super) struct Args {
 pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.load()?;
     let event = find(places, args)?;
-    let answers = explain(&config.rules, &config.actions, &FORMS, &event);
+    let given = Given::at(Timestamp::now());
+    let answers = explain(&config.rules, &config.actions, &FORMS, &event, &given);
     if args.format == Format::Json {
         let rules: Vec<_> = answers.iter().map(as_json).collect();
         return print_json(&json!({"id": event.id, "type": event.event_type, "rules": rules}));
@@ -66,7 +68,67 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
         event.id, event.event_type, event.time
     );
     print_line(&printable(head.as_bytes()))?;
-    print_line(&table.to_string())
+    print_line(&table.to_string())?;
+    let filters = filters(&answers);
+    filters.map_or(Ok(Exit::Success), |filters| {
+        print_line("")?;
+        print_line(&filters.to_string())
+    })
+}
+
+/// What each filter found, of the rules that have operators: the first that refuses is not all there is to say.
+fn filters(answers: &[Answer<'_>]) -> Option<comfy_table::Table> {
+    let has_more = |finding: &Finding| finding.operator.is_some() || finding.alternative.is_some();
+    let mut answers = answers
+        .iter()
+        .filter(|answer| answer.findings.iter().any(has_more))
+        .peekable();
+    answers.peek()?;
+    let mut table = table(&["rule", "path", "wanted", "found", "how", "holds"]);
+    for answer in answers {
+        for finding in &answer.findings {
+            let path = match finding.alternative {
+                Some(number) => format!("{} (filter_any {number})", finding.path),
+                None => finding.path.clone(),
+            };
+            let wanted = match finding.operator {
+                Some(operator) => format!("{operator} {}", finding.wanted),
+                None => finding.wanted.clone(),
+            };
+            let how = finding.how.map(|how| how.to_string()).unwrap_or_default();
+            let (how, holds) = match &finding.holds {
+                Ok(true) => (how, "yes"),
+                Ok(false) => (how, "no"),
+                Err(why) => (why.clone(), "undecidable"),
+            };
+            let cells = [
+                &answer.rule.name,
+                &path,
+                &wanted,
+                &finding.found,
+                &how,
+                holds,
+            ];
+            table.add_row(cells.map(cell));
+        }
+    }
+    Some(table)
+}
+
+fn filter_as_json(finding: &Finding) -> serde_json::Value {
+    let mut shown = json!({
+        "path": finding.path, "operator": finding.operator, "wanted": finding.wanted,
+        "found": finding.found, "holds": finding.holds.as_ref().ok(),
+        "compared_as": finding.how.and_then(How::compared),
+        "how": finding.how.map(|how| how.to_string()),
+    });
+    if let Some(number) = finding.alternative {
+        shown["filter_any"] = number.into();
+    }
+    if let Err(why) = &finding.holds {
+        shown["how"] = why.as_str().into();
+    }
+    shown
 }
 
 /// The answer in words.
@@ -130,6 +192,10 @@ fn as_json(answer: &Answer<'_>) -> serde_json::Value {
         Judgement::Decided(Verdict::FilterError(_)) => "undecidable",
     };
     let mut shown = json!({"rule": answer.rule.name, "verdict": word, "why": reason(answer)});
+    if !answer.findings.is_empty() {
+        let filters = answer.findings.iter().map(filter_as_json);
+        shown["filters"] = filters.collect();
+    }
     if let Some(Description {
         whole: (name, whole),
         losses,

@@ -1,6 +1,7 @@
-//! Options that hold a JSON object, each mistake told at its place in the file.
+//! Options that hold a JSON object or a list of them, each mistake told at its place in the file.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -10,6 +11,7 @@ use serde_json::{Deserializer, Value as Json};
 use super::options::Options;
 use crate::core::ini::problem::Problem;
 use crate::core::ini::text::Position;
+use crate::core::located::{Entry, Json as Parts, Located};
 
 /// One entry of a JSON object.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +32,7 @@ impl Options<'_> {
         let text = JsonText {
             name,
             form,
+            root: Root::Object,
             json: option.value.as_str(),
         };
         let placed = |(offset, name, value)| JsonEntry {
@@ -45,61 +48,157 @@ impl Options<'_> {
             }
         }
     }
+
+    /// The option's JSON, whose parts know their places in the value; `form` tells how to write it. `None` if
+    /// there is none, or a mistake in it.
+    pub(super) fn json_located(
+        &mut self,
+        name: &str,
+        root: Root,
+        form: &'static str,
+    ) -> Option<Located> {
+        let option = self.get(name)?;
+        let text = JsonText {
+            name,
+            form,
+            root,
+            json: option.value.as_str(),
+        };
+        match text.located() {
+            Ok(located) => Some(located),
+            Err((offset, problem)) => {
+                self.report(problem, option, option.value.position_at(offset));
+                None
+            }
+        }
+    }
+}
+
+/// What a JSON text has to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Root {
+    Object,
+    List,
 }
 
 /// An entry: where it begins, in bytes, its name, and its value.
 type Placed = (usize, String, Json);
 
-/// The text of an option that should be a JSON object.
+/// The text of an option that should be JSON.
 struct JsonText<'t> {
     name: &'t str,
+    /// What it should be.
+    root: Root,
     /// How to write one.
     form: &'static str,
     json: &'t str,
 }
 
-impl JsonText<'_> {
+impl<'t> JsonText<'t> {
     fn expected(&self, found: &str) -> String {
+        let what = match self.root {
+            Root::Object => "object",
+            Root::List => "list",
+        };
         format!(
-            "expected a JSON object in `{}`, but found {found}",
+            "expected a JSON {what} in `{}`, but found {found}",
             self.name
         )
     }
 
     /// The entries, each with where it begins, in bytes; or what is wrong and where.
     fn entries(&self) -> Result<Vec<Placed>, (usize, Problem)> {
+        let Pairs(pairs) = self.whole::<Pairs<'_, Json>>()?;
+        let entries = pairs.into_iter().map(|(key, value)| {
+            let (offset, name) = self.key(key)?;
+            Ok((offset, name, value))
+        });
+        entries.collect()
+    }
+
+    /// The whole of it, each part with where it begins, in bytes; or what is wrong and where.
+    fn located(&self) -> Result<Located, (usize, Problem)> {
+        // What is nested too deep, or wrong anywhere, is found here.
+        match self.root {
+            Root::Object => drop(self.whole::<Pairs<'_, Json>>()?),
+            Root::List => drop(self.whole::<Vec<Json>>()?),
+        }
+        self.part(self.whole::<&RawValue>()?)
+    }
+
+    fn part(&self, raw: &'t RawValue) -> Result<Located, (usize, Problem)> {
+        let text = raw.get();
+        let at = self.offset(text);
+        let wrong = |error| {
+            let (within, problem) = self.mistake(text, &error);
+            (at + within, problem)
+        };
+        let json = match text.chars().next() {
+            Some('{') => {
+                let Pairs(pairs) =
+                    serde_json::from_str::<Pairs<'_, &RawValue>>(text).map_err(wrong)?;
+                let entries = pairs.into_iter().map(|(key, value)| {
+                    let (at, name) = self.key(key)?;
+                    let value = self.part(value)?;
+                    Ok(Entry { at, name, value })
+                });
+                Parts::Object(entries.collect::<Result<_, _>>()?)
+            }
+            Some('[') => {
+                let items: Vec<&RawValue> = serde_json::from_str(text).map_err(wrong)?;
+                let items = items.into_iter().map(|item| self.part(item));
+                Parts::List(items.collect::<Result<_, _>>()?)
+            }
+            _ => Parts::Plain(serde_json::from_str(text).map_err(wrong)?),
+        };
+        Ok(Located { at, json })
+    }
+
+    /// Where a name begins, and the name.
+    fn key(&self, key: &RawValue) -> Result<(usize, String), (usize, Problem)> {
+        let offset = self.offset(key.get());
+        let name = serde_json::from_str(key.get()).map_err(|error| {
+            let (within, problem) = self.mistake(key.get(), &error);
+            (offset + within, problem)
+        })?;
+        Ok((offset, name))
+    }
+
+    /// Where a part of the text begins.
+    fn offset(&self, part: &str) -> usize {
+        part.as_ptr() as usize - self.json.as_ptr() as usize
+    }
+
+    /// The one value that the text is.
+    fn whole<T: Deserialize<'t>>(&self) -> Result<T, (usize, Problem)> {
         let (text, form) = (self.json, self.form);
+        let (open, close) = match self.root {
+            Root::Object => ('{', '}'),
+            Root::List => ('[', ']'),
+        };
         let begin = text.len() - text.trim_start().len();
-        if !text[begin..].starts_with('{') {
+        if !text[begin..].starts_with(open) {
             let found = word(&text[begin..]);
             let message = self.expected(&format!("`{found}` at its beginning"));
             return Err((begin, Problem::error(message, form)));
         }
-        let mut stream = Deserializer::from_str(text).into_iter::<Pairs<'_>>();
-        let pairs = match stream.next() {
-            Some(Ok(Pairs(pairs))) => pairs,
+        let mut stream = Deserializer::from_str(text).into_iter::<T>();
+        let whole = match stream.next() {
+            Some(Ok(whole)) => whole,
             Some(Err(error)) => return Err(self.mistake(text, &error)),
             None => return Err((begin, Problem::error(self.expected("nothing"), form))),
         };
         let end = stream.byte_offset();
         if let Some((at, extra)) = text[end..].char_indices().find(|(_, c)| !c.is_whitespace()) {
-            let hint = if extra == '}' {
-                "remove the second `}`, then run `esi-event-actions check`"
+            let hint = if extra == close {
+                format!("remove the second `{close}`, then run `esi-event-actions check`")
             } else {
-                "remove what follows the object, then run `esi-event-actions check`"
+                "remove what follows it, then run `esi-event-actions check`".to_owned()
             };
             let message = self.expected(&format!("`{extra}` after it"));
             return Err((end + at, Problem::error(message, hint)));
         }
-        let entries = pairs.into_iter().map(|(key, value)| {
-            let offset = key.get().as_ptr() as usize - text.as_ptr() as usize;
-            let name = serde_json::from_str(key.get()).map_err(|error| {
-                let (within, problem) = self.mistake(key.get(), &error);
-                (offset + within, problem)
-            })?;
-            Ok((offset, name, value))
-        });
-        entries.collect()
+        Ok(whole)
     }
 
     /// What is wrong with a JSON text in an operator's words, and where, in bytes.
@@ -215,19 +314,19 @@ fn word(text: &str) -> &str {
 }
 
 /// A JSON object whose pairs are all kept, in order, those with the same name too.
-struct Pairs<'t>(Vec<(&'t RawValue, Json)>);
+struct Pairs<'t, V>(Vec<(&'t RawValue, V)>);
 
-impl<'de> Deserialize<'de> for Pairs<'de> {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Pairs<'de, V> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Pairs<'de>;
+        struct InOrder<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for InOrder<V> {
+            type Value = Pairs<'de, V>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de, V>, A::Error> {
                 let mut pairs = Vec::new();
                 while let Some(pair) = map.next_entry()? {
                     pairs.push(pair);
@@ -235,6 +334,6 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
                 Ok(Pairs(pairs))
             }
         }
-        deserializer.deserialize_map(InOrder)
+        deserializer.deserialize_map(InOrder(PhantomData))
     }
 }

@@ -8,7 +8,7 @@ use crate::core::rules::{Chain, EventPattern, Filter, Rule};
 use super::chain::{Reader, handled_is_success, unreachable};
 use super::event_types::remedy;
 use super::fields::payload_path;
-use super::filter_params::filter_params;
+use super::filter_params::{filter_any, filter_params};
 use super::options::Options;
 
 /// Reads a rule with its steps and their actions, its own first; `None` if a problem makes it no rule.
@@ -23,6 +23,7 @@ pub(super) fn rule<A>(
     // Of what other services send nothing is known.
     let of_leases = enabled && !events.is_empty() && events.iter().all(EventPattern::is_esi_leap);
     let filters: Vec<Filter> = filter_params(options, of_leases);
+    let alternatives = filter_any(options, of_leases);
     let order_by = order_by(options, of_leases);
     let handled_is_success = handled_is_success(options);
     let mut parts = reader.parts(section, of_leases, problems).into_iter();
@@ -40,6 +41,7 @@ pub(super) fn rule<A>(
         name: section.name.clone(),
         events,
         filters,
+        alternatives,
         asks,
         order_by,
         chain: Chain::new(first.step, others, handled_is_success),

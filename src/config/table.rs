@@ -53,6 +53,8 @@ pub enum Kind {
     List,
     /// A JSON object.
     Json,
+    /// A list of JSON objects.
+    JsonList,
     /// A path into the event's payload.
     Field,
     /// `yes` or `no`.
@@ -97,6 +99,7 @@ impl fmt::Display for Kind {
             Self::Command => f.write_str("a program and its arguments"),
             Self::List => f.write_str("a comma list"),
             Self::Json => f.write_str("a JSON object"),
+            Self::JsonList => f.write_str("a JSON list"),
             Self::Field => f.write_str("a path into the payload"),
             Self::Switch => f.write_str("`yes` or `no`"),
             Self::Number(least, most) => write!(f, "a number from {least} to {most}"),
@@ -217,7 +220,7 @@ impl Table {
 }
 
 /// The options of every rule.
-pub const RULE: [OptionRow; 11] = [
+pub const RULE: [OptionRow; 12] = [
     OptionRow {
         name: "events",
         scope: Scope::Rule,
@@ -235,7 +238,15 @@ pub const RULE: [OptionRow; 11] = [
         meaning: "all of its entries must hold. A string is a regular expression matched from the start of \
                   the value (Python's `re.match`), in which nothing is repeated more than 10,000 times; a \
                   number, `true`, `false` or `null` is compared; a list means any of its items. A field \
-                  that is null or missing matches `null` only",
+                  that is null or missing matches `null` only. An object holds operators, like `{\"gt\": 5, \
+                  \"lt\": 10}`, all of which must hold",
+    },
+    OptionRow {
+        name: "filter_any",
+        scope: Scope::Rule,
+        kind: Kind::JsonList,
+        default: None,
+        meaning: "a list of objects like `filter_params`, of which one must hold besides `filter_params`",
     },
     OptionRow {
         name: "order_by",

@@ -3,12 +3,20 @@
 //! Rules come validated from [`config`](crate::config), are asked by intake for every event and by
 //! `explain` for one, and go along with a run to the action. Pure.
 
+mod asking;
 mod chain;
 mod filter;
+mod finding;
+mod given;
+mod number;
+mod operators;
 mod pattern;
 
 pub use chain::{Chain, Onward, RetryOn, SEPARATOR, Stand, Step, short_name};
-pub use filter::{Filter, InvalidFilter, Mismatch};
+pub use filter::Filter;
+pub use finding::{Finding, Mismatch};
+pub use given::{Given, NothingStored, Stored};
+pub use operators::{How, Reader};
 pub use pattern::Pattern;
 
 use std::collections::{HashMap, HashSet};
@@ -27,6 +35,8 @@ pub struct Rule {
     pub events: Vec<EventPattern>,
     /// What the event has to look like; all must hold.
     pub filters: Vec<Filter>,
+    /// Filters of which those of one entry must hold; none if there is nothing to choose from.
+    pub alternatives: Vec<Vec<Filter>>,
     /// What its actions look up in the event.
     pub asks: Asks,
     /// What runs are ordered by, instead of the event's own key.
@@ -112,15 +122,20 @@ pub enum Verdict {
 impl Rule {
     /// What this rule says of an event.
     #[must_use]
-    pub fn verdict(&self, event: &Event) -> Verdict {
-        self.verdict_by(event, |_| true)
+    pub fn verdict(&self, event: &Event, given: &Given<'_>) -> Verdict {
+        self.verdict_by(event, |_| true, given)
     }
 
     /// What this rule says of an event of which only what is at `known` paths is there yet. A
     /// [`Verdict::Run`] is then final only if everything that the rule asks for is known, and its
     /// key is the event's own where `order_by` is not.
     #[must_use]
-    pub fn verdict_by(&self, event: &Event, known: impl Fn(&PayloadPath) -> bool) -> Verdict {
+    pub fn verdict_by(
+        &self,
+        event: &Event,
+        known: impl Fn(&PayloadPath) -> bool,
+        given: &Given<'_>,
+    ) -> Verdict {
         if !self.enabled {
             return Verdict::Disabled;
         }
@@ -131,12 +146,10 @@ impl Rule {
         {
             return Verdict::OtherType;
         }
-        for filter in self.filters.iter().filter(|filter| known(filter.path())) {
-            match filter.mismatch(event) {
-                Ok(None) => {}
-                Ok(Some(mismatch)) => return Verdict::Refused(mismatch),
-                Err(why) => return Verdict::FilterError(why),
-            }
+        match self.mismatch(event, &known, given) {
+            Ok(None) => {}
+            Ok(Some(mismatch)) => return Verdict::Refused(mismatch),
+            Err(why) => return Verdict::FilterError(why),
         }
         let key = match &self.order_by {
             Some(path) if known(path) => {
@@ -149,8 +162,10 @@ impl Rule {
 
     /// Everything the rule looks up in an event, with the option that asks for it.
     pub fn paths(&self) -> impl Iterator<Item = (&'static str, &PayloadPath)> {
-        let filters = self.filters.iter().map(Filter::path);
+        let filters = self.filters.iter().filter_map(Filter::path);
         let filters = filters.map(|path| ("filter_params", path));
+        let alternatives = self.alternatives.iter().flatten().filter_map(Filter::path);
+        let filters = filters.chain(alternatives.map(|path| ("filter_any", path)));
         let asks = self.asks.iter().map(|(option, path)| (*option, path));
         let order_by = self.order_by.iter().map(|path| ("order_by", path));
         filters.chain(asks).chain(order_by)
@@ -277,8 +292,9 @@ mod tests {
                 .as_object()
                 .unwrap()
                 .iter()
-                .map(|(path, expected)| Filter::parse(path, expected).unwrap())
+                .map(|(path, expected)| Reader::default().filter_of(path, expected).unwrap())
                 .collect(),
+            alternatives: Vec::new(),
             asks: Vec::new(),
             order_by: None,
             chain: Chain::single(name, RetryPolicy::default()),
@@ -290,6 +306,10 @@ mod tests {
         let lease = json!({"node_name": "n 1", "node_uuid": "u", "id": 7, "purpose": "test", "properties": {"b": 1, "a": null}});
         let payload = json!({ "esi_leap_object.data": lease });
         Event::new("1".into(), event_type.into(), "now".into(), None, payload)
+    }
+
+    fn given() -> Given<'static> {
+        Given::at(jiff::Timestamp::UNIX_EPOCH)
     }
 
     fn names(rules: &[&Arc<Rule>]) -> Vec<String> {
@@ -323,15 +343,15 @@ mod tests {
     fn all_filters_must_hold_and_the_first_that_does_not_is_named() {
         let matching = rule("r", &["t"], &json!({"purpose": "te", "id": 7}));
         assert_eq!(
-            matching.verdict(&event("t")),
+            matching.verdict(&event("t"), &given()),
             Verdict::Run {
                 key: Key::node("u")
             }
         );
-        assert_eq!(matching.verdict(&event("s")), Verdict::OtherType);
+        assert_eq!(matching.verdict(&event("s"), &given()), Verdict::OtherType);
 
         let refusing = rule("r", &["t"], &json!({"purpose": "te", "id": 8, "nope": "x"}));
-        let Verdict::Refused(mismatch) = refusing.verdict(&event("t")) else {
+        let Verdict::Refused(mismatch) = refusing.verdict(&event("t"), &given()) else {
             panic!("not refused")
         };
         assert_eq!(mismatch.path, "id");
@@ -344,6 +364,6 @@ mod tests {
         let purpose = PayloadPath::parse("purpose").unwrap();
         let key = Key::at(&purpose, "test".into());
         ordered.order_by = Some(purpose);
-        assert_eq!(ordered.verdict(&event("t")), Verdict::Run { key });
+        assert_eq!(ordered.verdict(&event("t"), &given()), Verdict::Run { key });
     }
 }

@@ -8,6 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::order::{NoOrder, rule_and_event};
@@ -15,7 +16,7 @@ use super::intake::Decision;
 use super::rulebook::Rulebook;
 use crate::core::outage::{Notice, Outage};
 use crate::core::retry::{RetryPolicy, transition_after};
-use crate::core::rules::{Rule, Verdict};
+use crate::core::rules::{Given, Rule, Verdict};
 use crate::core::run::{Outcome, Transition};
 use crate::crash::{self, Point};
 use crate::journal::{ClaimedRun, Completion, CountsAgainst, Work, retry_while_unavailable};
@@ -25,7 +26,7 @@ use crate::sources::{Enrich, Incomplete};
 pub(super) const AT_ONCE: usize = 16;
 
 /// Completes an event that is about to be accepted, if that may make a difference.
-pub(super) async fn complete_new(enrich: &dyn Enrich, decision: &mut Decision) {
+pub(super) async fn complete_new(enrich: &dyn Enrich, decision: &mut Decision, given: &Given<'_>) {
     let Some(event) = decision.to_complete().cloned() else {
         return;
     };
@@ -33,7 +34,7 @@ pub(super) async fn complete_new(enrich: &dyn Enrich, decision: &mut Decision) {
     match enrich.complete(event, false).await {
         Ok(event) => {
             crash::point(Point::LeaseShown);
-            decision.complete(event);
+            decision.complete(event, given);
         }
         Err(Incomplete::Refused(why)) => tracing::warn!(event = %id, "accepted as it is: {why}"),
         // A failure is logged once, not for each event.
@@ -74,7 +75,7 @@ impl Enrichment {
         let completed = completed.ok_or_else(NoOrder::interrupted)?;
         let event = completed.map_err(|why| self.incomplete(run, why))?;
         crash::point(Point::LateLeaseShown);
-        let key = match rule.verdict(&event) {
+        let key = match rule.verdict(&event, &Given::at(Timestamp::now())) {
             Verdict::Run { key } => key,
             verdict => return Err(self.refused(&rule, &event.event_type, verdict)),
         };

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::enrich::complete_new;
 use super::rulebook::Rulebook;
-use crate::core::rules::RuleSet;
+use crate::core::rules::{Given, RuleSet};
 use crate::crash::{self, Point};
 use crate::journal::{
     Accepted, Entry, Journal, JournalError, QuarantineId, retry_while_unavailable,
@@ -77,7 +77,9 @@ impl<J: Journal> Intake<J> {
             // One commit, one set of rules.
             let rules = self.rules.current();
             let (source, enrich) = (self.source.name().to_owned(), &*self.enrich);
-            let decide = |decoded| decide(&rules, enrich, &source, decoded);
+            // One time for all, and no values yet: `Rule::stored_names` says which ones the rules need.
+            let given = Given::at(Timestamp::now());
+            let decide = |decoded| decide(&rules, enrich, &source, decoded, &given);
             let entries = join_all(batch.decoded.into_iter().map(decide)).await;
             let mut entries: Vec<Entry> = entries.into_iter().flatten().collect();
             entries.extend(batch.progress.map(Entry::Progress));
@@ -132,15 +134,16 @@ async fn decide(
     enrich: &dyn Enrich,
     source: &str,
     decoded: Decoded,
+    given: &Given<'_>,
 ) -> Vec<Entry> {
     let arrival = match decoded {
         Decoded::Event(arrival) => arrival,
         Decoded::Undecodable(entry) => return vec![Entry::Quarantine(entry)],
     };
-    let Some(mut decision) = Decision::of(rules, arrival) else {
+    let Some(mut decision) = Decision::of(rules, arrival, given) else {
         return Vec::new();
     };
-    complete_new(enrich, &mut decision).await;
+    complete_new(enrich, &mut decision, given).await;
     decision.into_entries(source)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::intake::Decision;
-use crate::core::rules::RuleSet;
+use crate::core::rules::{Given, RuleSet};
 use crate::journal::{Acceptance, QuarantineEntry};
 use crate::sources::{Arrival, Decoders, Interest, KEPT_IN_QUARANTINE, NOT_KEPT};
 
@@ -15,9 +15,10 @@ pub fn decide(
     rules: &Arc<RuleSet>,
     decoders: Decoders,
     delivery: &QuarantineEntry,
+    given: &Given<'_>,
 ) -> Result<Acceptance, String> {
     let arrival = decode(delivery, decoders, &Interest::of(rules.clone()))?;
-    let decision = arrival.and_then(|arrival| Decision::of(rules, arrival));
+    let decision = arrival.and_then(|arrival| Decision::of(rules, arrival, given));
     let decision = decision.ok_or("no rule is for its type of event")?;
     match decision.undecidable() {
         Some(undecidable) => Err(undecidable.to_owned()),

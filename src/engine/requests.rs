@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::release;
 use super::rulebook::Rulebook;
+use crate::core::rules::Given;
 use crate::crash::{self, Point};
 use crate::journal::{Accepted, Journal, JournalError, Resolution, RetryAnswer, RetryRequest};
 use crate::sources::Decoders;
@@ -72,7 +73,8 @@ impl<J: Journal> Answering<J> {
     async fn answer(&self, request: &RetryRequest) -> Result<(), JournalError> {
         let resolution = match self.journal.quarantined_one(request.delivery).await {
             Ok(kept) => {
-                match release::decide(&self.rules.current(), self.decoders, &kept.delivery) {
+                let (rules, given) = (self.rules.current(), Given::at(Timestamp::now()));
+                match release::decide(&rules, self.decoders, &kept.delivery, &given) {
                     Ok(acceptance) => Resolution::Release(acceptance),
                     Err(why) => Resolution::Keep(why),
                 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::actions::{Action, Description};
 use crate::core::event::{Event, PayloadPath};
 use crate::core::python_json;
-use crate::core::rules::{Rule, RuleSet, Verdict};
+use crate::core::rules::{Finding, Given, Rule, RuleSet, Verdict};
 use crate::engine::release;
 use crate::engine::rulebook::Playbook;
 use crate::journal::{Browse, JournalError, QuarantineId};
@@ -100,6 +100,8 @@ pub struct Answer<'a> {
     pub rule: &'a Rule,
     /// What it makes of the event.
     pub judgement: Judgement,
+    /// What each of its filters found, if the rule is for the event's type.
+    pub findings: Vec<Finding>,
     /// What would be done, if the rule runs.
     pub done: Option<Description>,
 }
@@ -111,12 +113,13 @@ pub fn explain<'a>(
     playbook: &Playbook,
     forms: &Forms,
     event: &Event,
+    given: &Given<'_>,
 ) -> Vec<Answer<'a>> {
     let lacks = (forms.lacks)(event);
     let rules = rules.all().iter();
     let answers = rules.map(|rule| {
         let action = playbook.get(&rule.name);
-        Answer::of(rule, action.map(AsRef::as_ref), lacks, event)
+        Answer::of(rule, action.map(AsRef::as_ref), lacks, event, given)
     });
     answers.collect()
 }
@@ -129,22 +132,28 @@ impl<'a> Answer<'a> {
         action: Option<&dyn Action>,
         lacks: Option<Lacks>,
         event: &Event,
+        given: &Given<'_>,
     ) -> Self {
-        let judgement = Judgement::of(rule, lacks, event);
+        let judgement = Judgement::of(rule, lacks, event, given);
         let runs = matches!(judgement, Judgement::Decided(Verdict::Run { .. }));
         let done = action.filter(|_| runs);
+        let findings = match judgement {
+            Judgement::Decided(Verdict::Disabled | Verdict::OtherType) => Vec::new(),
+            _ => rule.findings(event, |path| !lacks.is_some_and(|lacks| lacks(path)), given),
+        };
         Self {
             rule,
             judgement,
+            findings,
             done: done.map(|action| action.describe(event)),
         }
     }
 }
 
 impl Judgement {
-    fn of(rule: &Rule, lacks: Option<Lacks>, event: &Event) -> Self {
+    fn of(rule: &Rule, lacks: Option<Lacks>, event: &Event, given: &Given<'_>) -> Self {
         let lacks = |path: &PayloadPath| lacks.is_some_and(|lacks| lacks(path));
-        let verdict = rule.verdict_by(event, |path| !lacks(path));
+        let verdict = rule.verdict_by(event, |path| !lacks(path), given);
         let paths = rule.paths().map(|(_, path)| path);
         let missing: Vec<String> = paths
             .filter(|path| lacks(path))

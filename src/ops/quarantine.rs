@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Actor;
-use crate::core::rules::RuleSet;
+use crate::core::rules::{Given, RuleSet};
 use crate::engine::release;
 use crate::journal::{
     Accepted, Dropped, Journal, JournalError, QuarantineId, Quarantined, RetryAnswer,
@@ -127,11 +127,13 @@ impl Retry<'_> {
 
     async fn alone(&self, id: QuarantineId) -> Result<Retried, RetryError> {
         let delivery = self.journal.quarantined_one(id).await?.delivery;
-        let acceptance = match release::decide(self.rules, self.decoders, &delivery) {
+        let now = Timestamp::now();
+        let given = Given::at(now);
+        let acceptance = match release::decide(self.rules, self.decoders, &delivery, &given) {
             Ok(acceptance) => acceptance,
             Err(why) => return Ok(Retried::Stays(why)),
         };
-        let accepted = self.journal.release(id, acceptance, Timestamp::now());
+        let accepted = self.journal.release(id, acceptance, now);
         Ok(Retried::Accepted(accepted.await?))
     }
 }

@@ -111,3 +111,45 @@ fn explain_takes_events_of_the_journal_and_as_scripts_read_them() {
         ],
     );
 }
+
+#[test]
+fn explain_tells_of_each_operator_what_was_found_and_how_it_was_compared() {
+    let config = CONFIG.to_owned()
+        + r#"
+[operators]
+events = esi_leap.lease.fulfill.end
+script = /bin/echo
+filter_params = {"node_properties.memory_mb": {"gt": 100, "lt": 1}, "purpose": {"exists": true}}
+filter_any = [{"node_properties.disks": {"any": {"size": 5}}}, {"start_time": {"older_than": "1h"}}]
+"#;
+    let folder = folder(&config);
+    let file = folder.path().join("notification.json");
+    let path = file.to_str().expect("text");
+    let message = captured::first(Driver::ALL[0], FULFILL);
+    fs::write(&file, &message.body).expect("a file");
+    let output = call(folder.path(), &["explain", path]);
+    let told = text(&output.stdout);
+    let line = |part: &str| {
+        let line = told.lines().find(|line| line.contains(part));
+        line.unwrap_or_else(|| panic!("{part}: {told}")).to_owned()
+    };
+    assert!(line("greaterthan 100").starts_with("operators"), "{told}");
+    assert!(line("exists true").contains("is null"), "{told}");
+    assert!(line("older_than").contains("(filter_any 2)"), "{told}");
+
+    let output = call(folder.path(), &["explain", path, "--format", "json"]);
+    let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let rules = shown["rules"].as_array().expect("a list");
+    let rule = rules.iter().find(|rule| rule["rule"] == "operators");
+    let filters = &rule.expect("the rule")["filters"];
+    let names = filters.as_array().expect("a list").iter();
+    let names: Vec<&Value> = names.map(|filter| &filter["operator"]).collect();
+    assert_eq!(
+        names,
+        ["greaterthan", "lessthan", "exists", "any", "older_than"]
+    );
+    assert_eq!(filters[3]["found"], "missing");
+    assert_eq!(filters[4]["filter_any"], 2);
+    assert_eq!(filters[4]["compared_as"], "times");
+    assert_eq!([&filters[0]["holds"], &filters[1]["holds"]], [true, false]);
+}

@@ -3,12 +3,14 @@
 //! Shared by the fuzz targets under `fuzz/`, which find bytes by coverage, and by the scenario that
 //! replays what was kept and tries a few thousand variations. A promise that is broken is a panic.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use esi_event_actions::app::parts::{self, Config, Reading};
 use esi_event_actions::core::event::Event;
+use esi_event_actions::core::rules::{Given, Verdict};
 use esi_event_actions::engine::intake::Decision;
 use esi_event_actions::journal::Entry;
 use esi_event_actions::sources::amqp::notification::Labels;
@@ -21,12 +23,13 @@ use serde_json::Value;
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets by their names, which are those of the folders of kept inputs too.
-pub(crate) const TARGETS: [(&str, Target); 6] = [
+pub(crate) const TARGETS: [(&str, Target); 7] = [
     ("clouds", clouds),
     ("envelope", envelope),
     ("filters", filters),
     ("history", history),
     ("ini", ini),
+    ("operators", operators),
     ("transport_url", transport_url),
 ];
 
@@ -160,7 +163,8 @@ fn row_decided(config: &Config, body: &[u8]) {
 
 /// Decides an event; it can be read back, and makes arguments.
 fn written(config: &Config, source: &str, arrival: Arrival, body: Option<&[u8]>) {
-    let Some(decision) = Decision::of(&config.rules, arrival) else {
+    let given = Given::at("2026-01-15T12:00:00Z".parse().expect("a time"));
+    let Some(decision) = Decision::of(&config.rules, arrival, &given) else {
         return;
     };
     for entry in decision.into_entries(source) {
@@ -228,6 +232,44 @@ pub(crate) fn filters(data: &[u8]) {
         b"}}",
     ];
     decided(&config, &body.concat());
+}
+
+/// A list for `filter_any` and, after a NUL, a payload to whose field `f` and all within its filters are put. What
+/// explains them says of each what decides.
+pub(crate) fn operators(data: &[u8]) {
+    let at = data.iter().position(|byte| *byte == 0);
+    let (filters, payload) = data.split_at(at.unwrap_or(data.len()));
+    let Ok(filters) = std::str::from_utf8(filters) else {
+        return;
+    };
+    let filters = filters.replace('%', "%%").replace(['\n', '\r'], " ");
+    let text = format!("[r]\nevents = *\nscript = x\nfilter_any = {filters}\n");
+    let reading = parts::read(&text, Path::new("/etc/file"));
+    holds(&text, &reading);
+    let payload = serde_json::from_slice(payload.get(1..).unwrap_or_default());
+    let (Some(config), Ok(payload)) = (reading.config, payload) else {
+        return;
+    };
+    let event = Event::new("1".into(), "t".into(), "now".into(), None, payload);
+    let stored: BTreeMap<String, Value> = [("s".to_owned(), event.payload["s"].clone())].into();
+    let given = Given {
+        now: "2026-01-15T12:00:00Z".parse().expect("a time"),
+        stored: &stored,
+    };
+    for rule in config.rules.all() {
+        let findings = rule.findings(&event, |_| true, &given);
+        let refused: BTreeSet<_> = (findings.iter())
+            .filter(|finding| finding.refuses())
+            .map(|finding| finding.alternative)
+            .collect();
+        let all: BTreeSet<_> = findings.iter().map(|it| it.alternative).collect();
+        match rule.verdict(&event, &given) {
+            Verdict::Refused(_) => assert_eq!(refused, all),
+            Verdict::Run { .. } => assert!(all.is_empty() || refused != all),
+            Verdict::FilterError(_) => assert!(findings.iter().any(|it| it.holds.is_err())),
+            verdict => panic!("{verdict:?}"),
+        }
+    }
 }
 
 /// `clouds.yaml`, into which a password is put.

@@ -239,7 +239,7 @@ fn a_section_becomes_a_rule() {
         let shown = rule
             .filters
             .iter()
-            .map(|filter| format!("{}: {filter}", filter.path()));
+            .map(|filter| format!("{}: {filter}", filter.path().expect("a path")));
         shown.collect::<Vec<_>>().join(", ")
     };
     let asks = |rule: &Rule| {

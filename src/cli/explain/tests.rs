@@ -8,7 +8,9 @@ use crate::actions::tests::{Record, order};
 #[test]
 fn what_would_be_done_is_what_the_action_says() {
     let order = order(&json!({"node_uuid": "n", "purpose": "blues"}));
-    let answer = Answer::of(&order.rule, Some(&Record::default()), None, &order.event);
+    let given = Given::at(Timestamp::UNIX_EPOCH);
+    let record = Record::default();
+    let answer = Answer::of(&order.rule, Some(&record), None, &order.event, &given);
     assert_eq!(
         reason(&answer),
         "plays blues, one at a time for n; it is a copy"

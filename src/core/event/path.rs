@@ -138,6 +138,12 @@ impl PayloadPath {
         }
     }
 
+    /// Whether it gathers answers from several places, however many there are in an event.
+    #[must_use]
+    pub fn gathers(&self) -> bool {
+        self.query.as_ref().is_some_and(Query::gathers)
+    }
+
     /// Looks the path up in a value.
     #[must_use]
     pub fn find_in<'a>(&self, value: &'a Value) -> Found<'a> {

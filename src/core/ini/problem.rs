@@ -53,6 +53,12 @@ impl Problem {
         }
     }
 
+    /// Whether the file cannot be used because of it.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// The same at this place.
     #[must_use]
     pub fn at(self, position: Position) -> Self {
@@ -118,8 +124,7 @@ impl Problems {
     /// Whether the file cannot be used.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.iter().any(Problem::is_error)
     }
 
     /// The problems in the order of their places.

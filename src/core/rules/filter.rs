@@ -5,18 +5,43 @@ use std::fmt;
 use serde_json::{Number, Value};
 
 use super::Pattern;
-use crate::core::event::{Event, Found, PayloadPath};
+use super::finding::{Finding, Mismatch};
+use super::given::Given;
+use super::number;
+use super::operators::{Operation, described};
+use crate::core::event::{Event, Found, InvalidPath, PayloadPath};
+
+/// What the name of a value in the store begins with, where a path could be.
+const STORE: &str = "store:";
 
 /// One entry of a rule's `filter_params`.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    path: PayloadPath,
-    /// Any of them has to hold.
-    tests: Vec<Test>,
+    place: Place,
+    condition: Condition,
 }
 
+/// Where a filter looks.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Place {
+    /// In the event, or in the element of a list.
+    Payload(PayloadPath),
+    /// In the store, under this name.
+    Stored(String),
+}
+
+/// What has to be there.
 #[derive(Clone, Debug)]
-enum Test {
+pub(super) enum Condition {
+    /// Any of these, for any of the hits.
+    AnyOf(Vec<Test>),
+    /// All of these, for one and the same of the hits.
+    Operators(Vec<Operation>),
+}
+
+/// What is there, if not something that operators are put to.
+#[derive(Clone, Debug)]
+pub(super) enum Test {
     Pattern(Pattern),
     Number(Number),
     Bool(bool),
@@ -24,129 +49,269 @@ enum Test {
     Null,
 }
 
-/// Why an entry of `filter_params` is invalid.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct InvalidFilter {
-    /// What was expected and what was found.
-    pub message: String,
-    /// What to write instead.
-    pub hint: String,
-}
-
-/// Why an event is not for a rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mismatch {
-    /// The filter's path.
-    pub path: String,
-    /// What the filter asks for.
-    pub expected: String,
-    /// What the event has there.
-    pub found: String,
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            expected,
-            found,
-        } = self;
-        write!(f, "{path} should be {expected}, but is {found}")
-    }
+/// In what a filter looks its path up.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subject<'a> {
+    Event(&'a Event),
+    /// An element of a list in the event.
+    Element(&'a Value),
 }
 
 impl Filter {
-    /// Reads one entry of `filter_params`: a path and a text, number, boolean, null or list.
-    ///
-    /// # Errors
-    /// [`InvalidFilter`] if the path is not one, or the value is not one of these.
-    pub fn parse(path: &str, expected: &Value) -> Result<Self, InvalidFilter> {
-        let path = PayloadPath::parse(path).map_err(|error| InvalidFilter {
-            message: error.message,
-            hint: error.hint,
-        })?;
-        let tests = match expected {
-            Value::Array(any_of) if any_of.is_empty() => {
-                return Err(InvalidFilter {
-                    message: format!(
-                        "the list for `{path}` is empty, so the rule would never match"
-                    ),
-                    hint: "list at least one value, or set `enabled = no`".into(),
-                });
-            }
-            Value::Array(any_of) => any_of
-                .iter()
-                .map(|one| Test::parse(&path, one))
-                .collect::<Result<_, _>>()?,
-            one => vec![Test::parse(&path, one)?],
-        };
-        Ok(Self { path, tests })
+    pub(super) fn new(place: Place, condition: Condition) -> Self {
+        Self { place, condition }
     }
 
-    /// The path it looks at.
+    /// Reads where a filter looks.
+    pub(super) fn place(text: &str) -> Result<Place, InvalidPath> {
+        match text.strip_prefix(STORE) {
+            Some("") => Err(InvalidPath {
+                message: format!(
+                    "expected the name of a value in the store after `{STORE}`, but found nothing"
+                ),
+                hint: "write it like `store:freeze`".into(),
+                offset: 0,
+            }),
+            Some(name) => Ok(Place::Stored(name.to_owned())),
+            None => PayloadPath::parse(text).map(Place::Payload),
+        }
+    }
+
+    /// The path in the event that it looks at, unless it looks into the store.
     #[must_use]
-    pub fn path(&self) -> &PayloadPath {
-        &self.path
+    pub fn path(&self) -> Option<&PayloadPath> {
+        match &self.place {
+            Place::Payload(path) => Some(path),
+            Place::Stored(_) => None,
+        }
+    }
+
+    /// Whether another filter looks at the same place.
+    pub(super) fn is_for_the_same(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+
+    /// Adds the names of the store that it needs.
+    pub(super) fn push_stored<'a>(&'a self, names: &mut Vec<&'a str>) {
+        if let Place::Stored(name) = &self.place {
+            names.push(name);
+        }
+        self.condition.push_stored(names);
+    }
+
+    fn find<'a>(&'a self, subject: Subject<'a>, given: &'a Given<'_>) -> Found<'a> {
+        match (&self.place, subject) {
+            (Place::Payload(path), Subject::Event(event)) => path.find(event),
+            (Place::Payload(path), Subject::Element(element)) => path.find_in(element),
+            (Place::Stored(name), _) => given.stored.value(name).map_or(Found::Nothing, Found::One),
+        }
+    }
+
+    /// Whether what is found are the elements of a list that a path has gathered, however many.
+    fn gathers(&self) -> bool {
+        self.path().is_some_and(PayloadPath::gathers)
+    }
+
+    /// Whether the condition holds.
+    pub(super) fn holds(&self, subject: Subject<'_>, given: &Given<'_>) -> Result<bool, String> {
+        let found = self.find(subject, given);
+        self.condition
+            .holds(hits(&found, &mut None), self.gathers(), given)
     }
 
     /// Whether the event fulfils this condition: `None` if so, else why not.
     ///
     /// # Errors
     /// A pattern that cannot be decided, in words.
-    pub fn mismatch(&self, event: &Event) -> Result<Option<Mismatch>, String> {
-        let found = self.path.find(event);
-        let one;
-        let values: &[&Value] = match &found {
-            Found::Nothing => &[&Value::Null],
-            Found::One(value) => {
-                one = [*value];
-                &one
-            }
-            Found::Several(values) => values,
+    pub fn mismatch(&self, event: &Event, given: &Given<'_>) -> Result<Option<Mismatch>, String> {
+        if self.holds(Subject::Event(event), given)? {
+            return Ok(None);
+        }
+        let findings = self.findings(event, given);
+        let refusing = findings.into_iter().find(Finding::refuses);
+        Ok(refusing.map(Mismatch::from))
+    }
+
+    /// What each operator found, or the filter if it has none.
+    #[must_use]
+    pub fn findings(&self, event: &Event, given: &Given<'_>) -> Vec<Finding> {
+        let found = self.find(Subject::Event(event), given);
+        let mut one = None;
+        let hits = hits(&found, &mut one);
+        let finding = |found| Finding {
+            alternative: None,
+            path: self.place.to_string(),
+            operator: None,
+            wanted: String::new(),
+            found,
+            how: None,
+            holds: Ok(true),
         };
-        for value in values {
-            for test in &self.tests {
-                if test.holds(value)? {
-                    return Ok(None);
-                }
+        match &self.condition {
+            Condition::AnyOf(tests) => vec![Finding {
+                wanted: either(tests),
+                holds: any_of(tests, hits),
+                ..finding(described(&found))
+            }],
+            Condition::Operators(operations) => {
+                let best = best(operations, hits, given);
+                let shown = match best {
+                    Ok(Best { hit: Some(hit), .. }) if hits.len() > 1 => format!(
+                        "{}, one of {} values",
+                        described(&Found::One(hit)),
+                        hits.len()
+                    ),
+                    _ => described(&found),
+                };
+                let hit = best.map_or_else(|_| hits.first().copied(), |best| best.hit);
+                let findings = operations.iter().map(|operation| {
+                    let outcome = if operation.is_of_lists() {
+                        operation.decide_list(hits, self.gathers(), given)
+                    } else {
+                        operation.decide(hit, given)
+                    };
+                    let found = if operation.is_of_lists() {
+                        described(&found)
+                    } else {
+                        shown.clone()
+                    };
+                    Finding {
+                        operator: Some(operation.name()),
+                        wanted: operation.wanted().to_owned(),
+                        how: outcome.as_ref().ok().map(|outcome| outcome.how),
+                        holds: outcome.map(|outcome| outcome.holds),
+                        ..finding(found)
+                    }
+                });
+                findings.collect()
             }
         }
-        Ok(Some(Mismatch {
-            path: self.path.to_string(),
-            expected: self.to_string(),
-            found: described(&found),
-        }))
     }
 }
 
+/// The values that a path has found, apart from each other.
+fn hits<'h, 'a: 'h>(found: &'h Found<'a>, one: &'h mut Option<[&'a Value; 1]>) -> &'h [&'a Value] {
+    match found {
+        Found::Nothing => &[],
+        Found::One(value) => one.insert([*value]),
+        Found::Several(values) => values,
+    }
+}
+
+impl Condition {
+    /// Whether it holds for these hits, which a path has `gathered` from several places, or not.
+    pub(super) fn holds(
+        &self,
+        hits: &[&Value],
+        gathered: bool,
+        given: &Given<'_>,
+    ) -> Result<bool, String> {
+        let operations = match self {
+            Self::AnyOf(tests) => return any_of(tests, hits),
+            Self::Operators(operations) => operations,
+        };
+        for operation in operations.iter().filter(|it| it.is_of_lists()) {
+            if !operation.decide_list(hits, gathered, given)?.holds {
+                return Ok(false);
+            }
+        }
+        Ok(best(operations, hits, given)?.holds)
+    }
+
+    pub(super) fn push_stored<'a>(&'a self, names: &mut Vec<&'a str>) {
+        if let Self::Operators(operations) = self {
+            for operation in operations {
+                operation.push_stored(names);
+            }
+        }
+    }
+}
+
+/// The hit for which the most operators hold.
+struct Best<'a> {
+    /// None if nothing was hit.
+    hit: Option<&'a Value>,
+    /// Whether all hold for it.
+    holds: bool,
+}
+
+/// The first hit for which all operators hold that are not of lists, else the first for which the most do.
+fn best<'a>(
+    operations: &[Operation],
+    hits: &[&'a Value],
+    given: &Given<'_>,
+) -> Result<Best<'a>, String> {
+    let held = |hit: Option<&Value>| {
+        let (mut held, mut all) = (0, 0);
+        for operation in operations.iter().filter(|it| !it.is_of_lists()) {
+            all += 1;
+            held += usize::from(operation.decide(hit, given)?.holds);
+        }
+        Ok::<_, String>((held, held == all))
+    };
+    let Some((first, others)) = hits.split_first() else {
+        let holds = held(None)?.1;
+        return Ok(Best { hit: None, holds });
+    };
+    let (mut most, holds) = held(Some(first))?;
+    let hit = Some(*first);
+    let mut best = Best { hit, holds };
+    for hit in others {
+        if best.holds {
+            break;
+        }
+        let (held, holds) = held(Some(hit))?;
+        if held > most {
+            most = held;
+            best = Best {
+                hit: Some(hit),
+                holds,
+            };
+        }
+    }
+    Ok(best)
+}
+
+/// Whether any of the tests holds for any of the hits; where there is none, for null.
+fn any_of(tests: &[Test], hits: &[&Value]) -> Result<bool, String> {
+    let hits = if hits.is_empty() {
+        &[&Value::Null]
+    } else {
+        hits
+    };
+    for value in hits {
+        for test in tests {
+            if test.holds(value)? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 impl Test {
-    fn parse(path: &PayloadPath, expected: &Value) -> Result<Self, InvalidFilter> {
+    /// Reads text, a number, a boolean or null; else what is wrong, and what to write instead.
+    pub(super) fn parse(path: &str, expected: &Value) -> Result<Self, (String, String)> {
         match expected {
             Value::Null => Ok(Self::Null),
             Value::Bool(expected) => Ok(Self::Bool(*expected)),
             Value::Number(expected) => Ok(Self::Number(expected.clone())),
-            Value::String(pattern) => {
-                Pattern::parse(pattern)
-                    .map(Self::Pattern)
-                    .map_err(|error| {
-                        InvalidFilter {
-                    message: format!(
-                        "expected a regular expression for `{path}`, but found `{pattern}`: {error}"
-                    ),
-                    hint:
-                        "put a backslash before a special character that is meant literally; in \
-                         JSON it is written twice, like `\"rack\\\\.1\"`"
-                            .into(),
-                }
-                    })
-            }
-            Value::Array(_) | Value::Object(_) => Err(InvalidFilter {
-                message: format!(
-                    "expected text, a number, true, false, null or a list of these for `{path}`, but found `{expected}`"
-                ),
-                hint: "name a field inside with dots, like `properties.vendor`".into(),
+            Value::String(pattern) => Pattern::parse(pattern).map(Self::Pattern).map_err(|error| {
+                let message = format!(
+                    "expected a regular expression for `{path}`, but found `{pattern}`: {error}"
+                );
+                let hint = "put a backslash before a special character that is meant literally; in \
+                            JSON it is written twice, like `\"rack\\\\.1\"`";
+                (message, hint.to_owned())
             }),
+            Value::Array(_) | Value::Object(_) => Err((
+                format!(
+                    "expected text, a number, true, false or null in the list for `{path}`, but found `{expected}`"
+                ),
+                "name a field inside with dots, like `properties.vendor`; operators go into an object without a \
+                 list around it"
+                    .to_owned(),
+            )),
         }
     }
 
@@ -157,7 +322,9 @@ impl Test {
             (Self::Pattern(pattern), Value::Number(_) | Value::Bool(_)) => {
                 pattern.matches(&value.to_string())
             }
-            (Self::Number(expected), Value::Number(number)) => Ok(equal(expected, number)),
+            (Self::Number(expected), Value::Number(number)) => {
+                Ok(number::compared(expected, number).is_eq())
+            }
             (Self::Bool(expected), Value::Bool(value)) => Ok(expected == value),
             (Self::Null, Value::Null) => Ok(true),
             _ => Ok(false),
@@ -165,191 +332,40 @@ impl Test {
     }
 }
 
-/// Whether two numbers are the same, however they are written: `1`, `1.0` and `1e0` are.
-fn equal(a: &Number, b: &Number) -> bool {
-    match (a.as_i128(), b.as_i128()) {
-        (Some(a), Some(b)) => a == b,
-        _ => a == b || a.as_f64().is_some_and(|a| b.as_f64() == Some(a)),
+/// What the tests ask for, in words.
+fn either(tests: &[Test]) -> String {
+    let words = tests.iter().map(|test| match test {
+        Test::Pattern(pattern) => format!("text matching {:?}", pattern.as_str()),
+        Test::Number(number) => format!("the number {number}"),
+        Test::Bool(value) => value.to_string(),
+        Test::Null => "null or nothing".to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" or ")
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Payload(path) => path.fmt(f),
+            Self::Stored(name) => write!(f, "{STORE}{name}"),
+        }
     }
 }
 
+/// What it asks for.
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, test) in self.tests.iter().enumerate() {
-            if index > 0 {
-                f.write_str(" or ")?;
-            }
-            match test {
-                Test::Pattern(pattern) => write!(f, "text matching {:?}", pattern.as_str())?,
-                Test::Number(number) => write!(f, "the number {number}")?,
-                Test::Bool(value) => write!(f, "{value}")?,
-                Test::Null => f.write_str("null or nothing")?,
+        match &self.condition {
+            Condition::AnyOf(tests) => f.write_str(&either(tests)),
+            Condition::Operators(operations) => {
+                let all = operations
+                    .iter()
+                    .map(|it| format!("{} {}", it.name(), it.wanted()));
+                f.write_str(&all.collect::<Vec<_>>().join(" and "))
             }
         }
-        Ok(())
-    }
-}
-
-/// What was found, short enough for a line.
-fn described(found: &Found<'_>) -> String {
-    const LONGEST: usize = 80;
-    let shorten = |text: String| match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    };
-    let begin = || found.to_text_within(4 * (LONGEST + 1)).text;
-    match found {
-        Found::Nothing => "missing".into(),
-        Found::One(Value::Null) => "null".into(),
-        Found::One(Value::String(text)) => format!("the text {}", shorten(format!("{text:?}"))),
-        Found::One(Value::Number(number)) => format!("the number {}", shorten(number.to_string())),
-        Found::One(Value::Bool(value)) => format!("{value}"),
-        Found::One(Value::Array(_)) => format!("the list {}", shorten(begin())),
-        Found::One(Value::Object(_)) => format!("the object {}", shorten(begin())),
-        Found::Several(_) => format!("the values {}", shorten(begin())),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn holds(expected: &Value, found: &Value) -> bool {
-        let event = Event::new(
-            "1".into(),
-            "t".into(),
-            "now".into(),
-            None,
-            json!({ "field": found }),
-        );
-        Filter::parse("field", expected)
-            .unwrap()
-            .mismatch(&event)
-            .unwrap()
-            .is_none()
-    }
-
-    #[test]
-    fn each_kind_of_filter_meets_each_kind_of_value() {
-        let values = [
-            json!("test"),
-            json!("testing"),
-            json!(5),
-            json!(5.0),
-            json!(true),
-            json!(null),
-            json!({}),
-            json!(["test"]),
-        ];
-        let cases = [
-            (
-                json!("test"),
-                [true, true, false, false, false, false, false, false],
-            ),
-            (
-                json!("test$"),
-                [true, false, false, false, false, false, false, false],
-            ),
-            (
-                json!(""),
-                [true, true, true, true, true, false, false, false],
-            ),
-            (
-                json!("5"),
-                [false, false, true, true, false, false, false, false],
-            ),
-            (
-                json!("true"),
-                [false, false, false, false, true, false, false, false],
-            ),
-            (
-                json!(5),
-                [false, false, true, true, false, false, false, false],
-            ),
-            (
-                json!(true),
-                [false, false, false, false, true, false, false, false],
-            ),
-            (
-                json!(null),
-                [false, false, false, false, false, true, false, false],
-            ),
-            (
-                json!([null, 5, "testi"]),
-                [false, true, true, true, false, true, false, false],
-            ),
-        ];
-        for (expected, outcomes) in cases {
-            for (value, outcome) in values.iter().zip(outcomes) {
-                assert_eq!(holds(&expected, value), outcome, "{expected} on {value}");
-            }
-        }
-    }
-
-    #[test]
-    fn numbers_are_equal_by_value_and_never_by_rounding() {
-        assert!(holds(&json!(1), &serde_json::from_str("1e0").unwrap()));
-        assert!(holds(&json!(0.5), &serde_json::from_str("5e-1").unwrap()));
-        assert!(!holds(
-            &json!(9_007_199_254_740_993_i64),
-            &json!(9_007_199_254_740_992_i64)
-        ));
-    }
-
-    #[test]
-    fn a_missing_field_is_like_null() {
-        let event = Event::new("1".into(), "t".into(), "now".into(), None, json!({}));
-        let mismatch = |expected: Value| Filter::parse("a.b", &expected).unwrap().mismatch(&event);
-        assert_eq!(mismatch(json!(null)), Ok(None));
-        let refused = mismatch(json!(".*")).unwrap().unwrap();
-        assert_eq!(
-            (refused.path.as_str(), refused.found.as_str()),
-            ("a.b", "missing")
-        );
-        assert_eq!(refused.expected, "text matching \".*\"");
-    }
-
-    #[test]
-    fn any_of_the_answers_of_a_json_path_will_do() {
-        let event = Event::new(
-            "1".into(),
-            "t".into(),
-            "now".into(),
-            None,
-            json!({"disks": [{"n": 1}, {"n": 2}]}),
-        );
-        let holds = |expected: Value| {
-            Filter::parse("$.disks[*].n", &expected)
-                .unwrap()
-                .mismatch(&event)
-                .unwrap()
-                .is_none()
-        };
-        assert!(holds(json!(2)));
-        assert!(!holds(json!(3)));
-    }
-
-    #[test]
-    fn what_is_no_filter_is_refused_with_a_hint() {
-        let cases = [
-            ("a", json!({}), "expected text, a number"),
-            ("a", json!([[]]), "expected text, a number"),
-            ("a", json!([]), "is empty"),
-            (
-                "a",
-                json!("*"),
-                "expected a regular expression for `a`, but found `*`",
-            ),
-            ("a..b", json!(1), "expected a dotted path"),
-        ];
-        for (path, expected, part) in cases {
-            let error = Filter::parse(path, &expected).unwrap_err();
-            assert!(
-                error.message.contains(part) && !error.hint.is_empty(),
-                "{}",
-                error.message
-            );
-        }
-    }
-}
+mod tests;

@@ -30,11 +30,25 @@ impl Pattern {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::compile(text, r"\A(?:")
+    }
+
+    /// The same, of which a dot matches the end of a line, too.
+    pub(super) fn from_start_over_lines(text: &str) -> Result<Self, String> {
+        Self::compile(text, r"\A(?s:")
+    }
+
+    /// The same, which may match anywhere: Python's `re.search`. With `fold` upper case is like lower case.
+    pub(super) fn anywhere(text: &str, fold: bool) -> Result<Self, String> {
+        Self::compile(text, if fold { "(?i:" } else { "(?:" })
+    }
+
+    fn compile(text: &str, before: &str) -> Result<Self, String> {
         let pattern = translated(text)?;
         let regex = || {
             // By itself first: a `)` too many would close the group around it.
             Expr::parse_tree(&pattern)?;
-            RegexBuilder::new(&format!(r"\A(?:{pattern})"))
+            RegexBuilder::new(&format!("{before}{pattern})"))
                 .backtrack_limit(BACKTRACK_LIMIT)
                 .build()
         };
@@ -45,7 +59,7 @@ impl Pattern {
         })
     }
 
-    /// Whether the value begins with a match.
+    /// Whether the pattern matches the value where it has to.
     ///
     /// # Errors
     /// What is wrong if it takes too long to tell: the pattern, not the value, has to change.

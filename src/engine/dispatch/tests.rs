@@ -22,6 +22,7 @@ fn rules(name: &str) -> RuleSet {
         name: name.to_owned(),
         events: vec![EventPattern::parse("*").unwrap()],
         filters: Vec::new(),
+        alternatives: Vec::new(),
         asks: Vec::new(),
         order_by: None,
         chain: Chain::single(

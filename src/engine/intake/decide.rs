@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::core::event::{Event, PayloadPath};
-use crate::core::rules::{Rule, RuleSet, Verdict};
+use crate::core::rules::{Given, Rule, RuleSet, Verdict};
 use crate::journal::{Acceptance, Entry, PlannedRun, Start};
 use crate::sources::{Arrival, for_quarantine};
 
@@ -19,7 +19,7 @@ pub struct Decision {
 impl Decision {
     /// Asks the rules; `None` if none is for this type of event.
     #[must_use]
-    pub fn of(rules: &RuleSet, arrival: Arrival) -> Option<Self> {
+    pub fn of(rules: &RuleSet, arrival: Arrival, given: &Given<'_>) -> Option<Self> {
         let concerned = rules.concerned(&arrival.event.event_type);
         if concerned.is_empty() {
             return None;
@@ -30,7 +30,7 @@ impl Decision {
             undecidable: None,
         };
         for rule in concerned {
-            decision.ask(rule);
+            decision.ask(rule, given);
         }
         Some(decision)
     }
@@ -43,12 +43,12 @@ impl Decision {
     }
 
     /// Takes over the event with what it lacked. Only rules that need any of that are asked again.
-    pub fn complete(&mut self, event: Event) {
+    pub fn complete(&mut self, event: Event, given: &Given<'_>) {
         self.arrival.event = event;
         self.arrival.lacks = None;
         for (rule, run) in std::mem::take(&mut self.runs) {
             if run.awaits_lease {
-                self.ask(&rule);
+                self.ask(&rule, given);
             } else {
                 self.runs.push((rule, run));
             }
@@ -57,10 +57,10 @@ impl Decision {
 
     /// While the event lacks something, a rule is refused by what is there, or awaits the rest if it asks
     /// for any of it.
-    fn ask(&mut self, rule: &Arc<Rule>) {
+    fn ask(&mut self, rule: &Arc<Rule>, given: &Given<'_>) {
         let Arrival { event, lacks, .. } = &self.arrival;
         let lacks = |path: &PayloadPath| lacks.is_some_and(|lacks| lacks(path));
-        match rule.verdict_by(event, |path| !lacks(path)) {
+        match rule.verdict_by(event, |path| !lacks(path), given) {
             Verdict::Run { key } => {
                 let run = PlannedRun {
                     rule: rule.name.clone(),

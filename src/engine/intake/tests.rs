@@ -61,6 +61,10 @@ fn rules(text: &str) -> RuleSet {
     reading.config.unwrap_or_else(|| panic!("{report}")).rules
 }
 
+fn given() -> Given<'static> {
+    Given::at(Timestamp::UNIX_EPOCH)
+}
+
 fn notification(event_type: &str, data: &serde_json::Value) -> String {
     json!({
         "message_id": "m1", "event_type": event_type, "timestamp": "2026-11-21 08:41:21.631021",
@@ -77,7 +81,7 @@ fn of_message(rules: &RuleSet, labels: &Labels, body: &[u8]) -> Vec<Entry> {
         None => Vec::new(),
         Some(Decoded::Undecodable(entry)) => vec![Entry::Quarantine(entry)],
         Some(Decoded::Event(arrival)) => {
-            let decision = Decision::of(rules, arrival).expect("somebody wants it");
+            let decision = Decision::of(rules, arrival, &given()).expect("somebody wants it");
             decision.into_entries("bus")
         }
     }

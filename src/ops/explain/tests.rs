@@ -12,6 +12,10 @@ use crate::engine::tests::journal_with;
 use crate::journal::{Accept, Entry};
 use crate::sources::for_quarantine;
 
+fn given() -> Given<'static> {
+    Given::at(Timestamp::UNIX_EPOCH)
+}
+
 #[test]
 fn what_an_event_lacks_decides_nothing_yet() {
     let mut order = order(&json!({"node_uuid": "n", "purpose": "blues"}));
@@ -23,13 +27,20 @@ fn what_an_event_lacks_decides_nothing_yet() {
         Some(&Record::default()),
         Some(lacks),
         &order.event,
+        &given(),
     );
     let Judgement::AwaitsLease(paths) = answer.judgement else {
         panic!("{answer:?}");
     };
     assert_eq!((paths, answer.done), (vec!["purpose".to_owned()], None));
 
-    let answer = Answer::of(&order.rule, Some(&Record::default()), None, &order.event);
+    let answer = Answer::of(
+        &order.rule,
+        Some(&Record::default()),
+        None,
+        &order.event,
+        &given(),
+    );
     assert!(matches!(
         answer.judgement,
         Judgement::Decided(Verdict::Run { .. })
@@ -75,7 +86,7 @@ async fn an_event_is_found_by_its_id_or_in_quarantine() {
     let text = "[deploy]\nevents = x\nscript = s\nscript_params = purpose\n";
     let config = parts::read(text, Path::new("f")).config.unwrap();
     let told = |event: &Event| {
-        let answers = explain(&config.rules, &config.actions, &FORMS, event);
+        let answers = explain(&config.rules, &config.actions, &FORMS, event, &given());
         matches!(
             answers[..],
             [Answer {

@@ -49,6 +49,24 @@ impl Query {
         Self(steps)
     }
 
+    /// Whether it may have several answers.
+    pub(super) fn gathers(&self) -> bool {
+        let is_one = |query: &JpQuery| {
+            let mut segments = query.segments.iter();
+            segments.all(|segment| {
+                matches!(
+                    segment,
+                    Segment::Selector(Selector::Name(_) | Selector::Index(_))
+                )
+            })
+        };
+        self.0.iter().any(|step| match step {
+            Step::Descend => true,
+            Step::Select(selectors) => selectors.len() > 1 || !selectors.iter().all(is_one),
+            Step::Whole(query) => !is_one(query),
+        })
+    }
+
     /// What the query finds.
     pub(super) fn find<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         self.0

@@ -44,6 +44,7 @@ fn rules() -> RuleSet {
         name: "r".to_owned(),
         events: vec![EventPattern::parse("*").unwrap()],
         filters: Vec::new(),
+        alternatives: Vec::new(),
         asks: Vec::new(),
         order_by: None,
         chain: Chain::single("r", RetryPolicy::default()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::rules;
+use super::{given, rules};
 use crate::core::rules::RuleSet;
 use crate::engine::intake::Decision;
 use crate::journal::Entry;
@@ -83,7 +83,11 @@ fn a_row_without_its_lease_is_decided_as_far_as_it_goes() {
         ),
     ];
     for (lessee, lease, expected) in cases {
-        let decision = Decision::of(&rules, row(&rules, "t", lessee, lease).expect("wanted"));
+        let decision = Decision::of(
+            &rules,
+            row(&rules, "t", lessee, lease).expect("wanted"),
+            &given(),
+        );
         let decision = decision.expect("rules for `t`");
         assert_eq!(decision.undecidable(), None);
         let acceptance = decision.into_acceptance("history:c");
@@ -110,10 +114,11 @@ fn an_event_that_is_completed_is_decided_like_one_that_was_whole() {
         for lease in [&lease, &other] {
             let arrival = |lease| row(&rules, "t", lessee, lease).expect("wanted");
             let whole = arrival(lease);
-            let mut completed = Decision::of(&rules, arrival(&json!(null))).expect("rules for `t`");
-            completed.complete(whole.event.clone());
+            let mut completed =
+                Decision::of(&rules, arrival(&json!(null)), &given()).expect("rules for `t`");
+            completed.complete(whole.event.clone(), &given());
             assert!(completed.to_complete().is_none());
-            let whole = Decision::of(&rules, whole).expect("rules for `t`");
+            let whole = Decision::of(&rules, whole, &given()).expect("rules for `t`");
             let mut completed = completed.into_acceptance("history:c");
             let mut whole = whole.into_acceptance("history:c");
             for acceptance in [&mut completed, &mut whole] {
@@ -139,7 +144,7 @@ filter_params = {"owner_id": "(?:(a*)*)*\\1b(?=c)"}
     let owner = "a".repeat(60);
     let mut arrival = row(&rules, "t", "other", &json!(null)).expect("wanted");
     arrival.event.payload["esi_leap_object.data"]["owner_id"] = owner.into();
-    let decision = Decision::of(&rules, arrival).expect("rules for `t`");
+    let decision = Decision::of(&rules, arrival, &given()).expect("rules for `t`");
     let entries = decision.into_entries("history:c");
     let [Entry::Event(event), Entry::Quarantine(kept)] = &entries[..] else {
         panic!("{entries:?}");
@@ -162,7 +167,7 @@ fn a_lease_is_wanted_only_if_it_may_make_a_difference() {
     ] {
         let rules = rules(text);
         let arrival = row(&rules, event_type, lessee, &json!(null));
-        let decision = arrival.and_then(|arrival| Decision::of(&rules, arrival));
+        let decision = arrival.and_then(|arrival| Decision::of(&rules, arrival, &given()));
         let wants = decision.is_some_and(|decision| decision.to_complete().is_some());
         assert_eq!(wants, wanted, "{event_type} {lessee}");
     }
