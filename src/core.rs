@@ -13,5 +13,6 @@ pub mod retention;
 pub mod retry;
 pub mod rules;
 pub mod run;
+pub mod store;
 pub mod template;
 pub mod times;

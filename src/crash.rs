@@ -74,6 +74,10 @@ points! {
     ProcessStarted = "process-started",
     /// The journal knows.
     ProcessRecorded = "process-recorded",
+    /// A value of the store is changed, but not committed.
+    StoreUncommitted = "store-uncommitted",
+    /// It is on disk, and the attempt that changed it does not know.
+    StoreChanged = "store-changed",
     /// An attempt has ended, and the journal does not know.
     ProcessEnded = "process-ended",
     /// The outcome is written, but not committed.

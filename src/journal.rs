@@ -15,6 +15,7 @@
 //!   the order in which they were accepted: a run that waits for its retry holds the later ones.
 //! - A delivery in quarantine that is known to be about a key holds the runs of that key which were
 //!   accepted after it, until it is released or deleted. What it is released to comes before them.
+//! - A value of the store is changed once for each identity that asks for it ([`Store`]), and gone at the second.
 //! - Keys, ids of events, rules and sources are kept, and looked for, as [`limited`](crate::core::limits::limited)
 //!   makes them: without NUL, and at most 1 kB long.
 
@@ -24,6 +25,7 @@ mod error;
 mod records;
 mod requests;
 pub mod sqlite;
+mod store;
 mod traits;
 
 use std::future::Future;
@@ -38,6 +40,7 @@ pub use self::records::{
     SourceRecord,
 };
 pub use self::requests::{RequestId, Requests, Resolution, RetryAnswer, RetryRequest};
+pub use self::store::{ChangeId, Changed, Store, StoreChange, StorePage, StoredValue, with_values};
 pub use self::traits::{Accept, Browse, Journal, Keep, Reply, Work};
 use crate::core::event::Key;
 use crate::core::outage::Outage;

@@ -30,6 +30,8 @@ fn times(point: Point) -> (&'static [u32], &'static [u32]) {
         | Point::LateLeaseShown
         | Point::LeaseCompleted => (&[], &[1]),
         Point::LeaseShown => (&[], &[1, 3]),
+        // Come to by a rule that changes a value: `storing` and `action_faults` kill the program there.
+        Point::StoreUncommitted | Point::StoreChanged => (&[], &[]),
         // Come to by what a command asks: `retrying` kills the program there.
         Point::RequestDecided | Point::RequestAnswered => (&[], &[]),
         Point::JournalMade

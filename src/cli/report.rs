@@ -140,6 +140,7 @@ impl From<JournalError> for Failure {
                 &message,
                 "`esi-event-actions runs show` shows how it ended",
             ),
+            JournalError::Store(error) => Self::new(Exit::Failed, &message, error.remedy()),
             JournalError::Illegal { .. } => Self::new(
                 Exit::Failed,
                 &message,

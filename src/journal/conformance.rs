@@ -21,6 +21,7 @@ pub(in crate::journal) mod reading;
 pub(in crate::journal) mod requesting;
 pub(in crate::journal) mod scheduling;
 pub(in crate::journal) mod stepping;
+pub(in crate::journal) mod storing;
 pub(in crate::journal) mod story;
 
 use std::collections::BTreeSet;
@@ -190,6 +191,17 @@ macro_rules! hold_to_the_contract {
                 a_run_that_goes_on_keeps_its_turn_and_begins_without_failures,
                 a_crash_goes_on_at_the_step,
                 another_round_begins_at_the_step_that_failed_or_at_the_first;
+            storing:
+                a_value_is_set_read_and_deleted_by_its_name,
+                a_value_is_gone_at_the_moment_its_time_is_over,
+                only_what_is_absent_is_set_if_that_is_asked_for,
+                counting_starts_at_nothing_and_keeps_its_time,
+                a_change_is_made_once_for_each_who_asks,
+                what_a_run_asked_for_is_known_until_the_end_of_its_attempt_is_on_record,
+                values_are_listed_page_by_page_in_the_order_of_their_names,
+                a_store_that_is_full_takes_no_other_value_until_one_has_gone,
+                what_is_refused_changes_nothing,
+                upkeep_deletes_what_is_over;
         }
     };
     (@cases $fresh:expr; $($theme:ident: $($case:ident),+;)+) => {

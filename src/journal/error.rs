@@ -2,6 +2,7 @@
 
 use super::RunId;
 use crate::core::run::IllegalTransition;
+use crate::core::store::StoreError;
 
 /// Why a journal could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,9 @@ pub enum JournalError {
         /// The source.
         source_name: String,
     },
+    /// A value is not stored, because of what it is or of what there is.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A run was asked for a step that its state does not allow.
     #[error("run {run}: {source}")]
     Illegal {

@@ -29,6 +29,7 @@ mod reads;
 mod requests;
 mod rows;
 mod schema;
+mod store;
 #[cfg(test)]
 mod tests;
 mod transitions;
@@ -36,6 +37,7 @@ mod turns;
 mod worker;
 mod writer;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,10 +53,11 @@ use self::reader::Readable;
 use self::worker::{Kind, Worker};
 use self::writer::Session;
 use super::{
-    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
-    Dropped, Entry, Keep, OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Reply,
-    RequestId, Requests, Resolution, RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter,
-    RunId, RunSummary, SourceRecord, Version, Work,
+    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Changed, Claim, Claimed,
+    Completion, Dropped, Entry, Keep, OpenAttempt, Owner, Placement, Pruned, QuarantineId,
+    Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryFrom, RetryRequest,
+    RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Store, StoreChange, StorePage,
+    StoredValue, Version, Work,
 };
 use crate::core::retention::Retention;
 
@@ -371,6 +374,26 @@ impl Requests for SqliteJournal {
     ) -> Reply<'_, Option<RetryAnswer>> {
         self.ask("answer a request", Kind::Write, move |db| {
             requests::answer(db, request, &resolution, now)
+        })
+    }
+}
+
+impl Store for SqliteJournal {
+    fn values(
+        &self,
+        names: BTreeSet<String>,
+        now: Timestamp,
+    ) -> Reply<'_, BTreeMap<String, StoredValue>> {
+        self.look("read values", move |db| store::values(db, names, now))
+    }
+
+    fn list_values(&self, page: StorePage, now: Timestamp) -> Reply<'_, Vec<StoredValue>> {
+        self.look("list values", move |db| store::list(db, &page, now))
+    }
+
+    fn change_value(&self, change: StoreChange, now: Timestamp) -> Reply<'_, Changed> {
+        self.ask("change a value", Kind::Write, move |db| {
+            store::change(db, &change, now)
         })
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{
     Acceptance, Accepted, Answer, AttemptEnd, Census, Claim, Claimed, Completion, Dropped, Entry,
     OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Requests, RetryFrom,
-    RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version,
+    RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Store, Version,
 };
 use crate::core::retention::Retention;
 
@@ -116,10 +116,10 @@ pub trait Keep: Send + Sync + 'static {
     fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned>;
 }
 
-/// A durable store of events, runs, attempts and quarantine, for those who need all of it.
-pub trait Journal: Accept + Work + Browse + Keep + Requests {}
+/// A durable store of events, runs, attempts, quarantine and named values, for those who need all of it.
+pub trait Journal: Accept + Work + Browse + Keep + Requests + Store {}
 
-impl<J: Accept + Work + Browse + Keep + Requests + ?Sized> Journal for J {}
+impl<J: Accept + Work + Browse + Keep + Requests + Store + ?Sized> Journal for J {}
 
 impl<J: Accept + ?Sized> Accept for Arc<J> {
     fn accept(&self, entries: Arc<[Entry]>, now: Timestamp) -> Reply<'_, Vec<Accepted>> {

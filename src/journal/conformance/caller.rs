@@ -1,5 +1,7 @@
 //! Makes the calls of a case, once or twice, and compares the answers.
 
+mod storing;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};

@@ -3,17 +3,18 @@
 //! over a network whose connection breaks after the commit.
 
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
 use crate::core::retention::Retention;
 use crate::journal::{
-    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, Completion,
-    Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
+    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Changed, Claim, Claimed,
+    Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
     QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryFrom,
-    RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version, Work,
+    RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Store, StoreChange,
+    StorePage, StoredValue, Version, Work,
 };
 
 /// Such a journal, by another one.
@@ -216,5 +217,23 @@ impl<J: Journal> Requests for LostAnswers<J> {
         now: Timestamp,
     ) -> Reply<'_, Option<RetryAnswer>> {
         self.lose("answer", self.journal.answer(request, resolution, now))
+    }
+}
+
+impl<J: Journal> Store for LostAnswers<J> {
+    fn values(
+        &self,
+        names: BTreeSet<String>,
+        now: Timestamp,
+    ) -> Reply<'_, BTreeMap<String, StoredValue>> {
+        self.lose("values", self.journal.values(names, now))
+    }
+
+    fn list_values(&self, page: StorePage, now: Timestamp) -> Reply<'_, Vec<StoredValue>> {
+        self.lose("list_values", self.journal.list_values(page, now))
+    }
+
+    fn change_value(&self, change: StoreChange, now: Timestamp) -> Reply<'_, Changed> {
+        self.lose("change_value", self.journal.change_value(change, now))
     }
 }

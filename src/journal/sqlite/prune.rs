@@ -9,11 +9,12 @@ use super::quarantine::drop_deliveries;
 use super::reads::tally;
 use super::requests;
 use super::rows::{millis, sql_limit};
+use super::store;
 use crate::core::retention::Retention;
 use crate::crash::{self, Point};
 use crate::journal::{Dropped, Pruned, QuarantineId};
 
-/// The most rows of `events` and `quarantine` that one step deletes.
+/// The most rows of `events`, `quarantine` and the store that one step deletes.
 pub(super) const STEP: usize = 200;
 
 /// Deletes the `?2` events that finished first, as far as before `?1`; their runs and attempts go
@@ -64,6 +65,7 @@ pub(super) fn prune(
     let oldest = now.as_millisecond().saturating_sub(millis(retention.age));
     owners::forget(connection, oldest, STEP)?;
     requests::forget(connection, oldest, STEP)?;
+    pruned.number += store::prune(connection, now, STEP - pruned.number)?;
     Ok(pruned)
 }
 

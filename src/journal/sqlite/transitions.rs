@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::rows::{Millis, OutcomeColumns, key, millis, stand, time};
+use super::store;
 use super::turns::{give_turn, reopen_event};
 use crate::core::event::Key;
 use crate::core::rules::Stand;
@@ -178,6 +179,10 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
                  AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND finished_at IS NULL)",
             )?
             .execute(params![event, ended_at])?;
+    }
+    // The attempt that repeats an interrupted one asks for the same.
+    if end.transition != Transition::Interrupt {
+        store::settle(connection, run)?;
     }
     give_turn(connection, &key)?;
     crash::point(Point::OutcomeUncommitted);

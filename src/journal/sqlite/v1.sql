@@ -165,6 +165,29 @@ CREATE TABLE requests (
 CREATE INDEX requests_unanswered ON requests (id) WHERE answer IS NULL;
 CREATE INDEX requests_answered ON requests (answered_at);
 
+-- Named values, as JSON. One whose time is over counts as absent, until upkeep deletes it.
+CREATE TABLE store (
+    name       TEXT PRIMARY KEY,
+    value      TEXT NOT NULL,
+    set_at     INTEGER NOT NULL,
+    expires_at INTEGER
+) STRICT;
+
+CREATE INDEX store_expiring ON store (expires_at) WHERE expires_at IS NOT NULL;
+
+-- What came of changes of values that may be asked for again: by a run until the end of its attempt is on record,
+-- by a command for an hour. `change` says what was asked for.
+CREATE TABLE store_changes (
+    id       TEXT PRIMARY KEY,
+    run      INTEGER UNIQUE REFERENCES runs ON DELETE CASCADE,
+    change   TEXT NOT NULL,
+    asked_at INTEGER NOT NULL,
+    is_done  INTEGER NOT NULL CHECK (is_done IN (0, 1)),
+    value    TEXT
+) STRICT;
+
+CREATE INDEX store_changes_asked ON store_changes (asked_at) WHERE run IS NULL;
+
 -- Finished rows are too many to be counted, so their numbers are kept. Triggers do it, because several
 -- processes write here, and pruning deletes by cascade. What is unfinished is counted in its indexes: a trigger
 -- for each of its changes would be the dearest part of an acceptance. What is finished from the beginning is
@@ -175,7 +198,8 @@ CREATE TABLE tally (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO tally VALUES
-    ('succeeded', 0), ('discarded', 0), ('cancelled', 0), ('finished events', 0), ('quarantined', 0);
+    ('succeeded', 0), ('discarded', 0), ('cancelled', 0), ('finished events', 0), ('quarantined', 0),
+    ('stored', 0);
 
 CREATE TRIGGER run_finished AFTER UPDATE OF finished_at ON runs
 WHEN OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL BEGIN
@@ -200,4 +224,10 @@ CREATE TRIGGER quarantine_made AFTER INSERT ON quarantine BEGIN
 END;
 CREATE TRIGGER quarantine_gone AFTER DELETE ON quarantine BEGIN
     UPDATE tally SET number = number - 1 WHERE name = 'quarantined';
+END;
+CREATE TRIGGER value_stored AFTER INSERT ON store BEGIN
+    UPDATE tally SET number = number + 1 WHERE name = 'stored';
+END;
+CREATE TRIGGER value_gone AFTER DELETE ON store BEGIN
+    UPDATE tally SET number = number - 1 WHERE name = 'stored';
 END;

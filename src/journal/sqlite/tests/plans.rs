@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::journal;
 use crate::journal::sqlite::worker::Kind;
 use crate::journal::sqlite::{
-    claim, owners, prune, quarantine, reads, requests, transitions, turns,
+    claim, owners, prune, quarantine, reads, requests, store, transitions, turns,
 };
 
 /// The steps of the plan for `sql`, as far as they read or sort tables.
@@ -23,7 +23,7 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
 #[tokio::test]
 async fn nothing_in_the_daily_round_scans_or_sorts() {
     let (_folder, journal) = journal();
-    let cases: [(&str, &[&str]); 22] = [
+    let cases: [(&str, &[&str]); 27] = [
         (
             claim::TO_CLAIM,
             &[
@@ -76,6 +76,14 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
             transitions::OPEN,
             &["attempts_open", "r USING INTEGER PRIMARY KEY"],
         ),
+        (store::VALUE, &["sqlite_autoindex_store_1 (name=?)"]),
+        (
+            store::LIST,
+            &["sqlite_autoindex_store_1 (name>? AND name<?)"],
+        ),
+        (store::EXPIRED, &["store_expiring (expires_at<?)"]),
+        (store::FORGOTTEN, &["store_changes_asked (asked_at<?)"]),
+        (store::OF_RUN, &["sqlite_autoindex_store_changes_2 (run=?)"]),
     ];
     for (sql, expected) in cases {
         let plan = journal
