@@ -14,6 +14,7 @@ mod quarantine;
 mod report;
 mod runs;
 mod service;
+mod store;
 mod user;
 
 use std::path::PathBuf;
@@ -76,6 +77,9 @@ enum Command {
     /// List, show and retry deliveries that could not be decoded
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// List, get, set, delete and count up named values
+    #[command(subcommand)]
+    Store(store::Command),
     /// Back up the journal
     #[command(subcommand)]
     Journal(journal::Command),
@@ -131,6 +135,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&cli.places, &args),
         Command::Runs(command) => runs::run(&cli.places, command),
         Command::Quarantine(command) => quarantine::run(&cli.places, command),
+        Command::Store(command) => store::run(&cli.places, command),
         Command::Journal(command) => journal::run(&cli.places, &command),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -10,6 +10,7 @@ pub mod histories;
 mod permissions;
 pub mod quarantine;
 pub mod runs;
+pub mod store;
 
 use std::fmt;
 
