@@ -9,7 +9,9 @@
 //! for its [`Recovery`], which finds it by the handle that the action gave.
 
 pub mod http;
+mod scope;
 pub mod script;
+pub mod store;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -29,10 +31,11 @@ use crate::core::ini::text::Position;
 use crate::core::retry::Again;
 use crate::core::rules::{Asks, Rule};
 use crate::core::run::Outcome;
-use crate::journal::{CountsAgainst, OpenAttempt, RunId};
+use crate::core::store::Values;
+use crate::journal::{CountsAgainst, OpenAttempt, RunId, Store};
 
 /// One attempt to perform.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Order {
     /// The run it belongs to.
     pub run: RunId,
@@ -44,6 +47,19 @@ pub struct Order {
     pub event: Arc<Event>,
     /// The name of the journal that knows of it: a mark for what may outlive the service.
     pub journal_name: String,
+    /// The named values that rules and commands share.
+    pub store: Arc<dyn Store>,
+}
+
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Order")
+            .field("run", &self.run)
+            .field("attempt", &self.attempt)
+            .field("rule", &self.rule.name)
+            .field("event", &self.event.id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How an attempt went.
@@ -110,8 +126,8 @@ pub trait Action: fmt::Debug + Send + Sync + 'static {
     /// What can be told beforehand, as things stand for the current user.
     fn check(&self) -> Checkup;
 
-    /// What would be done for an event.
-    fn describe(&self, event: &Event) -> Description;
+    /// What would be done for an event, with these values of the store.
+    fn describe(&self, event: &Event, values: &Arc<Values>) -> Description;
 
     /// Performs one attempt and comes back only when nothing of it is left, but for what cannot be ended.
     ///

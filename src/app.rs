@@ -202,6 +202,7 @@ async fn serve<F: FeedSettings + Send + Sync + 'static>(
     );
     let dispatch = Dispatch {
         journal: journal.clone(),
+        store: Arc::new(journal.clone()),
         enrich: served.enrich,
         rules: served.rules,
         max_parallel: config.max_parallel,

@@ -11,10 +11,13 @@ use crate::support::http_server::{HttpServer, Step, answer};
 use crate::support::scene::{FULFILL, Scene, Service, lease, wait_until};
 use crate::support::shim::{Refusal, Shim};
 
-/// A kind of action, whose attempts do not end before they may.
+/// A kind of action.
 struct Kind {
     name: &'static str,
     make: fn(&Scene) -> Box<dyn Subject>,
+    /// Whether its attempts do not end before they may. Otherwise they are one commit, and no fault finds them under
+    /// way.
+    lasts: bool,
     /// What is said of an attempt during which the service died.
     died: &'static str,
     /// And of one that a stop ended.
@@ -24,10 +27,11 @@ struct Kind {
     points: &'static [(Point, usize)],
 }
 
-const KINDS: [Kind; 2] = [
+const KINDS: [Kind; 3] = [
     Kind {
         name: "script",
         make: |scene| Box::new(Script::new(scene)),
+        lasts: true,
         died: "interrupted: the service ended while the script ran",
         stopped: "interrupted: the service stopped",
         points: &[
@@ -42,6 +46,7 @@ const KINDS: [Kind; 2] = [
     Kind {
         name: "http",
         make: |_| Box::new(Http::new()),
+        lasts: true,
         died: "interrupted: the service ended while the request was under way",
         stopped: "interrupted: the service stopped while the request was under way",
         points: &[
@@ -52,7 +57,27 @@ const KINDS: [Kind; 2] = [
             (Point::OutcomeWritten, 1),
         ],
     },
+    Kind {
+        name: "store",
+        make: |_| Box::new(Store),
+        lasts: false,
+        died: "interrupted: the service ended while it was under way",
+        stopped: "",
+        points: &[
+            (Point::RunClaimed, 0),
+            (Point::StoreUncommitted, 0),
+            (Point::StoreChanged, 1),
+            (Point::ProcessEnded, 1),
+            (Point::OutcomeUncommitted, 1),
+            (Point::OutcomeWritten, 1),
+        ],
+    },
 ];
+
+/// The kinds whose attempts can be found under way.
+fn lasting() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().filter(|kind| kind.lasts)
+}
 
 trait Subject {
     /// What a rule says whose attempts are known by this word.
@@ -121,6 +146,24 @@ impl Subject for Http {
     fn release(&self, _: &Scene) {
         self.0.release();
     }
+}
+
+/// Each attempt sets a value that is named after it.
+struct Store;
+
+impl Subject for Store {
+    fn options(&self, word: &str) -> String {
+        format!("action = store\nvalue = 1\nname = {word} {{{{ purpose }}}} {{{{ run.attempt }}}}")
+    }
+
+    fn begun(&self, scene: &Scene) -> Vec<String> {
+        let output = scene.run(&["store", "list", "--format", "json"]);
+        let values: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+        let name = |value: &Value| value["name"].as_str().map(str::to_owned);
+        values.iter().filter_map(name).collect()
+    }
+
+    fn release(&self, _: &Scene) {}
 }
 
 /// A stage with one rule that does this.
@@ -227,7 +270,7 @@ fn killed_at_any_point_of_an_attempt_the_run_is_made_again_unless_its_end_is_on_
 
 #[test]
 fn killed_while_an_attempt_is_under_way_it_is_made_again_and_told_in_the_words_of_the_action() {
-    for kind in &KINDS {
+    for kind in lasting() {
         let (trial, service) = Trial::under_way("killed", kind);
         service.kill();
         trial.release();
@@ -238,7 +281,7 @@ fn killed_while_an_attempt_is_under_way_it_is_made_again_and_told_in_the_words_o
 
 #[test]
 fn a_stop_lets_an_attempt_end() {
-    for kind in &KINDS {
+    for kind in lasting() {
         let (trial, mut service) = Trial::under_way("stopped", kind);
         service.signal("TERM");
         service.wait_for("SIGTERM: draining");
@@ -252,7 +295,7 @@ fn a_stop_lets_an_attempt_end() {
 
 #[test]
 fn a_second_signal_ends_an_attempt_and_it_is_made_again() {
-    for kind in &KINDS {
+    for kind in lasting() {
         let (trial, mut service) = Trial::under_way("hurried", kind);
         service.signal("TERM");
         service.wait_for("SIGTERM: draining");
@@ -274,7 +317,7 @@ fn a_second_signal_ends_an_attempt_and_it_is_made_again() {
 
 #[test]
 fn a_full_disk_loses_no_end_of_an_attempt() {
-    for kind in &KINDS {
+    for kind in lasting() {
         let trial = Trial::new("full", kind);
         let shim = Shim::new(&trial.scene);
         let service = Service::start(shim.below(&mut trial.scene.program("listen")));
@@ -296,7 +339,7 @@ fn a_full_disk_loses_no_end_of_an_attempt() {
 
 #[test]
 fn an_attempt_ends_by_the_rule_that_began_it_and_the_next_is_by_the_new_one() {
-    for kind in &KINDS {
+    for kind in lasting() {
         let (mut trial, service) = Trial::under_way("reloaded", kind);
         let options = format!("events = {FULFILL}\n{}", trial.subject.options("latter"));
         trial.scene.no_rules().rule("r", &options);

@@ -31,5 +31,6 @@ mod reloading;
 mod retrying;
 mod sources;
 mod stopping;
+mod storing;
 mod support;
 mod thin_thread;

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::scope::{run_value, scope, unborn};
 use super::{
     Action, ActionPart, Checkup, Description, FileInUse, Living, Order, Performed, Purpose,
     Recovery,
@@ -34,9 +35,9 @@ use crate::core::event::Event;
 use crate::core::retry::Again;
 use crate::core::rules::Asks;
 use crate::core::run::{Detail, Outcome};
-use crate::core::template::Scope;
+use crate::core::store::Values;
 use crate::http::{self, Answer, Broken, Deadline, NoAnswer, Trust, TrustProblem, message};
-use crate::journal::{OpenAttempt, RunId};
+use crate::journal::{OpenAttempt, with_values};
 use answer::{Verdict, verdict};
 use request::{Address, Call, Filled};
 use statuses::Statuses;
@@ -84,22 +85,25 @@ impl HttpAction {
         Ok(self.client.get_or_init(|| client))
     }
 
-    /// What templates see as `run`.
-    fn run(&self, id: RunId, attempt: u32) -> Value {
-        json!({"id": id, "rule": self.rule, "attempt": attempt})
-    }
-
-    async fn send(&self, order: &Order, started: oneshot::Sender<String>) -> Sent {
+    async fn send(
+        &self,
+        order: &Order,
+        started: oneshot::Sender<String>,
+        stop: &CancellationToken,
+    ) -> Sent {
         let not_started = |why: String| Sent::of(Outcome::NotStarted(why));
         let client = match self.client() {
             Ok(client) => client,
             Err(problem) => return not_started(problem.to_string()),
         };
-        let run = self.run(order.run, order.attempt);
-        let filled = self.call.fill(client, &scope(&order.event, &run));
-        let Filled { request, secrets } = match filled {
-            Ok(filled) => filled,
-            Err(why) => return not_started(why),
+        let run = run_value(&self.rule, order.run, order.attempt);
+        let filled = with_values(&*order.store, stop, |values| {
+            self.call.fill(client, &scope(&order.event, &run, values))
+        });
+        let Filled { request, secrets } = match filled.await {
+            Ok(Ok(filled)) => filled,
+            Ok(Err(why)) => return not_started(why),
+            Err(error) => return not_started(error.to_string()),
         };
         let origin = request.url().origin().ascii_serialization();
         // Nobody waits for it if dispatch has given this attempt up.
@@ -175,20 +179,6 @@ impl Sent {
     }
 }
 
-/// What of an event is no field of the lease, by the names that templates use.
-const KNOWN: [&str; 4] = ["event", "payload", "run", "steps"];
-
-/// The names that templates can use: the lease's fields, and what is known of the event and the run.
-fn scope(event: &Event, run: &Value) -> Scope {
-    let whole = serde_json::to_value(event).unwrap_or_default();
-    let fields = event.data().as_object().into_iter().flatten();
-    let fields = fields.map(|(name, value)| (name.as_str(), value));
-    let known = KNOWN
-        .into_iter()
-        .zip([&whole, &event.payload, run, event.steps()]);
-    Scope::new(fields.chain(known))
-}
-
 impl Action for HttpAction {
     fn kind(&self) -> &'static str {
         KIND
@@ -218,10 +208,9 @@ impl Action for HttpAction {
         }
     }
 
-    fn describe(&self, event: &Event) -> Description {
+    fn describe(&self, event: &Event, values: &Arc<Values>) -> Description {
         let method = &self.call.method;
-        // What only a run has is shown as a number that no run has.
-        let parts = self.call.parts(&scope(event, &self.run(0, 1)));
+        let parts = self.call.parts(&scope(event, &unborn(&self.rule), values));
         let parts = match parts {
             Ok(parts) => parts,
             Err(why) => {
@@ -268,7 +257,9 @@ impl Action for HttpAction {
     ) -> BoxFuture<'_, Performed> {
         Box::pin(async move {
             let begin = Instant::now();
-            let sent = stop.run_until_cancelled(self.send(&order, started)).await;
+            let sent = stop
+                .run_until_cancelled(self.send(&order, started, &stop))
+                .await;
             let sent = sent.unwrap_or_else(|| {
                 let why = "the service stopped while the request was under way";
                 Sent::of(Outcome::Interrupted(why.to_owned()))

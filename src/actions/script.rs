@@ -1,7 +1,7 @@
 //! Runs a script: argv, standard input, environment, process group, time limit, output tail.
 //!
 //! Nothing goes through a shell. A script gets the words of `script`, then one argument for each of
-//! `script_params`, bytes for bytes as far as a process can take them; the event as JSON on its standard
+//! `script_params`, values of the event or of the store, bytes for bytes as far as a process can take them; the event as JSON on its standard
 //! input; and `ESI_RULE`, `ESI_EVENT_TYPE`, `ESI_EVENT_ID`, `ESI_RUN_ID`, `ESI_ATTEMPT` in its
 //! environment. Its folder is the configuration file's.
 //!
@@ -18,6 +18,7 @@ mod describe;
 mod interpreter;
 mod options;
 mod output;
+mod param;
 mod recovery;
 
 use std::future::pending;
@@ -41,16 +42,18 @@ use super::{
 };
 use crate::config::Problem;
 use crate::config::table::PartOptions;
-use crate::core::event::{Event, PayloadPath};
+use crate::core::event::Event;
 use crate::core::ini::text::Position;
 use crate::core::rules::Asks;
 use crate::core::run::{Detail, Outcome};
+use crate::core::store::Values;
 use crate::crash::{self, Point};
-use crate::journal::CountsAgainst;
+use crate::journal::{CountsAgainst, JournalError, with_values};
 use crate::os::process::{Group, OUTPUT_GRACE, describe_remaining, identify};
 use crate::os::program::{Unfit, locate};
 use call::{Call, MORE_ROOM};
 use output::Output;
+use param::Param;
 use recovery::ScriptRecovery;
 
 /// The row of the table of parts.
@@ -81,7 +84,7 @@ struct Script {
     /// The program and its fixed arguments, already split; never empty.
     words: Vec<String>,
     /// Each becomes one argument more.
-    params: Vec<PayloadPath>,
+    params: Vec<Param>,
     /// The limit of one attempt; none if `None`.
     timeout: Option<Duration>,
     /// How long a script that was asked to end may take until it is forced.
@@ -98,6 +101,21 @@ impl Script {
         locate(&self.folder, &self.words[0], "script")
     }
 
+    /// The values of the store that are parameters, as they are now.
+    async fn values(
+        &self,
+        order: &Order,
+        stop: &CancellationToken,
+    ) -> Result<Arc<Values>, JournalError> {
+        let look_up = |values: &Arc<Values>| {
+            for param in &self.params {
+                param.find(&order.event, values);
+            }
+            values.clone()
+        };
+        with_values(&*order.store, stop, look_up).await
+    }
+
     async fn run(
         &self,
         order: &Order,
@@ -105,7 +123,11 @@ impl Script {
         started: oneshot::Sender<String>,
         stop: &CancellationToken,
     ) -> Result<(Outcome, Option<Group>), NotStarted> {
-        let call = Call::new(self, order)?;
+        let values = match self.values(order, stop).await {
+            Err(error) if error.is_temporary() => return Ok((stopped(), None)),
+            values => values.map_err(|error| error.to_string())?,
+        };
+        let call = Call::new(self, order, &values)?;
         let mut group = call.start().await?;
         crash::point(Point::ProcessStarted);
         let handle = identify(group.id())
@@ -166,8 +188,11 @@ impl Action for Script {
     }
 
     fn asks(&self) -> Asks {
-        let asked = |path: &PayloadPath| ("script_params", path.clone());
-        self.params.iter().map(asked).collect()
+        let paths = self.params.iter().filter_map(|param| match param {
+            Param::Path(path) => Some(("script_params", path.clone())),
+            Param::Stored(_) => None,
+        });
+        paths.collect()
     }
 
     /// The service starts all the same: a run of a script that cannot be run is a failed attempt, and may be
@@ -193,8 +218,8 @@ impl Action for Script {
         }
     }
 
-    fn describe(&self, event: &Event) -> Description {
-        describe::describe(self, event)
+    fn describe(&self, event: &Event, values: &Arc<Values>) -> Description {
+        describe::describe(self, event, values)
     }
 
     fn perform(

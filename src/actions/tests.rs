@@ -1,5 +1,7 @@
 //! What the tests of actions share: orders, and an action that is no process.
 
+mod shelf;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::shelf::Shelf;
 use super::{Action, Checkup, Description, FileInUse, Order, Performed, Purpose};
 use crate::config::Problem;
 use crate::core::event::{Event, PayloadPath};
@@ -17,6 +20,7 @@ use crate::core::ini::text::Position;
 use crate::core::retry::RetryPolicy;
 use crate::core::rules::{Asks, Chain, EventPattern, Rule};
 use crate::core::run::{Detail, Outcome};
+use crate::core::store::Values;
 pub(super) use crate::os::tests::{LONG, alone, until};
 
 /// Attempt 2 of run 7, for an event with this data.
@@ -42,6 +46,7 @@ pub(crate) fn order(data: &Value) -> Order {
             json!({"esi_leap_object.data": data}),
         )),
         journal_name: "journal".into(),
+        store: Arc::new(Shelf::default()),
     }
 }
 
@@ -86,7 +91,7 @@ impl Action for Record {
         }
     }
 
-    fn describe(&self, event: &Event) -> Description {
+    fn describe(&self, event: &Event, _: &Arc<Values>) -> Description {
         let [(_, title)] = &self.asks()[..] else {
             panic!("one path");
         };

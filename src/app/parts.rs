@@ -7,7 +7,7 @@ mod listen;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::actions::{Action, ActionPart, Recovery, http, script};
+use crate::actions::{Action, ActionPart, Recovery, http, script, store};
 use crate::config::table::{Kind, OptionRow, PartOptions, RULE, SERVICE, Scope, SourceKind, Table};
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
 use crate::core::rules::Asks;
@@ -20,7 +20,7 @@ use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart};
 pub use forms::FORMS;
 
 /// What a rule can do. The first is what it does if it does not say.
-pub const ACTIONS: [ActionPart; 2] = [script::PART, http::PART];
+pub const ACTIONS: [ActionPart; 3] = [script::PART, http::PART, store::PART];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
 pub const SOURCES: [SourcePart; 1] = [timer::PART];

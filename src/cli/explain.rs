@@ -2,20 +2,22 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::Places;
-use super::inputs::{block_on, failed_to_read};
+use super::inputs::{ask, block_on, failed_to_read};
 use super::output::{Format, cell, print_json, print_line, table};
 use crate::actions::Description;
-use crate::app::parts::FORMS;
+use crate::app::parts::{Config, FORMS};
 use crate::cli::report::{Exit, Failure};
 use crate::core::event::Event;
 use crate::core::printable::printable;
 use crate::core::rules::{EventPattern, Finding, Given, How, Step, Verdict};
-use crate::journal::QuarantineId;
+use crate::journal::{QuarantineId, with_values};
 use crate::ops::explain::{
     Answer, Judgement, NoEvent, NoLease, explain, in_journal, in_quarantine, with_lease,
 };
@@ -48,8 +50,7 @@ pub(super) struct Args {
 pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.load()?;
     let event = find(places, args)?;
-    let given = Given::at(Timestamp::now());
-    let answers = explain(&config.rules, &config.actions, &FORMS, &event, &given);
+    let answers = answers(places, &config, &event)?;
     if args.format == Format::Json {
         let rules: Vec<_> = answers.iter().map(as_json).collect();
         return print_json(&json!({"id": event.id, "type": event.event_type, "rules": rules}));
@@ -129,6 +130,36 @@ fn filter_as_json(finding: &Finding) -> serde_json::Value {
         shown["how"] = why.as_str().into();
     }
     shown
+}
+
+/// What each rule makes of the event. The journal is looked into only if one asks for values of the store.
+fn answers<'a>(
+    places: &Places,
+    config: &'a Config,
+    event: &Event,
+) -> Result<Vec<Answer<'a>>, Failure> {
+    let given = Given::at(Timestamp::now());
+    let explain = |values: &_| {
+        explain(
+            &config.rules,
+            &config.actions,
+            &FORMS,
+            event,
+            &given,
+            values,
+        )
+    };
+    let values = Arc::default();
+    let answers = explain(&values);
+    if values.missing().is_empty() {
+        return Ok(answers);
+    }
+    let journal = places
+        .journal()
+        .map_err(|failure| failure.during("failed to look up values of the store"))?;
+    let at_once = CancellationToken::new();
+    at_once.cancel();
+    ask(with_values(&journal, &at_once, explain))
 }
 
 /// The answer in words.

@@ -5,6 +5,7 @@
 //! it may hold no line break, in JSON it stays one value.
 
 mod scope;
+mod stored;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -14,7 +15,7 @@ use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior}
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value as Json};
 
-pub use scope::Scope;
+pub use scope::{STORE, Scope};
 
 /// All but what stands for itself in any part of a URL (RFC 3986, "unreserved").
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC

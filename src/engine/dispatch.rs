@@ -28,7 +28,7 @@ use crate::core::run::Transition;
 use crate::crash::{self, Point};
 use crate::engine::clock::Clock;
 use crate::engine::stop::Stop;
-use crate::journal::{Claim, ClaimedRun, Journal, JournalError, Owner};
+use crate::journal::{Claim, ClaimedRun, Journal, JournalError, Owner, Store};
 use crate::sources::Enrich;
 use follow::{Then, tell, what_follows};
 use held::Holding;
@@ -50,6 +50,8 @@ const ORPHANS_AT_ONCE: usize = 64;
 pub struct Dispatch<J> {
     /// Where runs wait.
     pub journal: J,
+    /// The named values that actions use.
+    pub store: Arc<dyn Store>,
     /// Completes events that could not be completed when they were accepted.
     pub enrich: Arc<dyn Enrich>,
     /// The rules in force, and what they do.

@@ -1,11 +1,14 @@
 //! What `explain` finds: an event, wherever it is written down, and what each rule makes of it.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::actions::{Action, Description};
 use crate::core::event::{Event, PayloadPath};
 use crate::core::python_json;
 use crate::core::rules::{Finding, Given, Rule, RuleSet, Verdict};
+use crate::core::store::Values;
 use crate::engine::release;
 use crate::engine::rulebook::Playbook;
 use crate::journal::{Browse, JournalError, QuarantineId};
@@ -106,7 +109,7 @@ pub struct Answer<'a> {
     pub done: Option<Description>,
 }
 
-/// What each rule makes of an event, and what would be done then.
+/// What each rule makes of an event, and what would be done then with these values of the store.
 #[must_use]
 pub fn explain<'a>(
     rules: &'a RuleSet,
@@ -114,12 +117,13 @@ pub fn explain<'a>(
     forms: &Forms,
     event: &Event,
     given: &Given<'_>,
+    values: &Arc<Values>,
 ) -> Vec<Answer<'a>> {
     let lacks = (forms.lacks)(event);
     let rules = rules.all().iter();
     let answers = rules.map(|rule| {
         let action = playbook.get(&rule.name);
-        Answer::of(rule, action.map(AsRef::as_ref), lacks, event, given)
+        Answer::of(rule, action.map(AsRef::as_ref), lacks, event, given, values)
     });
     answers.collect()
 }
@@ -133,6 +137,7 @@ impl<'a> Answer<'a> {
         lacks: Option<Lacks>,
         event: &Event,
         given: &Given<'_>,
+        values: &Arc<Values>,
     ) -> Self {
         let judgement = Judgement::of(rule, lacks, event, given);
         let runs = matches!(judgement, Judgement::Decided(Verdict::Run { .. }));
@@ -145,7 +150,7 @@ impl<'a> Answer<'a> {
             rule,
             judgement,
             findings,
-            done: done.map(|action| action.describe(event)),
+            done: done.map(|action| action.describe(event, values)),
         }
     }
 }

@@ -176,7 +176,9 @@ fn written(config: &Config, source: &str, arrival: Arrival, body: Option<&[u8]>)
                 assert!(!names_context(&event.payload), "{again}");
                 let _ = lacks(&event);
                 for rule in config.rules.all() {
-                    let (_, command) = config.actions[&rule.name].describe(&event).whole;
+                    let (_, command) = config.actions[&rule.name]
+                        .describe(&event, &Arc::default())
+                        .whole;
                     let words = command.as_array().expect("the words of a command");
                     // The program, and an argument for each path.
                     assert_eq!(words.len(), 1 + rule.asks.len());

@@ -2,7 +2,6 @@
 
 mod rows;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -12,12 +11,12 @@ use serde_json::Value;
 
 pub(super) use rows::OPTIONS;
 
+use super::HttpAction;
 use super::request::{Address, Call, Login, no_dots};
 use super::statuses::Statuses;
-use super::{HttpAction, KNOWN};
+use crate::actions::scope::{SYNTAX, looked_up};
 use crate::actions::{FileInUse, Purpose};
-use crate::config::{JsonEntry, Options, Problem, RuleContext, duration, payload_path};
-use crate::core::rules::Asks;
+use crate::config::{JsonEntry, Options, Problem, RuleContext, duration};
 use crate::core::template::{JsonTemplate, Place, Template};
 use crate::http::{Trust, TrustNames};
 use crate::os::credentials::credential_file;
@@ -117,28 +116,6 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
         timeout: timeout?,
         client: OnceLock::new(),
     })
-}
-
-/// The paths of the lease that a template looks up by these names.
-fn looked_up(
-    options: &mut Options<'_>,
-    rule: &RuleContext<'_>,
-    option: &'static str,
-    names: &BTreeSet<String>,
-) -> Asks {
-    let Some(place) = options.get(option) else {
-        return Asks::new();
-    };
-    let of_lease = |name: &&String| !KNOWN.contains(&name.split('.').next().unwrap_or_default());
-    let paths = names.iter().filter(of_lease).filter_map(|name| {
-        let text = place.value.as_str();
-        let name = text
-            .find(name.as_str())
-            .map_or(&name[..], |at| &text[at..at + name.len()]);
-        let path = payload_path(options, place, option, name, rule.of_leases)?;
-        Some((option, path))
-    });
-    paths.collect()
 }
 
 fn address(
@@ -329,8 +306,6 @@ fn body(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Told> {
     }
     Ok(Some(JsonTemplate::Object(fields)))
 }
-
-const SYNTAX: &str = "write it as in Jinja, like `{{ node_name }}`";
 
 fn template(options: &mut Options<'_>, name: &str, text: &str, place: Place) -> Option<Template> {
     let found = Template::parse(text, place);

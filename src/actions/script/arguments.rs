@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::Script;
 use crate::core::event::{Event, Text};
+use crate::core::store::Values;
 
 /// The most that Linux takes as one argument or variable: 128 KiB with the NUL behind it.
 pub(super) const LONGEST: usize = 128 * 1024 - 1;
@@ -98,12 +99,12 @@ pub(super) fn fit(text: Text, most: usize) -> (String, Option<Lost>) {
 
 impl Script {
     /// The arguments that follow the script's fixed ones, which may take up `room` bytes together.
-    pub(super) fn arguments(&self, event: &Event, room: usize) -> Arguments {
+    pub(super) fn arguments(&self, event: &Event, values: &Values, room: usize) -> Arguments {
         let params = &self.params;
         let mut arguments = Arguments::default();
         let mut losses: Vec<Option<Lost>> = Vec::new();
-        for path in params {
-            let (text, lost) = fit(path.find(event).to_text_within(LONGEST), LONGEST);
+        for param in params {
+            let (text, lost) = fit(param.find(event, values).to_text_within(LONGEST), LONGEST);
             arguments.texts.push(text);
             losses.push(lost);
         }
@@ -144,7 +145,7 @@ mod tests {
         let script = script(&["true"], paths);
         let payload = json!({ "esi_leap_object.data": lease });
         let event = Event::new("1".into(), "t".into(), "now".into(), None, payload);
-        script.arguments(&event, room)
+        script.arguments(&event, &Values::default(), room)
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::{ATTEMPT_VARIABLE, JOURNAL_VARIABLE, NotStarted, RUN_VARIABLE, Script
 use crate::actions::Order;
 use crate::config::is_secret_variable;
 use crate::core::printable::printable;
+use crate::core::store::Values;
 use crate::journal::CountsAgainst;
 use crate::os::process::{Group, is_shortage};
 use crate::os::program::interpreter_line;
@@ -33,8 +34,8 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// The call of `script` that `order` asks for, or why there can be none.
-    pub(super) fn new(script: &'a Script, order: &Order) -> Result<Self, String> {
+    /// The call of `script` that `order` asks for, with these values of the store, or why there can be none.
+    pub(super) fn new(script: &'a Script, order: &Order, values: &Values) -> Result<Self, String> {
         let (rule, event) = (&order.rule, &order.event);
         let program = script.locate().map_err(|unfit| unfit.to_string())?;
         let mut losses = Vec::new();
@@ -57,7 +58,7 @@ impl<'a> Call<'a> {
         ];
         let mut arguments: Vec<String> = script.words[1..].to_vec();
         let texts = variables.iter().map(|(_, text)| text).chain(&arguments);
-        let found = script.arguments(event, room_beside(texts.map(String::as_str)));
+        let found = script.arguments(event, values, room_beside(texts.map(String::as_str)));
         arguments.extend(found.texts);
         losses.extend(found.losses);
         for loss in losses {
@@ -127,7 +128,7 @@ impl<'a> Call<'a> {
         match place {
             Place::Fixed(index) => format!("argument {} of `script`", index + 1),
             Place::Param(index) => match self.script.params.get(index) {
-                Some(path) => format!("the parameter `{path}`"),
+                Some(param) => format!("the parameter `{param}`"),
                 None => format!("parameter {}", index + 1),
             },
             Place::Variable(name) => format!("the variable {name}"),

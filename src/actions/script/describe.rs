@@ -5,12 +5,13 @@ use super::arguments::Arguments;
 use super::call::room_beside;
 use crate::actions::Description;
 use crate::core::event::Event;
+use crate::core::store::Values;
 
-pub(super) fn describe(script: &Script, event: &Event) -> Description {
+pub(super) fn describe(script: &Script, event: &Event, values: &Values) -> Description {
     let mut words = script.words.clone();
     let texts = words.iter().chain([&event.id, &event.event_type]);
     let Arguments { texts, losses } =
-        script.arguments(event, room_beside(texts.map(String::as_str)));
+        script.arguments(event, values, room_beside(texts.map(String::as_str)));
     words.extend(texts);
     Description {
         line: quoted(&words),

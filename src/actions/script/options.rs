@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::Script;
+use super::param::{Param, STORED};
 use crate::config::table::{Kind, OptionRow, Scope};
 use crate::config::{Options, RuleContext, command, duration, payload_path};
-use crate::core::event::{PayloadPath, first_path_end};
+use crate::core::event::first_path_end;
 use crate::core::ini::problem::Problem;
+use crate::core::store::check_name;
 
 const TIMEOUT_HINT: &str = "write it like `500ms`, `30s`, `10m` or `2h`; a bare number means \
                             seconds; without a limit leave `timeout` out";
@@ -26,8 +28,8 @@ pub(super) const OPTIONS: [OptionRow; 4] = [
         scope: Scope::Rule,
         kind: Kind::List,
         default: None,
-        meaning: "paths; the value of each becomes one argument. Commas within the brackets of a JSONPath \
-                  belong to it. Text is passed as it is, numbers and booleans as in JSON, null and missing \
+        meaning: "paths, or `store:NAME` for a value of the store as it is when the attempt starts; the value of each \
+                  becomes one argument. Commas within the brackets of a JSONPath belong to it. Text is passed as it is, numbers and booleans as in JSON, null and missing \
                   fields as an empty argument, objects and lists as JSON. NUL becomes U+FFFD, and a value \
                   over 128 KiB an empty argument, with a warning",
     },
@@ -71,13 +73,23 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
     })
 }
 
-fn params(options: &mut Options<'_>, of_leases: bool) -> Vec<PayloadPath> {
+fn params(options: &mut Options<'_>, of_leases: bool) -> Vec<Param> {
     let items = options.items_by("script_params", "a field's path", first_path_end);
     let Some(option) = options.get("script_params") else {
         return Vec::new();
     };
     let mut params = Vec::new();
     for (text, position) in items {
+        if let Some(name) = text.strip_prefix(STORED) {
+            match check_name(name) {
+                Ok(()) => params.push(Param::Stored(name.to_owned())),
+                Err(error) => {
+                    let message = format!("`script_params`: `{text}`: {error}");
+                    options.report(Problem::error(message, error.remedy()), option, position);
+                }
+            }
+            continue;
+        }
         let blank = text.contains(char::is_whitespace) && !text.starts_with('$');
         if blank {
             let problem = Problem::warning(
@@ -86,13 +98,8 @@ fn params(options: &mut Options<'_>, of_leases: bool) -> Vec<PayloadPath> {
             );
             options.report(problem, option, position);
         }
-        params.extend(payload_path(
-            options,
-            option,
-            "script_params",
-            text,
-            of_leases && !blank,
-        ));
+        let path = payload_path(options, option, "script_params", text, of_leases && !blank);
+        params.extend(path.map(Param::Path));
     }
     params
 }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::Script;
+use super::param::Param;
 use crate::actions::tests::{LONG, order as order_for};
 use crate::actions::{Action, Order, Performed};
 use crate::core::event::PayloadPath;
@@ -27,7 +28,9 @@ struct Job {
 
 /// A script of `words` with the values at `params`.
 pub(super) fn script(words: &[&str], params: &[&str]) -> Script {
-    let paths = params.iter().map(|path| PayloadPath::parse(path).unwrap());
+    let paths = params
+        .iter()
+        .map(|path| Param::Path(PayloadPath::parse(path).unwrap()));
     Script {
         words: words.iter().map(ToString::to_string).collect(),
         params: paths.collect(),

@@ -209,7 +209,7 @@ fn options_of_the_service_become_settings() {
             "site = boston\nscript = %(site)s.sh\n",
             |config| {
                 let event = Event::new("1".into(), "e".into(), String::new(), None, Value::Null);
-                config.actions["i"].describe(&event).line
+                config.actions["i"].describe(&event, &Arc::default()).line
             },
             "boston.sh",
         ),

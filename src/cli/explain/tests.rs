@@ -10,7 +10,14 @@ fn what_would_be_done_is_what_the_action_says() {
     let order = order(&json!({"node_uuid": "n", "purpose": "blues"}));
     let given = Given::at(Timestamp::UNIX_EPOCH);
     let record = Record::default();
-    let answer = Answer::of(&order.rule, Some(&record), None, &order.event, &given);
+    let answer = Answer::of(
+        &order.rule,
+        Some(&record),
+        None,
+        &order.event,
+        &given,
+        &Arc::default(),
+    );
     assert_eq!(
         reason(&answer),
         "plays blues, one at a time for n; it is a copy"

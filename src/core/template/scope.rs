@@ -6,12 +6,18 @@ use std::sync::{Arc, OnceLock};
 use minijinja::value::{Object, Value};
 use serde_json::{Number, Value as Json};
 
+use super::stored::Stored;
+use crate::core::store::Values;
+
+/// By this name templates look up values of the store.
+pub const STORE: &str = "store";
+
 /// The names that a template can use, and what they mean.
 #[derive(Clone, Debug)]
 pub struct Scope(Arc<Names>);
 
 #[derive(Debug)]
-struct Names(BTreeMap<String, Named>);
+struct Names(BTreeMap<String, Named>, Option<Arc<Stored>>);
 
 /// What a name means.
 #[derive(Debug)]
@@ -25,6 +31,21 @@ struct Named {
 impl Scope {
     /// Of these names the later ones win.
     pub fn new<'a>(names: impl IntoIterator<Item = (&'a str, &'a Json)>) -> Self {
+        Self::of(names, None)
+    }
+
+    /// The same, with `store`, which wins over all of them.
+    pub fn with_store<'a>(
+        names: impl IntoIterator<Item = (&'a str, &'a Json)>,
+        values: &Arc<Values>,
+    ) -> Self {
+        Self::of(names, Some(Arc::new(Stored(values.clone()))))
+    }
+
+    fn of<'a>(
+        names: impl IntoIterator<Item = (&'a str, &'a Json)>,
+        stored: Option<Arc<Stored>>,
+    ) -> Self {
         let named = |(name, value): (&str, &Json)| {
             let named = Named {
                 as_written: value.clone(),
@@ -32,7 +53,8 @@ impl Scope {
             };
             (name.to_owned(), named)
         };
-        Self(Arc::new(Names(names.into_iter().map(named).collect())))
+        let names = names.into_iter().map(named).collect();
+        Self(Arc::new(Names(names, stored)))
     }
 
     /// As the language looks names up.
@@ -45,7 +67,10 @@ impl Scope {
     pub(super) fn as_written(&self, expression: &str) -> Option<&Json> {
         let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
         let mut names = expression.trim().split('.');
-        let first = &self.0.0.get(names.next()?)?.as_written;
+        let first = match (names.next()?, &self.0.1) {
+            (STORE, Some(stored)) => stored.find(names.next().filter(|name| is_name(name))?)?,
+            (name, _) => &self.0.0.get(name)?.as_written,
+        };
         names.try_fold(first, |value, name| {
             value.get(name).filter(|_| is_name(name))
         })
@@ -54,14 +79,18 @@ impl Scope {
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
-        let named = self.0.get(name.as_str()?)?;
+        let name = name.as_str()?;
+        if let (STORE, Some(stored)) = (name, &self.1) {
+            return Some(Value::from_dyn_object(stored.clone()));
+        }
+        let named = self.0.get(name)?;
         let value = named.value.get_or_init(|| to_value(&named.as_written));
         Some(value.clone())
     }
 }
 
 /// Not through serde: numbers would become objects, because `serde_json` keeps them as they were written.
-fn to_value(json: &Json) -> Value {
+pub(super) fn to_value(json: &Json) -> Value {
     match json {
         Json::Null => Value::from(()),
         Json::Bool(value) => Value::from(*value),

@@ -94,6 +94,7 @@ impl<J: Journal> Dispatch<J> {
             rule,
             event: Arc::new(event),
             journal_name: self.journal.name().to_owned(),
+            store: self.store.clone(),
         };
         Ok(Ordered {
             action,

@@ -53,6 +53,7 @@ fn told(end: fn(Detail) -> Outcome, text: &str) -> Performed {
 fn dispatch(journal: &SqliteJournal, rules: Rulebook) -> Dispatch<SqliteJournal> {
     Dispatch {
         journal: journal.clone(),
+        store: Arc::new(journal.clone()),
         enrich: Arc::new(NothingToAdd),
         rules,
         max_parallel: 1,

@@ -28,6 +28,7 @@ fn what_an_event_lacks_decides_nothing_yet() {
         Some(lacks),
         &order.event,
         &given(),
+        &Arc::default(),
     );
     let Judgement::AwaitsLease(paths) = answer.judgement else {
         panic!("{answer:?}");
@@ -40,6 +41,7 @@ fn what_an_event_lacks_decides_nothing_yet() {
         None,
         &order.event,
         &given(),
+        &Arc::default(),
     );
     assert!(matches!(
         answer.judgement,
@@ -86,7 +88,14 @@ async fn an_event_is_found_by_its_id_or_in_quarantine() {
     let text = "[deploy]\nevents = x\nscript = s\nscript_params = purpose\n";
     let config = parts::read(text, Path::new("f")).config.unwrap();
     let told = |event: &Event| {
-        let answers = explain(&config.rules, &config.actions, &FORMS, event, &given());
+        let answers = explain(
+            &config.rules,
+            &config.actions,
+            &FORMS,
+            event,
+            &given(),
+            &Arc::default(),
+        );
         matches!(
             answers[..],
             [Answer {

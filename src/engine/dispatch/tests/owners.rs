@@ -9,6 +9,7 @@ use crate::actions::{Checkup, Description};
 use crate::core::event::Event;
 use crate::core::event::Key;
 use crate::core::rules::Asks;
+use crate::core::store::Values;
 use crate::journal::conformance::LostAnswers;
 use crate::journal::sqlite::Access;
 use crate::journal::{
@@ -38,7 +39,7 @@ impl<J: Journal + std::fmt::Debug> Action for Noting<J> {
         Checkup::default()
     }
 
-    fn describe(&self, _: &Event) -> Description {
+    fn describe(&self, _: &Event, _: &Arc<Values>) -> Description {
         unreachable!("only `explain` asks for that")
     }
 
@@ -125,6 +126,7 @@ pub(super) async fn perform_all<J: Journal + std::fmt::Debug + Clone>(
     });
     let playbook = HashMap::from([("r".to_owned(), noting)]);
     let dispatch = Dispatch {
+        store: Arc::new(journal.clone()),
         journal,
         enrich: Arc::new(NothingToAdd),
         rules: Rulebook::new(rules("r"), playbook).0,
