@@ -19,6 +19,8 @@ mod secrets;
 mod settings;
 mod source;
 pub mod table;
+mod when;
+mod zone;
 
 use std::path::Path;
 
@@ -30,6 +32,7 @@ pub use json::JsonEntry;
 pub use secrets::{is_secret_variable, secrets_among, shown_command};
 pub use settings::{Config, Fingerprints, Password, Purpose, Reading, SecretPlace};
 pub use source::{Feeds, NamedSource};
+pub use zone::zone;
 
 pub use crate::core::duration::duration;
 use crate::core::ini::merged::{self, DEFAULT, Merged, Section};

@@ -56,6 +56,8 @@ points! {
     CursorMoved = "cursor-moved",
     /// Events and runs are written, but not committed.
     AcceptedUncommitted = "accepted-uncommitted",
+    /// What an event makes pointless is cancelled, but not committed.
+    CancelledUncommitted = "cancelled-uncommitted",
     /// They are on disk, and the source does not know.
     Accepted = "accepted",
     /// The batch has been settled with the source.
@@ -70,6 +72,8 @@ points! {
     LateLeaseShown = "late-lease-shown",
     /// The event of that run has been replaced.
     LeaseCompleted = "lease-completed",
+    /// It is known which attempt is to be ended, because its run is cancelled.
+    EndAsked = "end-asked",
     /// A script's process is there, and the journal does not know which.
     ProcessStarted = "process-started",
     /// The journal knows.

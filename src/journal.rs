@@ -22,19 +22,23 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
+mod planned;
 mod records;
 mod requests;
 pub mod sqlite;
 mod store;
 mod traits;
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::JournalError;
+pub use self::planned::{Cancels, PlannedRun, Start};
 pub use self::records::{
     AttemptRecord, Census, Dropped, Pruned, Quarantined, RunDetail, RunFilter, RunSummary,
     SourceRecord,
@@ -69,32 +73,11 @@ pub struct Acceptance {
     pub is_incomplete: bool,
     /// The runs to make; none if every rule refused the event.
     pub runs: Vec<PlannedRun>,
-}
-
-/// A run that a rule asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedRun {
-    /// The name of the rule: its section in the configuration.
-    pub rule: String,
-    /// What the run is ordered by: runs with the same key never overlap.
-    pub key: Key,
-    /// Whether the rule can be decided, and its action performed, only with the lease that the event
-    /// is about, which could not be shown yet.
-    pub awaits_lease: bool,
-    /// When it starts.
-    pub start: Start,
-}
-
-/// When a run starts that is accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// When it has its turn.
-    Now,
-    /// Not before this. Until then it is `scheduled`, and takes no place in the order of its key; then it comes
-    /// behind all that are there. A time that is over is now.
-    At(Timestamp),
-    /// Never, and why: it is on record as `cancelled`, for this reason. The operator may retry it.
-    Never(String),
+    /// The lease that the event is about, if it is about one.
+    pub lease: Option<String>,
+    /// The earlier runs that it makes pointless. Done once: with an event that is known by now, there is nothing
+    /// to cancel.
+    pub cancels: Vec<Cancels>,
 }
 
 /// A delivery that could not be decoded, or that a rule's filter could not decide.
@@ -204,6 +187,9 @@ pub struct Claim {
     /// The attempts of this owner that it knows of, by run and number. Others that are its own and open
     /// were claimed with an answer that was lost.
     pub held: Vec<(RunId, u32)>,
+    /// How many runs of a rule with the same [`share`](PlannedRun::share) may run at once, by the rule's name.
+    /// Runs of these rules without one, which were accepted before there was a limit, share one.
+    pub limits: Arc<BTreeMap<String, u32>>,
 }
 
 /// A run whose next attempt dispatch is to perform now.
@@ -244,6 +230,14 @@ pub struct Completion {
     pub event: String,
     /// What the run is ordered by, now that all of the event is known.
     pub key: Key,
+    /// When it starts.
+    pub start: Start,
+    /// It is cancelled if it has not started by then.
+    pub start_by: Option<Timestamp>,
+    /// As [`PlannedRun::share`].
+    pub share: Option<String>,
+    /// When this is decided.
+    pub at: Timestamp,
 }
 
 /// The answer to a claim.
@@ -260,6 +254,19 @@ pub struct Claimed {
     /// How long to wait, by the journal's clock, until the first run is due that is `scheduled`, or is
     /// `retryable` and nothing else holds back.
     pub wait: Option<Duration>,
+    /// The attempts of this owner that are to be ended, because their runs are cancelled.
+    pub to_end: Vec<ToEnd>,
+}
+
+/// An attempt that is to be ended, because its run is cancelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToEnd {
+    /// The run.
+    pub run: RunId,
+    /// Which of its attempts.
+    pub attempt: u32,
+    /// Why the run is cancelled.
+    pub reason: String,
 }
 
 /// The end of an attempt, and what it means for its run.
@@ -281,7 +288,8 @@ pub struct AttemptEnd {
     pub output: Vec<u8>,
     /// How many bytes were written before that and are not kept.
     pub output_dropped: u64,
-    /// Succeed, Proceed, Fail, Discard, Interrupt, Cancel or Refuse.
+    /// Succeed, Proceed, Fail, Discard, Interrupt, Cancel or Refuse. Of a run that is being cancelled anything but
+    /// Succeed is Cancel.
     pub transition: Transition,
     /// How far the run has come by it, if it has several steps; `None` leaves that as it is.
     pub stand: Option<Stand>,

@@ -312,7 +312,11 @@ fn json_has_the_same_shape_whatever_is_in_it() {
     let detail = scene.run_detail(1);
     assert_eq!(
         keys(&detail),
-        [&summary[..], &["source", "attempt_records", "event"]].concat()
+        [
+            &summary[..],
+            &["source", "start_by", "attempt_records", "event"]
+        ]
+        .concat()
     );
     assert_eq!(
         keys(&detail["attempt_records"][0]),

@@ -34,6 +34,8 @@ fn times(point: Point) -> (&'static [u32], &'static [u32]) {
         Point::StoreUncommitted | Point::StoreChanged => (&[], &[]),
         // Come to by what a command asks: `retrying` kills the program there.
         Point::RequestDecided | Point::RequestAnswered => (&[], &[]),
+        // Come to by what cancels runs: `cancelling` kills the program there.
+        Point::CancelledUncommitted | Point::EndAsked => (&[], &[]),
         Point::JournalMade
         | Point::MigrationHalfWay
         | Point::Migrated

@@ -4,6 +4,7 @@ mod action_faults;
 mod arrows;
 mod broker;
 mod broker_faults;
+mod cancelling;
 mod captured;
 mod chains;
 mod clock;

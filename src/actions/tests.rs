@@ -18,7 +18,7 @@ use crate::config::Problem;
 use crate::core::event::{Event, PayloadPath};
 use crate::core::ini::text::Position;
 use crate::core::retry::RetryPolicy;
-use crate::core::rules::{Asks, Chain, EventPattern, Rule};
+use crate::core::rules::{Asks, Chain, EventPattern, Rule, When};
 use crate::core::run::{Detail, Outcome};
 use crate::core::store::Values;
 pub(super) use crate::os::tests::{LONG, alone, until};
@@ -36,6 +36,7 @@ pub(crate) fn order(data: &Value) -> Order {
             asks: vec![],
             order_by: None,
             chain: Chain::single("deploy", RetryPolicy::default()),
+            when: When::default(),
             enabled: true,
         }),
         event: Arc::new(Event::new(

@@ -16,7 +16,7 @@ use crate::app::parts::{Config, FORMS};
 use crate::cli::report::{Exit, Failure};
 use crate::core::event::Event;
 use crate::core::printable::printable;
-use crate::core::rules::{EventPattern, Finding, Given, How, Step, Verdict};
+use crate::core::rules::{EventPattern, Finding, Given, How, StartAt, Step, Timing, Verdict};
 use crate::journal::{QuarantineId, with_values};
 use crate::ops::explain::{
     Answer, Judgement, NoEvent, NoLease, explain, in_journal, in_quarantine, with_lease,
@@ -164,6 +164,22 @@ fn answers<'a>(
 
 /// The answer in words.
 fn reason(answer: &Answer<'_>) -> String {
+    let verdict_in_words = verdict(answer);
+    if !answer.cancels {
+        return verdict_in_words;
+    }
+    let running = if answer.rule.when.cancel_running {
+        "or are running "
+    } else {
+        ""
+    };
+    format!(
+        "{verdict_in_words}; by `cancelled_by`, earlier runs of this rule that wait {running}are cancelled"
+    )
+}
+
+/// What the rule makes of the event, in words.
+fn verdict(answer: &Answer<'_>) -> String {
     let verdict = match &answer.judgement {
         Judgement::Decided(verdict) => verdict,
         Judgement::AwaitsLease(paths) => {
@@ -183,7 +199,8 @@ fn reason(answer: &Answer<'_>) -> String {
             let losses = losses.iter().map(|loss| format!("; {loss}"));
             let steps = answer.rule.chain.steps().map(|step| followers(step));
             format!(
-                "{line}, one at a time for {key}{}{}",
+                "{line}, one at a time for {key}{}{}{}",
+                when(answer),
                 losses.collect::<String>(),
                 steps.collect::<String>()
             )
@@ -211,6 +228,42 @@ fn followers(step: &Step) -> String {
         Some(format!("; on {end} of [{}] follows [{next}]", step.name))
     });
     follow.collect()
+}
+
+/// When the run would start, what would cancel it, and with how many it would share; nothing, if the rule does not
+/// say.
+fn when(answer: &Answer<'_>) -> String {
+    let when = &answer.rule.when;
+    let mut told = Vec::new();
+    if let Some(timing) = &answer.timing {
+        let rule = when.start_at.as_ref().map_or("", StartAt::as_str);
+        match &timing.start_at {
+            Ok(None) => {}
+            Ok(Some(start)) if *start <= Timestamp::now() => {
+                told.push(format!("at once, since {start:.0} (`{rule}`) is over"));
+            }
+            Ok(Some(start)) => told.push(format!("at {start:.0} (`{rule}`)")),
+            Err(why) => told.push(format!("never, since {why}")),
+        }
+        told.extend(timing.start_by.map(|by| format!("if it starts by {by:.0}")));
+    }
+    if !when.cancelled_by.is_empty() {
+        let types: Vec<&str> = when.cancelled_by.iter().map(EventPattern::as_str).collect();
+        let running = if when.cancel_running {
+            ", also while it runs"
+        } else {
+            ""
+        };
+        told.push(format!("unless {} comes before{running}", types.join(", ")));
+    }
+    if let (Some(limit), Some(share)) = (when.limit, &answer.share) {
+        let of = when.limit_by.as_ref().map_or_else(
+            || "of the rule".to_owned(),
+            |path| format!("with `{path}` {share}"),
+        );
+        told.push(format!("at most {limit} at once {of}"));
+    }
+    told.iter().map(|part| format!(", {part}")).collect()
 }
 
 fn as_json(answer: &Answer<'_>) -> serde_json::Value {
@@ -242,6 +295,26 @@ fn as_json(answer: &Answer<'_>) -> serde_json::Value {
         });
         shown["steps"] = steps.collect();
         shown["key"] = key.text.as_str().into();
+        let when = &answer.rule.when;
+        if let Some(Timing { start_at, start_by }) = &answer.timing {
+            if let Ok(Some(start_at)) = start_at {
+                shown["start_at"] = start_at.to_string().into();
+            }
+            if let Some(start_by) = start_by {
+                shown["start_by"] = start_by.to_string().into();
+            }
+        }
+        if !when.cancelled_by.is_empty() {
+            let types = when.cancelled_by.iter().map(EventPattern::as_str);
+            shown["cancelled_by"] = types.collect();
+        }
+        if let Some(limit) = when.limit {
+            shown["limit"] = limit.into();
+            shown["limit_by"] = answer.share.as_deref().into();
+        }
+    }
+    if answer.cancels {
+        shown["cancels"] = true.into();
     }
     shown
 }

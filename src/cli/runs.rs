@@ -1,5 +1,6 @@
-//! `runs`: list, show and retry, beside the service or without one.
+//! `runs`: list, show, retry and cancel, beside the service or without one.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Places;
@@ -39,7 +40,7 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Make runs due again, in their place before later runs of their key
+    /// Make runs due again, in their place before later runs of their key; start scheduled ones now
     Retry {
         /// The runs' numbers
         #[arg(required = true)]
@@ -47,6 +48,15 @@ pub(super) enum Command {
         /// Begin at the first step of the rule, not at the one that failed
         #[arg(long)]
         from_start: bool,
+    },
+    /// Cancel runs that have not started, and end those that are running
+    Cancel {
+        /// The runs' numbers
+        #[arg(required = true)]
+        ids: Vec<RunId>,
+        /// Why, in your words; `runs list` and `runs show` tell it
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
 }
 
@@ -82,15 +92,47 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
             } else {
                 RetryFrom::FailedStep
             };
-            let (due, them) = match ask(runs::retry(&journal, ids, from))? {
-                1 => ("1 run is".to_owned(), "it"),
-                count => (format!("{count} runs are"), "them"),
-            };
+            let count = ask(runs::retry(&journal, ids, from))?;
+            let them = if count == 1 { "it" } else { "them" };
             print_line(&format!(
-                "{due} due again; a service that stays performs {them} within two seconds, else \
-                 the next `poll`"
+                "{} due again; a service that stays performs {them} within two seconds, else \
+                 the next `poll`",
+                are(count)
             ))
         }
+        Command::Cancel { ids, reason } => {
+            let mut ids = ids;
+            ids.sort_unstable();
+            ids.dedup();
+            let count = ids.len();
+            let to_end = ask(runs::cancel(
+                &journal,
+                ids,
+                reason.as_deref(),
+                Timestamp::now(),
+            ))?;
+            let waiting = count - to_end.len();
+            let mut told = Vec::new();
+            if waiting > 0 {
+                told.push(format!("{} cancelled", are(waiting)));
+            }
+            if !to_end.is_empty() {
+                told.push(format!(
+                    "{} running: the service ends what is under way within two seconds, and cancels what does not \
+                     succeed before",
+                    are(to_end.len())
+                ));
+            }
+            print_line(&told.join("; "))
+        }
+    }
+}
+
+/// So many runs, and a verb.
+fn are(count: usize) -> String {
+    match count {
+        1 => "1 run is".to_owned(),
+        _ => format!("{count} runs are"),
     }
 }
 
@@ -148,7 +190,15 @@ fn show(run: &RunDetail, format: Format) -> Result<Exit, Failure> {
         line("step", &runs::step(stand, summary.state));
     }
     if let Some(due) = summary.due_at {
-        line("due", &moment(due));
+        let name = if summary.state == State::Scheduled {
+            "starts"
+        } else {
+            "due"
+        };
+        line(name, &moment(due));
+    }
+    if let Some(start_by) = run.start_by {
+        line("not after", &moment(start_by));
     }
     if let Some(finished) = summary.finished_at {
         line("finished", &moment(finished));
@@ -233,6 +283,7 @@ fn detail_json(run: &RunDetail) -> Value {
     });
     let mut shown = summary_json(&run.summary);
     shown["source"] = run.source.as_str().into();
+    shown["start_by"] = run.start_by.map(|at| at.to_string()).into();
     if let Some(stand) = &run.stand {
         shown["steps"] = json!({
             "step": stand.step,

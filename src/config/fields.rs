@@ -81,6 +81,11 @@ const OF_EVENT: [&str; 5] = [
     "timestamp",
 ];
 
+/// Whether this is a field of a lease, or lies around it.
+pub(super) fn is_of_lease(field: &str) -> bool {
+    KNOWN.contains(&field) || AROUND.contains(&field)
+}
+
 /// The path that `text`, a part of the value of the option `name`, is. With `of_leases`, one that no lease has
 /// is warned of.
 pub fn payload_path(

@@ -10,6 +10,7 @@ use super::event_types::remedy;
 use super::fields::payload_path;
 use super::filter_params::{filter_any, filter_params};
 use super::options::Options;
+use super::when::when;
 
 /// Reads a rule with its steps and their actions, its own first; `None` if a problem makes it no rule.
 pub(super) fn rule<A>(
@@ -19,12 +20,18 @@ pub(super) fn rule<A>(
 ) -> Option<(Rule, Vec<A>)> {
     let options = &mut Options::new(reader.table, section, problems);
     let enabled = options.switch("enabled");
-    let events = events(options, unreachable(section, reader.sections));
+    let events = event_types(options, "events", unreachable(section, reader.sections));
     // Of what other services send nothing is known.
     let of_leases = enabled && !events.is_empty() && events.iter().all(EventPattern::is_esi_leap);
     let filters: Vec<Filter> = filter_params(options, of_leases);
     let alternatives = filter_any(options, of_leases);
-    let order_by = order_by(options, of_leases);
+    let order_by = one_path(
+        options,
+        "order_by",
+        "choose the field by which runs are ordered",
+        of_leases,
+    );
+    let when = when(options, of_leases);
     let handled_is_success = handled_is_success(options);
     let mut parts = reader.parts(section, of_leases, problems).into_iter();
     let first = parts.next()?;
@@ -45,20 +52,27 @@ pub(super) fn rule<A>(
         asks,
         order_by,
         chain: Chain::new(first.step, others, handled_is_success),
+        when,
         enabled,
     };
     Some((rule, actions))
 }
 
-fn events(options: &mut Options<'_>, as_step: Option<String>) -> Vec<EventPattern> {
-    if options.lacks("events") {
+/// The types of events that the option `name` lists; `as_step` is the remedy if a section lacks `events` that may be meant
+/// as a step.
+pub(super) fn event_types(
+    options: &mut Options<'_>,
+    name: &'static str,
+    as_step: Option<String>,
+) -> Vec<EventPattern> {
+    if name == "events" && options.lacks(name) {
         let hint = as_step.unwrap_or_else(|| {
             "name the types of event it is for, like `events = esi_leap.lease.fulfill.end`".into()
         });
         options.report_section("expected `events` in the rule, but found none", &hint);
     }
-    let items = options.items_by("events", "a type of event", first_pattern_end);
-    let Some(option) = options.get("events") else {
+    let items = options.items_by(name, "a type of event", first_pattern_end);
+    let Some(option) = options.get(name) else {
         return Vec::new();
     };
     let mut events = Vec::new();
@@ -66,14 +80,14 @@ fn events(options: &mut Options<'_>, as_step: Option<String>) -> Vec<EventPatter
         let (mut position, unclosed) = (position, unclosed_class(text));
         let problem = match EventPattern::parse(text) {
             _ if is_list(text) => Problem::error(
-                format!("expected types of events in `events`, but found `{text}`"),
+                format!("expected types of events in `{name}`, but found `{text}`"),
                 format!(
                     "write `{}`: there are no quotation marks here, and no brackets around a list",
                     without_list_marks(text)
                 ),
             ),
             _ if text.contains(char::is_whitespace) => Problem::error(
-                format!("expected a type of event in `events`, but found `{text}`"),
+                format!("expected a type of event in `{name}`, but found `{text}`"),
                 "separate types with commas",
             ),
             Ok(pattern) => {
@@ -89,7 +103,7 @@ fn events(options: &mut Options<'_>, as_step: Option<String>) -> Vec<EventPatter
                 position = option.value.position_in(text, unclosed.unwrap_or_default());
                 Problem::error(
                     format!(
-                        "expected a type of event or a glob in `events`, but found `[` without its \
+                        "expected a type of event or a glob in `{name}`, but found `[` without its \
                          end in `{text}`"
                     ),
                     "close it, as in `esi_leap.lease.[df]*`, or remove it",
@@ -97,7 +111,7 @@ fn events(options: &mut Options<'_>, as_step: Option<String>) -> Vec<EventPatter
             }
             Err(why) => Problem::error(
                 format!(
-                    "expected a type of event or a glob in `events`, but found `{text}`: {why}"
+                    "expected a type of event or a glob in `{name}`, but found `{text}`: {why}"
                 ),
                 "`*` stands for any text, like in `esi_leap.lease.*.error`",
             ),
@@ -164,16 +178,22 @@ fn without_list_marks(text: &str) -> String {
         .join(",")
 }
 
-fn order_by(options: &mut Options<'_>, of_leases: bool) -> Option<PayloadPath> {
-    let text = options.text("order_by")?;
-    let option = options.get("order_by")?;
+/// The path that the option `name` says, which is one only.
+pub(super) fn one_path(
+    options: &mut Options<'_>,
+    name: &'static str,
+    remedy: &str,
+    of_leases: bool,
+) -> Option<PayloadPath> {
+    let text = options.text(name)?;
+    let option = options.get(name)?;
     if text.contains(',') && !text.starts_with('$') {
         let problem = Problem::error(
-            format!("expected one path in `order_by`, but found `{text}`"),
-            "choose the field by which runs are ordered",
+            format!("expected one path in `{name}`, but found `{text}`"),
+            remedy,
         );
         options.report(problem, option, option.value.position());
         return None;
     }
-    payload_path(options, option, "order_by", text, of_leases)
+    payload_path(options, option, name, text, of_leases)
 }

@@ -220,7 +220,7 @@ impl Table {
 }
 
 /// The options of every rule.
-pub const RULE: [OptionRow; 12] = [
+pub const RULE: [OptionRow; 19] = [
     OptionRow {
         name: "events",
         scope: Scope::Rule,
@@ -309,6 +309,62 @@ pub const RULE: [OptionRow; 12] = [
         meaning: "names and paths, as in `{\"ip\": \"$.ip\"}`: values of the JSON object that the action wrote \
                   (all of its output, or the last line that is one). Later steps see them as `@STEP.ip` in \
                   `script_params` and `steps.STEP.ip` in templates; `@STEP.exit_status` is there for scripts",
+    },
+    OptionRow {
+        name: "start_at",
+        scope: Scope::Rule,
+        kind: Kind::Text,
+        default: None,
+        meaning: "when runs start: a path to a time in the event or `time`, that of the event itself, plus or \
+                  minus a length of time, like `end_time - 24h` or `time + 10m`. The run is accepted at once \
+                  and `scheduled` until then; a time that is over is now. Without it: at once",
+    },
+    OptionRow {
+        name: "max_age",
+        scope: Scope::Rule,
+        kind: Kind::PositiveDuration,
+        default: None,
+        meaning: "a run that has not started so long after its event, or after the time of its `start_at`, is \
+                  cancelled; without it, runs never get too old",
+    },
+    OptionRow {
+        name: "times_without_zone",
+        scope: Scope::Rule,
+        kind: Kind::Text,
+        default: Some("UTC"),
+        meaning: "the time zone, like `Europe/Berlin`, of times that name none, and of those that ESI Leap \
+                  writes by itself, in the local time of its host although they end in `Z`. A lease's \
+                  `start_time` and `end_time` and the time of a notification are always UTC",
+    },
+    OptionRow {
+        name: "cancelled_by",
+        scope: Scope::Rule,
+        kind: Kind::List,
+        default: None,
+        meaning: "types of events, as in `events`, that make a run pointless: earlier runs of this rule for \
+                  the same lease (for events that are about no lease: with the same key) that have not started \
+                  are cancelled, and one that is running is not tried again",
+    },
+    OptionRow {
+        name: "cancel_running",
+        scope: Scope::Rule,
+        kind: Kind::Switch,
+        default: Some("no"),
+        meaning: "`yes`: such a run that is running is ended as when its time limit has passed, and cancelled",
+    },
+    OptionRow {
+        name: "limit",
+        scope: Scope::Rule,
+        kind: Kind::Number(1, 1_000),
+        default: None,
+        meaning: "how many runs of this rule may be under way at once; the others wait in their order",
+    },
+    OptionRow {
+        name: "limit_by",
+        scope: Scope::Rule,
+        kind: Kind::Field,
+        default: None,
+        meaning: "`limit` counts those with the same value here, not all of the rule",
     },
     OptionRow {
         name: "enabled",

@@ -132,6 +132,14 @@ impl Event {
             .unwrap_or_default()
     }
 
+    /// The lease that the event is about, if ESI Leap says that it is about one.
+    #[must_use]
+    pub fn lease(&self) -> Option<&str> {
+        let is_of_lease = self.event_type.starts_with("esi_leap.lease.");
+        let uuid = self.data().get("uuid").filter(|_| is_of_lease)?;
+        uuid.as_str().filter(|uuid| !uuid.is_empty())
+    }
+
     /// The event as JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {

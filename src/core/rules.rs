@@ -4,6 +4,7 @@
 //! `explain` for one, and go along with a run to the action. Pure.
 
 mod asking;
+mod by_type;
 mod chain;
 mod filter;
 mod finding;
@@ -11,6 +12,7 @@ mod given;
 mod number;
 mod operators;
 mod pattern;
+mod when;
 
 pub use chain::{Chain, Onward, RetryOn, SEPARATOR, Stand, Step, short_name};
 pub use filter::Filter;
@@ -18,12 +20,14 @@ pub use finding::{Finding, Mismatch};
 pub use given::{Given, NothingStored, Stored};
 pub use operators::{How, Reader};
 pub use pattern::Pattern;
+pub use when::{StartAt, Timing, When};
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::event::{Event, Key, PayloadPath};
 use crate::core::limits::limited;
+use by_type::ByType;
 
 /// One section of the configuration: which events, and which filters. What is done then is the affair of the
 /// actions of its steps.
@@ -43,6 +47,8 @@ pub struct Rule {
     pub order_by: Option<PayloadPath>,
     /// What is done: its action, and what follows that.
     pub chain: Chain,
+    /// When its runs start, and what makes them pointless.
+    pub when: When,
     /// Whether it is in force.
     pub enabled: bool,
 }
@@ -151,13 +157,19 @@ impl Rule {
             Ok(Some(mismatch)) => return Verdict::Refused(mismatch),
             Err(why) => return Verdict::FilterError(why),
         }
-        let key = match &self.order_by {
+        Verdict::Run {
+            key: self.key(event, known),
+        }
+    }
+
+    /// What a run of an event would be ordered by, of which what is at `known` paths is there.
+    pub fn key(&self, event: &Event, known: impl Fn(&PayloadPath) -> bool) -> Key {
+        match &self.order_by {
             Some(path) if known(path) => {
                 Key::at(path, path.find(event).to_text_within(LONGEST_KEY).text)
             }
             _ => event.key(),
-        };
-        Verdict::Run { key }
+        }
     }
 
     /// Everything the rule looks up in an event, with the option that asks for it.
@@ -168,7 +180,14 @@ impl Rule {
         let filters = filters.chain(alternatives.map(|path| ("filter_any", path)));
         let asks = self.asks.iter().map(|(option, path)| (*option, path));
         let order_by = self.order_by.iter().map(|path| ("order_by", path));
-        filters.chain(asks).chain(order_by)
+        let start_at = self.when.start_at.iter().filter_map(StartAt::path);
+        let start_at = start_at.map(|path| ("start_at", path));
+        let limit_by = self.when.limit_by.iter().map(|path| ("limit_by", path));
+        filters
+            .chain(asks)
+            .chain(order_by)
+            .chain(start_at)
+            .chain(limit_by)
     }
 }
 
@@ -176,10 +195,12 @@ impl Rule {
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     rules: Vec<Arc<Rule>>,
-    /// Places in `rules` of enabled rules that name a type exactly.
-    exact: HashMap<String, Vec<usize>>,
-    /// Places in `rules` of enabled rules that have a glob.
-    globs: Vec<(glob::Pattern, usize)>,
+    /// Enabled rules by what they are for.
+    concerned: ByType,
+    /// Enabled rules by what makes their runs pointless.
+    cancelled: ByType,
+    /// Those of enabled rules.
+    limits: Arc<BTreeMap<String, u32>>,
     /// The places in `rules` of enabled rules, by their names as a journal keeps them.
     places: HashMap<String, usize>,
     names: RuleNames,
@@ -213,16 +234,18 @@ impl RuleSet {
     #[must_use]
     pub fn new(rules: Vec<Rule>) -> Self {
         let mut set = Self::default();
+        let in_force = rules.iter().filter(|rule| rule.enabled);
+        let limits =
+            in_force.filter_map(|rule| Some((limited(&rule.name).into_owned(), rule.when.limit?)));
+        set.limits = Arc::new(limits.collect());
         for (place, rule) in rules.into_iter().enumerate() {
-            for pattern in rule.events.iter().filter(|_| rule.enabled) {
-                match pattern {
-                    EventPattern::Exact(exact) => {
-                        set.exact.entry(exact.clone()).or_default().push(place);
-                    }
-                    EventPattern::Glob(glob) => set.globs.push((glob.clone(), place)),
-                }
-            }
             if rule.enabled {
+                for pattern in &rule.events {
+                    set.concerned.add(pattern, place);
+                }
+                for pattern in &rule.when.cancelled_by {
+                    set.cancelled.add(pattern, place);
+                }
                 let name = limited(&rule.name).into_owned();
                 set.places.entry(name).or_insert(place);
             }
@@ -250,26 +273,32 @@ impl RuleSet {
         self.names.clone()
     }
 
-    /// Whether an enabled rule is for this type of event. Cheap: events that concern no rule need not be
-    /// looked into.
+    /// Whether an enabled rule is for this type of event, or has its runs cancelled by it. Cheap: events that
+    /// concern no rule need not be looked into.
     #[must_use]
     pub fn wants(&self, event_type: &str) -> bool {
-        self.exact.contains_key(event_type)
-            || self.globs.iter().any(|(glob, _)| glob.matches(event_type))
+        self.concerned.has(event_type) || self.cancelled.has(event_type)
+    }
+
+    /// How many runs of a rule with the same share may run at once, by the rules' names as a journal keeps them.
+    #[must_use]
+    pub fn limits(&self) -> Arc<BTreeMap<String, u32>> {
+        self.limits.clone()
+    }
+
+    /// The enabled rules whose runs are cancelled by events of this type.
+    #[must_use]
+    pub fn cancelled_by(&self, event_type: &str) -> Vec<&Arc<Rule>> {
+        self.at(self.cancelled.places(event_type))
     }
 
     /// The enabled rules for this type of event, in the order of the configuration.
     #[must_use]
     pub fn concerned(&self, event_type: &str) -> Vec<&Arc<Rule>> {
-        let exact = self.exact.get(event_type).into_iter().flatten().copied();
-        let globs = self
-            .globs
-            .iter()
-            .filter(|(glob, _)| glob.matches(event_type))
-            .map(|(_, place)| *place);
-        let mut places: Vec<usize> = exact.chain(globs).collect();
-        places.sort_unstable();
-        places.dedup();
+        self.at(self.concerned.places(event_type))
+    }
+
+    fn at(&self, places: Vec<usize>) -> Vec<&Arc<Rule>> {
         places.into_iter().map(|place| &self.rules[place]).collect()
     }
 }
@@ -298,6 +327,7 @@ mod tests {
             asks: Vec::new(),
             order_by: None,
             chain: Chain::single(name, RetryPolicy::default()),
+            when: When::default(),
             enabled: true,
         }
     }

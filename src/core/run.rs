@@ -5,15 +5,17 @@
 //! dispatch, recovery and the operator move it on, always through [`State::after`].
 //!
 //! ```text
-//! scheduled ──wake──▶ due
-//!     └─────cancel──▶ cancelled
+//! scheduled ──wake, retry──▶ due
+//!
+//! scheduled, due, retryable ──cancel──▶ cancelled
 //!
 //! due ──claim──▶ running ──succeed──▶ succeeded
 //!  ▲ ▲              ├─────fail──────▶ retryable ──wake──▶ due
 //!  │ └──interrupt,──┤
 //!  │     proceed    │
 //!  │                ├─────discard───▶ discarded
-//!  │                └─cancel, refuse▶ cancelled
+//!  │                ├─cancel, refuse▶ cancelled
+//!  │                └─schedule──────▶ scheduled
 //!  └──retry── succeeded, retryable, discarded, cancelled
 //! ```
 
@@ -57,9 +59,13 @@ pub enum Transition {
     Interrupt,
     /// Dispatch: the time of the run, or of its next attempt, has come.
     Wake,
-    /// Dispatch: no rule of this name is in force any more.
+    /// Enrichment: the event is complete, and says that the time of the run is still to come.
+    Schedule,
+    /// Dispatch: no rule of this name is in force any more. An event, the operator or the run's age: it is
+    /// pointless.
     Cancel,
-    /// Dispatch: the lease could be shown at last, and a filter of the rule refuses it.
+    /// Dispatch: the lease could be shown at last, and a filter of the rule refuses it; or the run was cancelled
+    /// while its attempt was under way. Nothing has failed.
     Refuse,
     /// The operator asks for another round.
     Retry,
@@ -101,6 +107,7 @@ impl Transition {
             Self::Proceed => "go on to its next step",
             Self::Interrupt => "record that its attempt was interrupted",
             Self::Wake => "make it due",
+            Self::Schedule => "schedule it",
             Self::Cancel | Self::Refuse => "cancel it",
             Self::Retry => "retry it",
         }
@@ -130,9 +137,12 @@ impl State {
             (Self::Running, Transition::Fail) => Ok(Self::Retryable),
             (Self::Running, Transition::Discard) => Ok(Self::Discarded),
             (Self::Running, Transition::Cancel | Transition::Refuse)
-            | (Self::Scheduled, Transition::Cancel) => Ok(Self::Cancelled),
+            | (Self::Scheduled | Self::Due | Self::Retryable, Transition::Cancel) => {
+                Ok(Self::Cancelled)
+            }
+            (Self::Running, Transition::Schedule) => Ok(Self::Scheduled),
             (Self::Running, Transition::Interrupt | Transition::Proceed)
-            | (Self::Scheduled, Transition::Wake)
+            | (Self::Scheduled, Transition::Wake | Transition::Retry)
             | (Self::Retryable, Transition::Wake | Transition::Retry)
             | (Self::Succeeded | Self::Discarded | Self::Cancelled, Transition::Retry) => {
                 Ok(Self::Due)
@@ -248,6 +258,10 @@ mod tests {
         let legal = [
             (Scheduled, Transition::Wake, Due),
             (Scheduled, Transition::Cancel, Cancelled),
+            (Scheduled, Transition::Retry, Due),
+            (Due, Transition::Cancel, Cancelled),
+            (Retryable, Transition::Cancel, Cancelled),
+            (Running, Transition::Schedule, Scheduled),
             (Due, Transition::Claim, Running),
             (Running, Transition::Succeed, Succeeded),
             (Running, Transition::Fail, Retryable),

@@ -39,6 +39,9 @@ use unended::Unended;
 /// How long to wait before a journal that is not available is asked again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
+/// How often the journal is asked which attempts are to be ended, while there is no place for others.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// An attempt that is over sooner makes no commit for its handle: about as long as a few commits take. Until
 /// then recovery finds what it left by its mark, as in the moment between a start and its record.
 const SHORT: Duration = Duration::from_millis(20);
@@ -67,7 +70,7 @@ pub struct Dispatch<J> {
 /// What dispatch waits for before it ends, once no more runs come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// Every run is in a final state, or waits for a delivery in quarantine: retries are waited for.
+    /// Every run is in a final state, waits for a delivery in quarantine, or is scheduled: retries are waited for.
     EveryRunIsFinal,
     /// No run can be started now: retries are left to the next pass or start.
     NoRunIsDue,
@@ -107,6 +110,7 @@ impl Tally {
             Transition::Claim
             | Transition::Proceed
             | Transition::Wake
+            | Transition::Schedule
             | Transition::Retry
             | Transition::Refuse => {}
         }
@@ -184,7 +188,7 @@ impl<J: Journal> Dispatch<J> {
             Until::NoRunIsDue => Ok(true),
             Until::EveryRunIsFinal => {
                 let census = self.journal.census().await?;
-                Ok(census.unfinished() == census.held)
+                Ok(census.waiting() == census.held)
             }
         }
     }
@@ -205,8 +209,13 @@ impl<J: Journal> Dispatch<J> {
             orphans = ORPHANS_AT_ONCE;
         }
         if places + awaiting + under_way.ended.len() == 0 {
-            return Ok(None);
+            // It is asked all the same which attempts are to be ended, but not each time something is accepted.
+            let since = under_way.asked.elapsed();
+            if under_way.is_over() || since < LOOK_AGAIN {
+                return Ok((!under_way.is_over()).then(|| LOOK_AGAIN - since));
+            }
         }
+        under_way.asked = Instant::now();
         let claim = Claim {
             owner,
             rules: self.rules.current().names(),
@@ -215,6 +224,7 @@ impl<J: Journal> Dispatch<J> {
             awaiting,
             orphans,
             held: under_way.held.list(),
+            limits: self.rules.current().limits(),
         };
         let claimed = self.journal.claim(claim, Timestamp::now()).await?;
         for (run, attempt) in claimed.lost {
@@ -228,14 +238,20 @@ impl<J: Journal> Dispatch<J> {
         if claimed.runs.len() + claimed.orphans.len() > 0 {
             crash::point(Point::RunClaimed);
         }
+        if !claimed.to_end.is_empty() {
+            crash::point(Point::EndAsked);
+        }
+        for to_end in &claimed.to_end {
+            under_way.held.end(to_end);
+        }
         for run in claimed.runs {
-            let holding = under_way.held.hold(&run);
+            let holding = under_way.held.hold(&run, &stop.work);
             let (this, stop) = (self.clone(), stop.clone());
             if run.awaits_lease {
                 let completing = this.complete(run, holding, under_way.enrichment(), stop);
                 under_way.completing.spawn(completing);
             } else {
-                under_way.attempts.spawn(this.attempt(run, holding, stop));
+                under_way.attempts.spawn(this.attempt(run, holding));
             }
         }
         if claimed.orphans.is_empty() {
@@ -243,7 +259,7 @@ impl<J: Journal> Dispatch<J> {
         }
         // They end with the next claim, at once.
         for run in claimed.orphans {
-            let holding = under_way.held.hold(&run);
+            let holding = under_way.held.hold(&run, &stop.work);
             let (performed, then) = NoOrder::without_rule(&run).into_performed();
             let ended = Ended::of(&run, holding, performed, then);
             under_way.ended.push(ended);
@@ -252,7 +268,7 @@ impl<J: Journal> Dispatch<J> {
     }
 
     /// Makes one attempt.
-    async fn attempt(self: Arc<Self>, run: ClaimedRun, holding: Holding, stop: Stop) -> Attempted {
+    async fn attempt(self: Arc<Self>, run: ClaimedRun, holding: Holding) -> Attempted {
         let Ordered {
             action,
             order,
@@ -267,7 +283,7 @@ impl<J: Journal> Dispatch<J> {
         };
         let rule = Arc::clone(&order.rule);
         let mut performed = self
-            .perform(&*action, run.owner, order, stop.work.child_token())
+            .perform(&*action, run.owner, order, holding.stop().clone())
             .await;
         if let Some(remains) = performed.remains.take() {
             return Attempted::Unended(Box::new(Unended {
@@ -279,7 +295,7 @@ impl<J: Journal> Dispatch<J> {
                 remains,
             }));
         }
-        let then = what_follows(&run, &performed, &rule.chain, &step);
+        let then = what_follows(&run, &mut performed, &rule.chain, &step, &holding);
         Attempted::Ended(Box::new(Ended::of(&run, holding, performed, then)))
     }
 

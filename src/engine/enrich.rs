@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::order::{NoOrder, rule_and_event};
-use super::intake::Decision;
+use super::intake::{Decision, Planned};
 use super::rulebook::Rulebook;
 use crate::core::outage::{Notice, Outage};
 use crate::core::retry::{RetryPolicy, transition_after};
 use crate::core::rules::{Given, Rule, Verdict};
 use crate::core::run::{Outcome, Transition};
 use crate::crash::{self, Point};
-use crate::journal::{ClaimedRun, Completion, CountsAgainst, Work, retry_while_unavailable};
+use crate::journal::{ClaimedRun, Completion, CountsAgainst, Start, Work, retry_while_unavailable};
 use crate::sources::{Enrich, Incomplete};
 
 /// This many events are completed at once. The `Enrich` may still ask for one after the other.
@@ -80,7 +80,17 @@ impl Enrichment {
             verdict => return Err(self.refused(&rule, &event.event_type, verdict)),
         };
         // Only now: an event on record as complete is not decided again.
+        let at = Timestamp::now();
+        let planned = Planned::of(&rule, &event);
+        let start = match planned.start {
+            Start::At(start) if start <= at => Start::Now,
+            start => start,
+        };
         let completion = Completion {
+            start,
+            start_by: planned.start_by,
+            share: planned.share,
+            at,
             owner: run.owner,
             run: run.id,
             attempt: run.attempt,

@@ -22,11 +22,15 @@ pub(crate) async fn journal_with(rules: &[&str]) -> (TempDir, SqliteJournal) {
             event_type: event.event_type.clone(),
             body: event.to_json(),
             is_incomplete: false,
+            lease: None,
+            cancels: Vec::new(),
             runs: vec![PlannedRun {
                 rule: (*rule).to_owned(),
                 key: Key::node(&id),
                 awaits_lease: false,
                 start: Start::Now,
+                start_by: None,
+                share: None,
             }],
             id,
         })

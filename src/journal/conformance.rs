@@ -10,9 +10,11 @@
 pub(in crate::journal) mod accepting;
 pub(in crate::journal) mod attempts;
 mod caller;
+pub(in crate::journal) mod cancelling;
 pub(in crate::journal) mod completing;
 pub(in crate::journal) mod holding;
 pub(in crate::journal) mod keeping;
+pub(in crate::journal) mod limiting;
 mod lost_answers;
 pub(in crate::journal) mod order;
 pub(in crate::journal) mod orphans;
@@ -130,6 +132,17 @@ macro_rules! hold_to_the_contract {
                 attempts_are_kept_with_all_that_is_known_of_them,
                 a_remark_is_seen_for_as_long_as_the_attempt_is_open,
                 open_attempts_survive_with_their_handle;
+            cancelling:
+                an_event_cancels_earlier_runs_of_its_lease_that_wait,
+                an_event_about_no_lease_cancels_by_key,
+                what_runs_is_cancelled_when_its_attempt_ends_unless_it_succeeds,
+                a_cancelled_run_does_not_start_again_after_a_crash,
+                the_operator_cancels_all_or_none,
+                what_has_not_started_in_time_is_too_old,
+                a_completed_event_says_when_its_run_starts,
+                what_is_pointless_while_its_event_is_completed_does_not_start,
+                what_comes_out_of_quarantine_cancels_only_what_was_there_before_it,
+                a_scheduled_run_is_started_now_behind_all_there_are;
             completing:
                 a_completed_event_is_rewritten_and_awaits_nothing,
                 a_run_whose_event_is_complete_has_its_place_in_its_own_key,
@@ -150,6 +163,11 @@ macro_rules! hold_to_the_contract {
                 what_is_written_beside_the_service_is_claimed_by_it,
                 a_service_is_told_of_what_is_written_beside_it,
                 a_version_is_another_one_only_if_something_was_written;
+            limiting:
+                at_most_so_many_run_at_once_and_in_order,
+                each_value_has_places_of_its_own,
+                many_that_wait_hide_no_other_share,
+                a_limit_counts_for_what_waits_when_it_is_set;
             orphans:
                 a_claim_hands_out_runs_of_its_own_rules_alone,
                 runs_of_rules_that_no_service_has_are_handed_out_to_be_cancelled,
@@ -185,7 +203,7 @@ macro_rules! hold_to_the_contract {
                 until_it_is_due_it_takes_no_place_and_holds_nothing,
                 a_delivery_in_quarantine_holds_it_once_it_is_due,
                 what_is_released_may_be_scheduled_too,
-                it_is_neither_retried_nor_forgotten,
+                it_is_not_forgotten,
                 what_is_never_to_start_is_on_record_with_the_reason;
             stepping:
                 a_run_that_goes_on_keeps_its_turn_and_begins_without_failures,

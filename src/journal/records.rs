@@ -64,6 +64,8 @@ pub struct RunDetail {
     pub source: String,
     /// How far it has come, if it has several steps and is not at its first.
     pub stand: Option<Stand>,
+    /// It is cancelled if it has not started by then.
+    pub start_by: Option<Timestamp>,
     /// In order.
     pub attempts: Vec<AttemptRecord>,
 }
@@ -171,6 +173,13 @@ pub struct Census {
 }
 
 impl Census {
+    /// How many runs are not in a final state, and have their time.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        let scheduled = self.runs.get(State::Scheduled.as_str());
+        self.unfinished() - scheduled.copied().unwrap_or(0)
+    }
+
     /// How many runs are not in a final state.
     #[must_use]
     pub fn unfinished(&self) -> u64 {

@@ -12,6 +12,7 @@
 
 mod accept;
 mod backup;
+mod cancel;
 mod changes;
 mod claim;
 mod fault;
@@ -29,6 +30,7 @@ mod reads;
 mod requests;
 mod rows;
 mod schema;
+mod shares;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -311,6 +313,12 @@ impl Keep for SqliteJournal {
     fn retry(&self, runs: Vec<RunId>, from: RetryFrom) -> Reply<'_, ()> {
         self.ask("retry runs", Kind::Write, move |db| {
             transitions::retry(db, runs, from)
+        })
+    }
+
+    fn cancel(&self, runs: Vec<RunId>, reason: String, now: Timestamp) -> Reply<'_, Vec<RunId>> {
+        self.ask("cancel runs", Kind::Write, move |db| {
+            cancel::cancel(db, runs, &reason, now)
         })
     }
 

@@ -101,8 +101,13 @@ pub trait Browse: Send + Sync + 'static {
 
 /// What operators and retention change.
 pub trait Keep: Send + Sync + 'static {
-    /// Makes finished or waiting runs due again, at this step; all of them, or none and an error.
+    /// Makes finished or waiting runs due again, at this step, and scheduled ones now; all of them, or none and an
+    /// error.
     fn retry(&self, runs: Vec<RunId>, from: RetryFrom) -> Reply<'_, ()>;
+
+    /// Cancels runs for this reason; all of them, or none and an error. Answers of which the attempt under way has
+    /// to be ended first: they are cancelled with its end, unless it succeeds before.
+    fn cancel(&self, runs: Vec<RunId>, reason: String, now: Timestamp) -> Reply<'_, Vec<RunId>>;
 
     /// Takes a delivery out of quarantine and accepts what it was decoded to, in one transaction. Its
     /// runs come before those that waited for it.
@@ -214,6 +219,10 @@ impl<J: Browse + ?Sized> Browse for Arc<J> {
 impl<J: Keep + ?Sized> Keep for Arc<J> {
     fn retry(&self, runs: Vec<RunId>, from: RetryFrom) -> Reply<'_, ()> {
         (**self).retry(runs, from)
+    }
+
+    fn cancel(&self, runs: Vec<RunId>, reason: String, now: Timestamp) -> Reply<'_, Vec<RunId>> {
+        (**self).cancel(runs, reason, now)
     }
 
     fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::actions::{Action, Description};
 use crate::core::event::{Event, PayloadPath};
 use crate::core::python_json;
-use crate::core::rules::{Finding, Given, Rule, RuleSet, Verdict};
+use crate::core::rules::{Finding, Given, Rule, RuleSet, Timing, Verdict};
 use crate::core::store::Values;
 use crate::engine::release;
 use crate::engine::rulebook::Playbook;
@@ -107,6 +107,12 @@ pub struct Answer<'a> {
     pub findings: Vec<Finding>,
     /// What would be done, if the rule runs.
     pub done: Option<Description>,
+    /// When that would be, if the rule runs.
+    pub timing: Option<Timing>,
+    /// What only so many runs share, by the value of `limit_by`, if the rule runs and has a limit.
+    pub share: Option<String>,
+    /// Whether the event cancels earlier runs of the rule.
+    pub cancels: bool,
 }
 
 /// What each rule makes of an event, and what would be done then with these values of the store.
@@ -150,6 +156,9 @@ impl<'a> Answer<'a> {
             rule,
             judgement,
             findings,
+            timing: runs.then(|| rule.when.timing(event)),
+            share: runs.then(|| rule.when.share(event)).flatten(),
+            cancels: rule.enabled && rule.when.is_cancelled_by(&event.event_type),
             done: done.map(|action| action.describe(event, values)),
         }
     }

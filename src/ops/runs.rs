@@ -1,5 +1,7 @@
 //! What `runs` shows and does.
 
+use jiff::Timestamp;
+
 use crate::core::rules::Stand;
 use crate::core::run::State;
 use crate::journal::{
@@ -57,11 +59,29 @@ pub fn step(stand: &Stand, state: State) -> String {
     }
 }
 
+/// Cancels runs because the operator says so. Answers of which the attempt under way has to be ended first.
+///
+/// # Errors
+/// Those of the journal.
+pub async fn cancel(
+    journal: &dyn Keep,
+    runs: Vec<RunId>,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<RunId>, JournalError> {
+    let reason = reason.map_or_else(
+        || "cancelled by the operator".to_owned(),
+        |reason| format!("cancelled by the operator: {reason}"),
+    );
+    journal.cancel(runs, reason, now).await
+}
+
 /// Why a run stands where it does: what it has to wait for, why it was cancelled, or how its last attempt ended.
 #[must_use]
 pub fn standing(run: &RunSummary) -> String {
-    match run.held_by {
-        Some(id) => format!("waits for delivery {id} in quarantine"),
-        None => run.reason.clone().unwrap_or_default(),
+    match (run.held_by, run.due_at, &run.reason) {
+        (Some(id), ..) => format!("waits for delivery {id} in quarantine"),
+        (None, Some(due), _) if run.state == State::Scheduled => format!("starts at {due:.0}"),
+        (None, _, reason) => reason.clone().unwrap_or_default(),
     }
 }

@@ -113,11 +113,15 @@ impl Worked {
             event_type: "esi_leap.lease.fulfill.end".to_owned(),
             body: self.body.clone(),
             is_incomplete: false,
+            lease: None,
+            cancels: Vec::new(),
             runs: vec![PlannedRun {
                 rule: "rule".to_owned(),
                 key: Key::node(format!("node-{}", self.events % NODES)),
                 awaits_lease: false,
                 start: Start::Now,
+                start_by: None,
+                share: None,
             }],
         })
     }
@@ -132,6 +136,7 @@ impl Worked {
             awaiting: 0,
             orphans: 0,
             held: Vec::new(),
+            limits: Arc::default(),
         };
         let claimed = self.journal.claim(claim, Timestamp::now());
         let runs = self.runtime.block_on(claimed).expect("claimed").runs;

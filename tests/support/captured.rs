@@ -123,6 +123,13 @@ impl Captured {
         })
     }
 
+    /// The same message, sent at another time.
+    pub(crate) fn sent_at(&self, time: &str) -> Self {
+        self.edited(|notification| {
+            notification.insert("timestamp".to_owned(), time.into());
+        })
+    }
+
     /// The same message without one field of the lease data.
     pub(crate) fn without(&self, field: &str) -> Self {
         self.edited(|notification| {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::held::Holding;
 use crate::actions::Performed;
 use crate::core::retry::{RetryPolicy, delay_of_shortage, transition_after};
 use crate::core::rules::{Chain, Onward, Stand, Step};
-use crate::core::run::Transition;
+use crate::core::run::{Outcome, Transition};
 use crate::journal::{ClaimedRun, CountsAgainst};
 
 /// What follows an attempt for its run.
@@ -17,13 +18,25 @@ pub(super) struct Then {
     pub(super) stand: Option<Stand>,
 }
 
-/// What follows the attempt of a step of this chain.
+/// What follows the attempt of a step of this chain. Of a run that is cancelled meanwhile only success counts.
 pub(super) fn what_follows(
     run: &ClaimedRun,
-    performed: &Performed,
+    performed: &mut Performed,
     chain: &Chain,
     step: &Step,
+    holding: &Holding,
 ) -> Then {
+    let ended_because = holding.ended_because();
+    if let Some(why) = ended_because.filter(|_| !performed.outcome.is_success()) {
+        if matches!(performed.outcome, Outcome::Interrupted(_)) {
+            performed.outcome = Outcome::Interrupted(why);
+        }
+        return Then {
+            transition: Transition::Refuse,
+            retry_in: None,
+            stand: None,
+        };
+    }
     let chance = fastrand::f64();
     let outcome = &performed.outcome;
     let policy = if step.retries_after(outcome) {

@@ -1,36 +1,73 @@
-//! The attempts that dispatch knows of. What else the journal has as claimed by this owner was claimed with an
-//! answer that was lost, and the next claim hands it out again.
+//! The attempts that dispatch knows of, and how each is ended. What else the journal has as claimed by this owner was
+//! claimed with an answer that was lost, and the next claim hands it out again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::journal::{ClaimedRun, RunId};
+use tokio_util::sync::CancellationToken;
 
-/// How many times each is held: an attempt that was claimed to complete its event may be claimed again to be
-/// performed, before the one who completed it lets go.
-type Attempts = BTreeMap<(RunId, u32), usize>;
+use crate::journal::{ClaimedRun, RunId, ToEnd};
+
+/// An attempt: its run and its number.
+type Attempt = (RunId, u32);
+
+/// What is known of an attempt that is held.
+#[derive(Debug, Default)]
+struct Known {
+    /// How many times: an attempt that was claimed to complete its event may be claimed again to be performed,
+    /// before the one who completed it lets go.
+    times: usize,
+    /// Ends them.
+    stops: Vec<CancellationToken>,
+    /// Why it is ended, if its run is cancelled.
+    why: Option<String>,
+}
 
 /// The attempts between their claim and the record of their end.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Held(Arc<Mutex<Attempts>>);
+pub(super) struct Held(Arc<Mutex<BTreeMap<Attempt, Known>>>);
 
 impl Held {
-    /// Holds an attempt for as long as what is answered lives.
-    pub(super) fn hold(&self, run: &ClaimedRun) -> Holding {
+    /// Holds an attempt for as long as what is answered lives. It is ended when `stop` is.
+    pub(super) fn hold(&self, run: &ClaimedRun, stop: &CancellationToken) -> Holding {
         let attempt = (run.id, run.attempt);
-        *self.lock().entry(attempt).or_default() += 1;
+        let stop = stop.child_token();
+        let mut held = self.lock();
+        let known = held.entry(attempt).or_default();
+        known.times += 1;
+        known.stops.push(stop.clone());
+        drop(held);
         Holding {
             held: self.clone(),
             attempt,
+            stop,
         }
     }
 
+    /// Has an attempt ended, because its run is cancelled.
+    pub(super) fn end(&self, to_end: &ToEnd) {
+        let mut held = self.lock();
+        let Some(known) = held.get_mut(&(to_end.run, to_end.attempt)) else {
+            return;
+        };
+        if known.why.is_none() {
+            tracing::info!(
+                run = to_end.run,
+                attempt = to_end.attempt,
+                "ending the attempt: {}",
+                to_end.reason
+            );
+            known.why = Some(to_end.reason.clone());
+        }
+        known.stops.iter().for_each(CancellationToken::cancel);
+    }
+
     /// All of them.
-    pub(super) fn list(&self) -> Vec<(RunId, u32)> {
+    pub(super) fn list(&self) -> Vec<Attempt> {
         self.lock().keys().copied().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Attempts> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Attempt, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -39,15 +76,29 @@ impl Held {
 #[derive(Debug)]
 pub(super) struct Holding {
     held: Held,
-    attempt: (RunId, u32),
+    attempt: Attempt,
+    stop: CancellationToken,
+}
+
+impl Holding {
+    /// Cancelled when the attempt is to be ended.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Why it is ended, if its run is cancelled.
+    pub(super) fn ended_because(&self) -> Option<String> {
+        let held = self.held.lock();
+        held.get(&self.attempt).and_then(|known| known.why.clone())
+    }
 }
 
 impl Drop for Holding {
     fn drop(&mut self) {
         let mut held = self.held.lock();
-        if let Some(times) = held.get_mut(&self.attempt) {
-            *times -= 1;
-            if *times == 0 {
+        if let Some(known) = held.get_mut(&self.attempt) {
+            known.times -= 1;
+            if known.times == 0 {
                 held.remove(&self.attempt);
             }
         }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::*;
 use crate::actions::tests::Record;
 use crate::core::retry::{Again, RetryPolicy};
-use crate::core::rules::{Chain, EventPattern, Rule, RuleSet};
+use crate::core::rules::{Chain, EventPattern, Rule, RuleSet, When};
 use crate::core::run::{Detail, Outcome, State};
 use crate::engine::rulebook::Playbook;
 use crate::engine::tests::journal_with;
@@ -32,6 +32,7 @@ fn rules(name: &str) -> RuleSet {
                 first_delay: Duration::ZERO,
             },
         ),
+        when: When::default(),
         enabled: true,
     }])
 }

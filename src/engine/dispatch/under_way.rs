@@ -2,6 +2,7 @@
 //! both.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::task::{JoinError, JoinSet};
@@ -75,6 +76,8 @@ pub(super) struct UnderWay {
     /// What is to be recorded.
     pub(super) ended: Vec<Ended>,
     pub(super) held: Held,
+    /// When the journal was last asked.
+    pub(super) asked: Instant,
     enrichment: Arc<Enrichment>,
 }
 
@@ -86,6 +89,7 @@ impl UnderWay {
             unended: JoinSet::new(),
             ended: Vec::new(),
             held: Held::default(),
+            asked: Instant::now(),
             enrichment: Arc::new(enrichment),
         }
     }

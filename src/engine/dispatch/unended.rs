@@ -41,7 +41,7 @@ impl<J: Journal> Dispatch<J> {
         }
         vigil.report_end();
         performed.duration += begun.elapsed();
-        let then = what_follows(&run, &performed, &rule.chain, &step);
+        let then = what_follows(&run, &mut performed, &rule.chain, &step, &holding);
         Ended::of(&run, holding, performed, then)
     }
 }

@@ -2,10 +2,48 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::core::event::{Event, PayloadPath};
-use crate::core::rules::{Given, Rule, RuleSet, Verdict};
-use crate::journal::{Acceptance, Entry, PlannedRun, Start};
+use crate::core::rules::{Given, Rule, RuleSet, Timing, Verdict};
+use crate::journal::{Acceptance, Cancels, Entry, PlannedRun, Start};
 use crate::sources::{Arrival, for_quarantine};
+
+/// When a run starts that a rule makes of an event, and what it shares.
+pub(in crate::engine) struct Planned {
+    pub(in crate::engine) start: Start,
+    pub(in crate::engine) start_by: Option<Timestamp>,
+    pub(in crate::engine) share: Option<String>,
+}
+
+impl Planned {
+    /// Of an event that is complete. A run whose time cannot be told never starts by itself, and says why.
+    pub(in crate::engine) fn of(rule: &Rule, event: &Event) -> Self {
+        let Timing { start_at, start_by } = rule.when.timing(event);
+        let start = match start_at {
+            Ok(None) => Start::Now,
+            Ok(Some(at)) => Start::At(at),
+            Err(why) => {
+                tracing::warn!(event = %event.id, rule = %rule.name, "never starts: {why}");
+                Start::Never(why)
+            }
+        };
+        Self {
+            start,
+            start_by,
+            share: rule.when.share(event),
+        }
+    }
+
+    /// Of one that lacks something. That is yet to be seen.
+    fn when_complete() -> Self {
+        Self {
+            start: Start::Now,
+            start_by: None,
+            share: None,
+        }
+    }
+}
 
 /// What rules make of an event. Of one that lacks something it is what they make of the rest.
 #[derive(Debug)]
@@ -14,20 +52,24 @@ pub struct Decision {
     /// The runs to make, and the rules that ask for them.
     runs: Vec<(Arc<Rule>, PlannedRun)>,
     undecidable: Option<String>,
+    /// The rules whose earlier runs it makes pointless.
+    cancelled: Vec<Arc<Rule>>,
 }
 
 impl Decision {
-    /// Asks the rules; `None` if none is for this type of event.
+    /// Asks the rules; `None` if none is for this type of event, or has its runs cancelled by it.
     #[must_use]
     pub fn of(rules: &RuleSet, arrival: Arrival, given: &Given<'_>) -> Option<Self> {
         let concerned = rules.concerned(&arrival.event.event_type);
-        if concerned.is_empty() {
+        let cancelled = rules.cancelled_by(&arrival.event.event_type);
+        if concerned.is_empty() && cancelled.is_empty() {
             return None;
         }
         let mut decision = Self {
             arrival,
             runs: Vec::new(),
             undecidable: None,
+            cancelled: cancelled.into_iter().cloned().collect(),
         };
         for rule in concerned {
             decision.ask(rule, given);
@@ -62,11 +104,23 @@ impl Decision {
         let lacks = |path: &PayloadPath| lacks.is_some_and(|lacks| lacks(path));
         match rule.verdict_by(event, |path| !lacks(path), given) {
             Verdict::Run { key } => {
+                let awaits_lease = rule.paths().any(|(_, path)| lacks(path));
+                let Planned {
+                    start,
+                    start_by,
+                    share,
+                } = if awaits_lease {
+                    Planned::when_complete()
+                } else {
+                    Planned::of(rule, event)
+                };
                 let run = PlannedRun {
                     rule: rule.name.clone(),
                     key,
-                    awaits_lease: rule.paths().any(|(_, path)| lacks(path)),
-                    start: Start::Now,
+                    awaits_lease,
+                    start,
+                    start_by,
+                    share,
                 };
                 self.runs.push((Arc::clone(rule), run));
             }
@@ -120,7 +174,14 @@ impl Decision {
             origin,
             body,
         } = self.arrival;
+        let cancels = self.cancelled.iter().map(|rule| Cancels {
+            rule: rule.name.clone(),
+            key: rule.key(&event, |path| !lacks.is_some_and(|lacks| lacks(path))),
+            running: rule.when.cancel_running,
+        });
         let acceptance = Acceptance {
+            cancels: cancels.collect(),
+            lease: event.lease().map(str::to_owned),
             source: source.to_owned(),
             body: event.to_json(),
             is_incomplete: lacks.is_some(),

@@ -62,6 +62,7 @@ async fn each_kind_ends_what_is_its_own_and_what_lives_on_keeps_its_attempt_open
         awaiting: 0,
         orphans: 0,
         held: Vec::new(),
+        limits: Arc::default(),
     };
     journal.claim(claim, now).await.unwrap();
     let handles = [(1, "record side A"), (2, "record side B"), (3, "gone x")];

@@ -16,7 +16,7 @@ use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, ClaimedRun,
     Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
     QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryFrom,
-    RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version,
+    RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Start, Version,
 };
 
 /// One service, or one command. What it holds of its claims it says with each claim, as dispatch does.
@@ -131,7 +131,7 @@ impl Caller {
         now: Timestamp,
     ) -> Answer<Claimed> {
         let rules = self.ground.rules.lock().unwrap().iter().collect();
-        self.claim_with(Vec::new(), rules, limit, awaiting, 0, now)
+        self.claim_with(Vec::new(), rules, &[], limit, awaiting, 0, now)
             .await
     }
 
@@ -144,7 +144,20 @@ impl Caller {
         orphans: usize,
         now: Timestamp,
     ) -> Answer<Claimed> {
-        self.claim_with(Vec::new(), rules, limit, awaiting, orphans, now)
+        self.claim_with(Vec::new(), rules, &[], limit, awaiting, orphans, now)
+            .await
+    }
+
+    /// Claims with limits of rules.
+    pub(in crate::journal) async fn claim_within(
+        &self,
+        limits: &[(&str, u32)],
+        limit: usize,
+        awaiting: usize,
+        now: Timestamp,
+    ) -> Answer<Claimed> {
+        let rules = self.ground.rules.lock().unwrap().iter().collect();
+        self.claim_with(Vec::new(), rules, limits, limit, awaiting, 0, now)
             .await
     }
 
@@ -157,13 +170,15 @@ impl Caller {
         now: Timestamp,
     ) -> Answer<Claimed> {
         let rules = self.ground.rules.lock().unwrap().iter().collect();
-        self.claim_with(ended, rules, limit, awaiting, 0, now).await
+        self.claim_with(ended, rules, &[], limit, awaiting, 0, now)
+            .await
     }
 
     async fn claim_with(
         &self,
         ended: Vec<AttemptEnd>,
         rules: RuleNames,
+        limits: &[(&str, u32)],
         limit: usize,
         awaiting: usize,
         orphans: usize,
@@ -172,6 +187,9 @@ impl Caller {
         let owner = self.owner();
         let over: Vec<_> = ended.iter().map(|end| (end.run, end.attempt)).collect();
         let ended = ended.into_iter().map(|end| AttemptEnd { owner, ..end });
+        let limits = limits
+            .iter()
+            .map(|(rule, most)| ((*rule).to_owned(), *most));
         let claim = Claim {
             owner,
             rules,
@@ -180,6 +198,7 @@ impl Caller {
             awaiting,
             orphans,
             held: self.held.lock().unwrap().iter().copied().collect(),
+            limits: Arc::new(limits.collect()),
         };
         let claimed = self
             .ask(|journal| journal.claim(claim.clone(), now))
@@ -225,7 +244,23 @@ impl Caller {
         event: &str,
         key: Key,
     ) -> Answer<()> {
+        self.complete_for(claimed, event, key, (Start::Now, None, None))
+            .await
+    }
+
+    /// The same of a run that starts then, is to start by then, and shares this.
+    pub(in crate::journal) async fn complete_for(
+        &self,
+        claimed: &ClaimedRun,
+        event: &str,
+        key: Key,
+        (start, start_by, share): (Start, Option<Timestamp>, Option<String>),
+    ) -> Answer<()> {
         let completion = Completion {
+            start,
+            start_by,
+            share,
+            at: super::story::at(50),
             owner: self.owner(),
             run: claimed.id,
             attempt: claimed.attempt,
@@ -336,6 +371,17 @@ impl Keep for Caller {
         let again =
             |(): &(), second: &Answer<()>| matches!(second, Err(JournalError::Illegal { .. }));
         Box::pin(self.ask_with(again, move |journal| journal.retry(runs.clone(), from)))
+    }
+
+    /// What waited is cancelled by now; what runs is still to be ended.
+    fn cancel(&self, runs: Vec<RunId>, reason: String, now: Timestamp) -> Reply<'_, Vec<RunId>> {
+        let again = |first: &Vec<RunId>, second: &Answer<Vec<RunId>>| match second {
+            Ok(second) => first == second,
+            Err(error) => matches!(error, JournalError::Illegal { .. }),
+        };
+        Box::pin(self.ask_with(again, move |journal| {
+            journal.cancel(runs.clone(), reason.clone(), now)
+        }))
     }
 
     fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {

@@ -168,6 +168,10 @@ impl<J: Journal> Keep for LostAnswers<J> {
         self.lose("retry", self.journal.retry(runs, from))
     }
 
+    fn cancel(&self, runs: Vec<RunId>, reason: String, now: Timestamp) -> Reply<'_, Vec<RunId>> {
+        self.lose("cancel", self.journal.cancel(runs, reason, now))
+    }
+
     fn release(&self, id: QuarantineId, entry: Acceptance, now: Timestamp) -> Reply<'_, Accepted> {
         self.lose("release", self.journal.release(id, entry, now))
     }

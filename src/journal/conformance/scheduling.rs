@@ -117,16 +117,9 @@ pub(in crate::journal) async fn what_is_released_may_be_scheduled_too(scene: &Sc
     assert_eq!(claim(&journal, 9, 100).await, released);
 }
 
-pub(in crate::journal) async fn it_is_neither_retried_nor_forgotten(scene: &Scene<'_>) {
+pub(in crate::journal) async fn it_is_not_forgotten(scene: &Scene<'_>) {
     let journal = scene.journal().await;
     let run = schedule(&journal, "later", "n", 100, 0).await;
-    let refused = journal
-        .retry(vec![run], RetryFrom::FailedStep)
-        .await
-        .unwrap_err()
-        .to_string();
-    let told = "run 1: cannot retry it: it is `scheduled`: its time has not come yet";
-    assert_eq!(refused, told);
     let nothing = Retention {
         age: Duration::ZERO,
         number: 0,

@@ -30,6 +30,8 @@ pub(in crate::journal) fn event(id: &str, runs: &[(&str, &str)]) -> Acceptance {
     let planned = |(rule, key): &(&str, &str)| PlannedRun {
         awaits_lease: false,
         start: Start::Now,
+        start_by: None,
+        share: None,
         rule: (*rule).to_owned(),
         key: meant(key),
     };
@@ -39,6 +41,8 @@ pub(in crate::journal) fn event(id: &str, runs: &[(&str, &str)]) -> Acceptance {
         event_type: "esi_leap.lease.fulfill.end".to_owned(),
         body: format!("{{\"id\":\"{id}\"}}"),
         is_incomplete: false,
+        lease: None,
+        cancels: Vec::new(),
         runs: runs.iter().map(planned).collect(),
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::cancel::cancel_by;
 use super::fault::Fault;
 use super::quarantine::{quarantine, take_out};
 use super::rows::Millis;
@@ -128,8 +129,9 @@ fn accept_event(
     let finished_at = event.runs.iter().all(ends_at_once).then_some(now);
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO events (source, event_id, event_type, body, accepted_at, finished_at, is_incomplete)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (event_id, source) DO NOTHING",
+            "INSERT INTO events
+                 (source, event_id, event_type, body, accepted_at, finished_at, is_incomplete, lease)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (event_id, source) DO NOTHING",
         )?
         .execute(params![
             source,
@@ -138,7 +140,8 @@ fn accept_event(
             event.body,
             now,
             finished_at,
-            event.is_incomplete
+            event.is_incomplete,
+            event.lease.as_deref().map(limited)
         ])?;
     let is_new = inserted > 0;
     ended.events += i64::from(is_new && finished_at.is_some());
@@ -149,6 +152,9 @@ fn accept_event(
             .prepare_cached("SELECT id FROM events WHERE event_id = ?1 AND source = ?2")?
             .query_row([&id, &source], |row| row.get(0))?
     };
+    for cancels in event.cancels.iter().filter(|_| is_new) {
+        cancel_by(connection, event, cancels, place, now.0)?;
+    }
     if !is_new && !event.is_incomplete {
         connection
             .prepare_cached(
@@ -178,8 +184,8 @@ fn accept_event(
             .prepare_cached(
                 "INSERT INTO runs
                      (event, rule, key_space, key, state, turn, accepted_at, awaits_lease, place, due_at,
-                      finished_at, reason)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                      finished_at, reason, start_by, share)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             )?
             .execute(params![
                 number,
@@ -193,7 +199,9 @@ fn accept_event(
                 place,
                 due_at,
                 state.is_final().then_some(now),
-                reason
+                reason,
+                planned.start_by.map(Millis),
+                planned.share.as_deref().map(limited)
             ])?;
         runs.push(connection.last_insert_rowid());
         has_to_do |= !state.is_final();

@@ -5,8 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::cancel::{expire, to_end};
 use super::fault::Fault;
 use super::rows::{Millis, key, sql_limit, stand, time};
+use super::shares;
 use super::transitions::{after, expect_one, record};
 use super::turns::{give_turn, new_place};
 use crate::core::event::Key;
@@ -15,6 +17,9 @@ use crate::journal::{Claim, Claimed, ClaimedRun, JournalError, Owner, RunId};
 
 /// The fewest retries, and scheduled runs, that one claim wakes, if so many are due.
 const WAKE: usize = 64;
+
+/// How many times one claim looks for others, because what it found is of rules that have a limit by now.
+const ROUNDS: usize = 8;
 
 /// Retries whose time has come, longest due first.
 pub(super) const TO_WAKE: &str =
@@ -31,13 +36,21 @@ pub(super) const TO_CLAIM: &str =
     "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
             e.lease_failures, r.stand
      FROM runs r JOIN events e ON e.id = r.event
-     WHERE r.turn = 1 AND r.state = 'due' AND r.awaits_lease = ?1 ORDER BY r.id LIMIT ?2";
+     WHERE r.turn = 1 AND r.state = 'due' AND r.share IS NULL AND r.awaits_lease = ?1
+     AND (r.start_by IS NULL OR r.start_by >= ?3) ORDER BY r.id LIMIT ?2";
 
 /// What an owner has claimed and not recorded. The index holds the open attempts of all: they are few.
 pub(super) const CLAIMED: &str = "SELECT a.run, a.number FROM attempts a INDEXED BY attempts_open
      WHERE a.ended_at IS NULL AND a.owner = ?1 ORDER BY a.run";
 
-/// One of these, in the columns of [`TO_CLAIM`].
+/// One that shares, in the columns of [`TO_CLAIM`].
+pub(super) const SHARING_RUN: &str =
+    "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
+            e.lease_failures, r.stand
+     FROM runs r JOIN events e ON e.id = r.event
+     WHERE r.id = ?1 AND (r.start_by IS NULL OR r.start_by >= ?2)";
+
+/// One that is claimed, in the same columns.
 pub(super) const CLAIMED_RUN: &str =
     "SELECT r.id, r.attempts, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
             e.lease_failures, r.stand
@@ -116,16 +129,20 @@ pub(super) fn claim(
         let most = (claim.limit + claim.awaiting).max(WAKE);
         wake(connection, most, now)?;
         wake_scheduled(connection, most, now)?;
+        expire(connection, most, now)?;
         let mut room = Room::of(claim);
         runs = unheard_of(connection, claim, &mut room)?;
         for awaits_lease in [false, true] {
             let most = *room.of_kind(awaits_lease) + room.orphans;
-            let mut statement = connection.prepare_cached(TO_CLAIM)?;
-            let mut found = statement.query(params![awaits_lease, sql_limit(most)])?;
-            while *room.of_kind(awaits_lease) > 0
-                && let Some(row) = found.next()?
-            {
-                let run = claimed_run(row, owner)?;
+            let mut found = free(connection, claim, awaits_lease, most, now)?;
+            if !awaits_lease {
+                found.extend(sharing(connection, claim, most, now)?);
+                found.sort_unstable_by_key(|run| run.id);
+            }
+            for run in found {
+                if *room.of_kind(awaits_lease) == 0 {
+                    break;
+                }
                 if room.take(claim, &run) {
                     due.push(run);
                 }
@@ -137,7 +154,10 @@ pub(super) fn claim(
         let state = after(run.id, State::Due, Transition::Claim)?;
         let changed = connection
             .prepare_cached(
-                "UPDATE runs SET state = ?3, attempts = ?4 WHERE id = ?1 AND state = ?2",
+                // What has started is not too old any more; to complete its event is no start.
+                "UPDATE runs SET state = ?3, attempts = ?4,
+                     start_by = CASE WHEN awaits_lease THEN start_by END
+                 WHERE id = ?1 AND state = ?2",
             )?
             .execute(params![run.id, State::Due, state, run.attempt])?;
         expect_one(changed)?;
@@ -172,7 +192,56 @@ pub(super) fn claim(
         orphans,
         lost,
         wait,
+        to_end: to_end(connection, owner)?,
     })
+}
+
+/// Runs that share nothing. Those of a rule that has a limit by now share from here on.
+fn free(
+    connection: &Connection,
+    claim: &Claim,
+    awaits_lease: bool,
+    limit: usize,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<ClaimedRun>> {
+    let mut statement = connection.prepare_cached(TO_CLAIM)?;
+    let mut round = 0;
+    loop {
+        round += 1;
+        let values = params![awaits_lease, sql_limit(limit), Millis(now)];
+        let found = statement
+            .query_map(values, |row| claimed_run(row, claim.owner))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let is_limited = |run: &ClaimedRun| claim.limits.contains_key(&run.rule) && !awaits_lease;
+        let (limited, free): (Vec<_>, Vec<_>) = found.into_iter().partition(is_limited);
+        for run in &limited {
+            shares::join(connection, run.id)?;
+        }
+        // The next claim goes on.
+        if limited.is_empty() || round == ROUNDS {
+            return Ok(free);
+        }
+    }
+}
+
+/// Runs that share, and may run now.
+fn sharing(
+    connection: &Connection,
+    claim: &Claim,
+    limit: usize,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<ClaimedRun>> {
+    let mut read = connection.prepare_cached(SHARING_RUN)?;
+    let mut runs = Vec::new();
+    for run in shares::claimable(connection, claim, limit)? {
+        let run = read
+            .query_row(params![run, Millis(now)], |row| {
+                claimed_run(row, claim.owner)
+            })
+            .optional()?;
+        runs.extend(run);
+    }
+    Ok(runs)
 }
 
 /// The runs that the owner has claimed and does not hold, up to as many of each kind as are asked for.

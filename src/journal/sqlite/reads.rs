@@ -21,7 +21,7 @@ const SUMMARY: &str =
                 (SELECT id FROM quarantine
                  WHERE key_space = r.key_space AND key = r.key AND place < COALESCE(r.place, r.id) ORDER BY place LIMIT 1)
             END,
-            r.stand
+            r.stand, r.start_by
      FROM runs r JOIN events e ON e.id = r.event
      LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts";
 
@@ -110,6 +110,7 @@ pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault
                 event: row.get(14)?,
                 source: row.get(15)?,
                 stand: stand(row, 18)?,
+                start_by: optional_time(row, 19)?,
                 attempts: Vec::new(),
             })
         })

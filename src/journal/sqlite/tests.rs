@@ -42,6 +42,7 @@ async fn claim_as(
         awaiting: 0,
         orphans: 0,
         held,
+        limits: std::sync::Arc::default(),
     };
     journal.claim(claim, at(seconds)).await
 }

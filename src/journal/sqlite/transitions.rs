@@ -8,12 +8,15 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::fault::Fault;
 use super::rows::{Millis, OutcomeColumns, key, millis, stand, time};
 use super::store;
-use super::turns::{give_turn, reopen_event};
+use super::turns::{give_turn, new_place, reopen_event};
 use crate::core::event::Key;
+use crate::core::limits::limited;
 use crate::core::rules::Stand;
 use crate::core::run::{State, Transition};
 use crate::crash::{self, Point};
-use crate::journal::{AttemptEnd, Completion, CountsAgainst, OpenAttempt, Owner, RetryFrom, RunId};
+use crate::journal::{
+    AttemptEnd, Completion, CountsAgainst, OpenAttempt, Owner, RetryFrom, RunId, Start,
+};
 
 /// The attempts of other owners that have not ended.
 pub(super) const OPEN: &str = "SELECT a.run, a.number, r.rule, a.started_at, a.handle, a.owner
@@ -74,8 +77,17 @@ pub(super) fn complete(connection: &Connection, completion: &Completion) -> Resu
         attempt,
         event: body,
         key,
+        start,
+        start_by,
+        share,
+        at,
     } = completion;
-    let (event, former, from) = standing(connection, *run)?;
+    let Standing {
+        event,
+        key: former,
+        state: from,
+        cancelling,
+    } = standing(connection, *run)?;
     let awaits: bool = connection
         .prepare_cached("SELECT awaits_lease FROM runs WHERE id = ?1")?
         .query_row([run], |row| row.get(0))?;
@@ -93,20 +105,37 @@ pub(super) fn complete(connection: &Connection, completion: &Completion) -> Resu
     connection
         .prepare_cached("UPDATE events SET body = ?2, is_incomplete = 0 WHERE id = ?1")?
         .execute(params![event, body])?;
+    let (transition, due_at, reason) = match start {
+        _ if cancelling => (Transition::Cancel, None, None),
+        Start::Now => (Transition::Interrupt, None, None),
+        Start::At(due_at) => (Transition::Schedule, Some(Millis(*due_at)), None),
+        Start::Never(reason) => (Transition::Cancel, None, Some(reason)),
+    };
+    let state = after(*run, from, transition)?;
     let changed = connection
         .prepare_cached(
             "UPDATE runs SET state = ?3, attempts = attempts - 1, awaits_lease = 0, key_space = ?4,
-                 key = ?5, turn = 0
+                 key = ?5, turn = 0, due_at = ?6, place = CASE WHEN ?6 IS NULL THEN place END,
+                 start_by = ?7, share = ?8, finished_at = ?9, cancelling = NULL,
+                 reason = COALESCE(?10, reason)
              WHERE id = ?1 AND state = ?2",
         )?
         .execute(params![
             run,
             from,
-            after(*run, from, Transition::Interrupt)?,
+            state,
             key.space,
-            key.text
+            key.text,
+            due_at,
+            start_by.map(Millis),
+            share.as_deref().map(limited),
+            state.is_final().then_some(Millis(*at)),
+            reason
         ])?;
     expect_one(changed)?;
+    if state.is_final() {
+        finish_event(connection, event, *at)?;
+    }
     give_turn(connection, &former)?;
     give_turn(connection, key)?;
     Ok(())
@@ -120,8 +149,19 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
         Found::Recorded => return Ok(()),
         Found::Lost => return Err(Fault::lost(run, end.attempt)),
     }
-    let (event, key, from) = standing(connection, run)?;
-    let state = after(run, from, end.transition)?;
+    let Standing {
+        event,
+        key,
+        state: from,
+        cancelling,
+    } = standing(connection, run)?;
+    let is_cancelled = cancelling && end.transition != Transition::Succeed;
+    let transition = if is_cancelled {
+        Transition::Cancel
+    } else {
+        end.transition
+    };
+    let state = after(run, from, transition)?;
     let ended_at = Millis(end.ended_at);
     let how = OutcomeColumns::of(&end.outcome);
     connection
@@ -142,7 +182,7 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
             end.output,
             end.output_dropped.cast_signed()
         ])?;
-    let failed = matches!(end.transition, Transition::Fail | Transition::Discard)
+    let failed = matches!(transition, Transition::Fail | Transition::Discard)
         && end.counts_against == CountsAgainst::Retries;
     if end.counts_against == CountsAgainst::LeaseRetries {
         connection
@@ -156,7 +196,8 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
         .prepare_cached(
             // A step that follows another one begins without failures.
             "UPDATE runs SET state = ?3, failures = CASE WHEN ?9 THEN 0 ELSE failures + ?4 END, due_at = ?5,
-                 retry_in = ?6, finished_at = ?7, turn = ?8, stand = COALESCE(?10, stand)
+                 retry_in = ?6, finished_at = ?7, turn = ?8, stand = COALESCE(?10, stand), cancelling = NULL,
+                 reason = CASE WHEN ?11 THEN reason END
              WHERE id = ?1 AND state = ?2",
         )?
         .execute(params![
@@ -168,17 +209,13 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
             retry_in.map(millis),
             finished_at,
             !state.is_final(),
-            end.transition == Transition::Proceed,
-            end.stand
+            transition == Transition::Proceed,
+            end.stand,
+            is_cancelled
         ])?;
     expect_one(changed)?;
     if state.is_final() {
-        connection
-            .prepare_cached(
-                "UPDATE events SET finished_at = ?2 WHERE id = ?1
-                 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND finished_at IS NULL)",
-            )?
-            .execute(params![event, ended_at])?;
+        finish_event(connection, event, end.ended_at)?;
     }
     // The attempt that repeats an interrupted one asks for the same.
     if end.transition != Transition::Interrupt {
@@ -187,6 +224,21 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
     give_turn(connection, &key)?;
     crash::point(Point::OutcomeUncommitted);
     Ok(())
+}
+
+/// Notes that an event is finished, if no run of it has anything left to do.
+pub(super) fn finish_event(
+    connection: &Connection,
+    event: i64,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE events SET finished_at = ?2 WHERE id = ?1
+             AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND finished_at IS NULL)",
+        )?
+        .execute(params![event, Millis(now)])
+        .map(drop)
 }
 
 /// What the journal has of an attempt whose end is to be recorded.
@@ -238,7 +290,7 @@ fn after_delay(at: Timestamp, delay: Duration) -> Timestamp {
     at.saturating_add(delay).unwrap_or(Timestamp::MAX)
 }
 
-/// Makes runs due again for another round of attempts.
+/// Makes runs due again for another round of attempts. A scheduled one starts now, behind all there are.
 pub(super) fn retry(
     connection: &Connection,
     mut runs: Vec<RunId>,
@@ -247,8 +299,17 @@ pub(super) fn retry(
     runs.sort_unstable();
     runs.dedup();
     for run in runs {
-        let (event, key, former) = standing(connection, run)?;
+        let Standing {
+            event,
+            key,
+            state: former,
+            ..
+        } = standing(connection, run)?;
         let state = after(run, former, Transition::Retry)?;
+        let place = match former {
+            State::Scheduled => Some(new_place(connection)?),
+            _ => None,
+        };
         let at = connection
             .prepare_cached("SELECT stand FROM runs WHERE id = ?1")?
             .query_row([run], |row| stand(row, 0))?;
@@ -257,10 +318,10 @@ pub(super) fn retry(
         let changed = connection
             .prepare_cached(
                 "UPDATE runs SET state = ?3, failures = 0, due_at = NULL, retry_in = NULL, finished_at = NULL,
-                     reason = NULL, stand = ?4
+                     reason = NULL, stand = ?4, start_by = NULL, place = COALESCE(?5, place)
                  WHERE id = ?1 AND state = ?2",
             )?
-            .execute(params![run, former, state, at.map(Stand::retried)])?;
+            .execute(params![run, former, state, at.map(Stand::retried), place])?;
         expect_one(changed)?;
         connection
             .prepare_cached("UPDATE events SET lease_failures = 0 WHERE id = ?1")?
@@ -301,11 +362,29 @@ pub(super) fn clock_stepped(connection: &Connection, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// The event of a run, its key and its state.
-fn standing(connection: &Connection, run: RunId) -> Result<(i64, Key, State), Fault> {
+/// What is known of a run before it moves on.
+pub(super) struct Standing {
+    pub(super) event: i64,
+    pub(super) key: Key,
+    pub(super) state: State,
+    /// Whether it is cancelled with the end of its attempt.
+    pub(super) cancelling: bool,
+}
+
+pub(super) fn standing(connection: &Connection, run: RunId) -> Result<Standing, Fault> {
+    let standing = |row: &Row<'_>| {
+        Ok(Standing {
+            event: row.get(0)?,
+            state: row.get(1)?,
+            key: key(row, 2)?,
+            cancelling: row.get(4)?,
+        })
+    };
     connection
-        .prepare_cached("SELECT event, state, key_space, key FROM runs WHERE id = ?1")?
-        .query_row([run], |row| Ok((row.get(0)?, key(row, 2)?, row.get(1)?)))
+        .prepare_cached(
+            "SELECT event, state, key_space, key, cancelling IS NOT NULL FROM runs WHERE id = ?1",
+        )?
+        .query_row([run], standing)
         .optional()?
         .ok_or_else(|| Fault::absent("run", run))
 }

@@ -22,10 +22,13 @@ CREATE TABLE events (
     is_incomplete INTEGER NOT NULL DEFAULT 0 CHECK (is_incomplete IN (0, 1)),
     -- How often the lease that the event is about could not be shown.
     lease_failures INTEGER NOT NULL DEFAULT 0,
+    -- The lease that the event is about, if it is about one: by that, a later event cancels its runs.
+    lease       TEXT,
     UNIQUE (event_id, source)
 ) STRICT;
 
 CREATE INDEX events_finished ON events (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX events_lease ON events (lease) WHERE lease IS NOT NULL AND finished_at IS NULL;
 
 -- A key has one turn to give: to its running run, else to its oldest unfinished one. `turn` is 1
 -- for the run that has it. The unique index makes an overlap impossible, whatever the program does.
@@ -47,8 +50,15 @@ CREATE TABLE runs (
     failures    INTEGER NOT NULL DEFAULT 0,
     accepted_at INTEGER NOT NULL,
     finished_at INTEGER,
-    -- Why it ended or never started, if no attempt of it says so: it was cancelled, for one.
+    -- Why it ended or never started, if no attempt of it says so: it was cancelled, for one. Of a run that is
+    -- being cancelled it says why.
     reason      TEXT,
+    -- It is pointless: unless its attempt succeeds, it is cancelled with that; `now`: which is to be ended, too.
+    cancelling  TEXT CHECK (cancelling IN ('after', 'now')),
+    -- It is cancelled if it has not started by then.
+    start_by    INTEGER,
+    -- Of all runs of the rule with the same text here only so many run at once. The claim says how many.
+    share       TEXT,
     -- 1 while the rule cannot be decided, because the event's lease could not be shown yet.
     awaits_lease INTEGER NOT NULL DEFAULT 0 CHECK (awaits_lease IN (0, 1)),
     -- Where the run stands in the order of its key, if that is not its id: one that comes out of
@@ -63,13 +73,21 @@ CREATE TABLE runs (
     CHECK ((state = 'retryable') = (retry_in IS NOT NULL)),
     CHECK (state <> 'scheduled' OR (turn = 0 AND place IS NULL)),
     CHECK ((state = 'succeeded' OR state = 'discarded' OR state = 'cancelled') = (finished_at IS NOT NULL)),
-    CHECK (finished_at IS NULL OR turn = 0)
+    CHECK (finished_at IS NULL OR turn = 0),
+    CHECK (cancelling IS NULL OR (state = 'running' AND reason IS NOT NULL))
 ) STRICT;
 
 CREATE UNIQUE INDEX runs_turn ON runs (key, key_space) WHERE turn = 1;
-CREATE INDEX runs_due ON runs (turn, awaits_lease) WHERE turn = 1 AND state = 'due';
+CREATE INDEX runs_due ON runs (turn, awaits_lease) WHERE turn = 1 AND state = 'due' AND share IS NULL;
+-- What has the turn of its key, and perhaps has to wait for others of its share: in order, and by share.
+CREATE INDEX runs_sharing ON runs (turn) WHERE turn = 1 AND state = 'due' AND share IS NOT NULL;
+CREATE INDEX runs_shares ON runs (rule, share) WHERE turn = 1 AND state = 'due' AND share IS NOT NULL;
+CREATE INDEX runs_shared ON runs (rule, share) WHERE state = 'running' AND share IS NOT NULL;
 CREATE INDEX runs_retryable ON runs (turn, due_at) WHERE state = 'retryable';
 CREATE INDEX runs_scheduled ON runs (due_at) WHERE state = 'scheduled';
+CREATE INDEX runs_scheduled_key ON runs (key, key_space) WHERE state = 'scheduled';
+CREATE INDEX runs_start_by ON runs (start_by) WHERE start_by IS NOT NULL AND finished_at IS NULL;
+CREATE INDEX runs_cancelling ON runs (cancelling) WHERE cancelling = 'now';
 CREATE INDEX runs_unfinished ON runs (key, key_space, COALESCE(place, id))
     WHERE finished_at IS NULL AND state <> 'scheduled';
 

@@ -5,13 +5,12 @@ use std::time::Duration;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil::DateTime;
-use jiff::tz::{TimeZone, db};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::{Missed, Schedule, Times};
 use crate::config::table::{Kind, OptionRow, Scope};
-use crate::config::{Options, Problem, duration};
-use crate::core::ini::problem::nearest_within;
+use crate::config::{Options, Problem, duration, zone};
 
 /// In the section of a timer.
 pub(super) const OPTIONS: [OptionRow; 7] = [
@@ -82,7 +81,7 @@ pub(super) fn read(options: &mut Options<'_>, now: Timestamp) -> Option<Schedule
         .into_iter()
         .filter(|name| !options.lacks(name))
         .collect();
-    let zone = zone(options);
+    let zone = zone(options, "timezone", TimeZone::system());
     let missed = options.parse("missed", "write `none`, `once` or `all`", |text| match text
         .to_ascii_lowercase()
         .as_str()
@@ -122,32 +121,6 @@ pub(super) fn read(options: &mut Options<'_>, now: Timestamp) -> Option<Schedule
         jitter,
         limit,
     })
-}
-
-/// The time zone; `None` if there is none of that name.
-fn zone(options: &mut Options<'_>) -> Option<TimeZone> {
-    let Some(name) = options.text("timezone") else {
-        return Some(TimeZone::system());
-    };
-    let zone = TimeZone::get(name).ok();
-    if zone.is_none() {
-        let known: Vec<String> = db().available().map(|name| name.to_string()).collect();
-        // There are hundreds of names: to any short word one of them is near.
-        let near = nearest_within(
-            name.chars().count() / 4,
-            name,
-            known.iter().map(String::as_str),
-        );
-        let hint = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "write it like `Europe/Berlin` or `UTC`".to_owned(),
-        };
-        options.report_value(
-            "timezone",
-            Problem::error(format!("expected a time zone, but found `{name}`"), &hint),
-        );
-    }
-    zone
 }
 
 fn every(options: &mut Options<'_>, jitter: Duration) -> Option<Times> {

@@ -98,11 +98,15 @@ pub(super) async fn journal(keys: &[&str]) -> (tempfile::TempDir, SqliteJournal,
             event_type: "t".to_owned(),
             body: EVENT.to_owned(),
             is_incomplete: false,
+            lease: None,
+            cancels: Vec::new(),
             runs: vec![PlannedRun {
                 rule: "r".to_owned(),
                 key: Key::node(*key),
                 awaits_lease: false,
                 start: Start::Now,
+                start_by: None,
+                share: None,
             }],
         })
     };

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use super::super::*;
 use crate::core::event::Event;
 use crate::core::retry::RetryPolicy;
-use crate::core::rules::{Chain, EventPattern, Rule};
+use crate::core::rules::{Chain, EventPattern, Rule, When};
 use crate::journal::conformance::LostAnswers;
 use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Browse, Progress, ProgressStep, RunFilter};
@@ -48,6 +48,7 @@ fn rules() -> RuleSet {
         asks: Vec::new(),
         order_by: None,
         chain: Chain::single("r", RetryPolicy::default()),
+        when: When::default(),
         enabled: true,
     }])
 }

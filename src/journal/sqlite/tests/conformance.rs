@@ -41,6 +41,7 @@ async fn a_shared_journal_of_any_kind_serves_those_who_take_a_journal() {
             awaiting: 0,
             orphans: 0,
             held: held.to_vec(),
+            limits: Arc::default(),
         };
         let claimed = journal.claim(claim, at(1)).await;
         let unfinished = journal.census().await.unwrap().unfinished();

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::journal;
 use crate::journal::sqlite::worker::Kind;
 use crate::journal::sqlite::{
-    claim, owners, prune, quarantine, reads, requests, store, transitions, turns,
+    cancel, claim, owners, prune, quarantine, reads, requests, shares, store, transitions, turns,
 };
 
 /// The steps of the plan for `sql`, as far as they read or sort tables.
@@ -23,7 +23,7 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
 #[tokio::test]
 async fn nothing_in_the_daily_round_scans_or_sorts() {
     let (_folder, journal) = journal();
-    let cases: [(&str, &[&str]); 27] = [
+    let cases: [(&str, &[&str]); 37] = [
         (
             claim::TO_CLAIM,
             &[
@@ -64,6 +64,25 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
         (claim::SCHEDULED, &["runs_scheduled (due_at<?)"]),
         (claim::NEXT_SCHEDULED, &["runs_scheduled (due_at>?)"]),
         (claim::CLAIMED, &["attempts_open"]),
+        (
+            claim::SHARING_RUN,
+            &["r USING INTEGER PRIMARY KEY", "e USING INTEGER PRIMARY KEY"],
+        ),
+        (shares::OLDEST, &["runs_sharing"]),
+        (shares::NEXT, &["runs_shares ((rule,share)>(?,?))"]),
+        (shares::OF_SHARE, &["runs_shares (rule=? AND share=?)"]),
+        (shares::RUNNING, &["runs_shared (rule=? AND share=?)"]),
+        (
+            cancel::OF_LEASE,
+            &["events_lease (lease=?)", "(event=? AND rule=?"],
+        ),
+        (cancel::OF_KEY, &["runs_unfinished (key=? AND key_space=?"]),
+        (
+            cancel::SCHEDULED_OF_KEY,
+            &["runs_scheduled_key (key=? AND key_space=? AND rowid<?)"],
+        ),
+        (cancel::EXPIRED, &["runs_start_by (start_by<?)"]),
+        (cancel::TO_END, &["runs_cancelling", "attempts_open"]),
         (
             claim::CLAIMED_RUN,
             &["r USING INTEGER PRIMARY KEY", "e USING INTEGER PRIMARY KEY"],

@@ -1,4 +1,4 @@
-//! Any sequence of accepts, quarantined deliveries, claims, ends, crashes, clock steps and commands beside
+//! Any sequence of accepts, cancels, quarantined deliveries, claims, ends, crashes, clock steps and commands beside
 //! the service does exactly what a plain list of runs would do.
 
 use std::time::Duration;
@@ -14,6 +14,7 @@ enum Op {
     Accept {
         event: (u8, u8, u8),
         delay: u8,
+        age: Option<u8>,
         beside: bool,
     },
     Quarantine {
@@ -51,6 +52,16 @@ enum Op {
         which: Index,
         beside: bool,
     },
+    Cancel {
+        which: Index,
+        beside: bool,
+    },
+    CancelBy {
+        rule: &'static str,
+        key: u8,
+        running: bool,
+        beside: bool,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -65,8 +76,8 @@ fn op() -> impl Strategy<Value = Op> {
     };
     let which = any::<Index>;
     prop_oneof![
-        6 => ((0..12_u8, 0..8_u8, 0..3_u8), prop_oneof![2 => Just(0), 1 => 1..60_u8], any::<bool>())
-            .prop_map(|(event, delay, beside)| Op::Accept { event, delay, beside }),
+        6 => ((0..12_u8, 0..8_u8, 0..3_u8), prop_oneof![2 => Just(0), 1 => 1..60_u8], prop::option::of(0..200_u8), any::<bool>())
+            .prop_map(|(event, delay, age, beside)| Op::Accept { event, delay, age, beside }),
         2 => (0..4_u8, 0..4_u8, any::<bool>())
             .prop_map(|(body, key, beside)| Op::Quarantine { body, key, beside }),
         1 => (which(), (0..24_u8, 0..8_u8, 0..3_u8), any::<bool>())
@@ -79,6 +90,9 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (-86_400..86_400_i64).prop_map(|seconds| Op::ClockStep { seconds }),
         1 => Just(Op::ClockStepped),
         3 => (which(), any::<bool>()).prop_map(|(which, beside)| Op::Retry { which, beside }),
+        2 => (which(), any::<bool>()).prop_map(|(which, beside)| Op::Cancel { which, beside }),
+        2 => (prop_oneof![Just("create"), Just("tell")], 0..3_u8, any::<bool>(), any::<bool>())
+            .prop_map(|(rule, key, running, beside)| Op::CancelBy { rule, key, running, beside }),
     ]
 }
 
@@ -88,8 +102,9 @@ async fn apply(world: &mut World, op: &Op) {
         Op::Accept {
             event,
             delay,
+            age,
             beside,
-        } => world.accept(*event, *delay, *beside).await,
+        } => world.accept(*event, (*delay, *age), *beside).await,
         Op::Quarantine { body, key, beside } => world.quarantine(*body, *key, *beside).await,
         Op::Release {
             which,
@@ -138,6 +153,17 @@ async fn apply(world: &mut World, op: &Op) {
                 world.retry(which.index(world.len()), *beside).await;
             }
         }
+        Op::Cancel { which, beside } => {
+            if world.len() > 0 {
+                world.cancel(which.index(world.len()), *beside).await;
+            }
+        }
+        Op::CancelBy {
+            rule,
+            key,
+            running,
+            beside,
+        } => world.cancel_by(rule, *key, *running, *beside).await,
     }
 }
 

@@ -1,10 +1,12 @@
 //! A journal with a plain list of what should be in it: each act is done to both and compared.
 
 mod accepted;
+mod cancelled;
 mod ends;
 mod held;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -15,6 +17,10 @@ use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{Acceptance, Browse, Claim, Keep, Owner, RetryFrom, RunFilter, RunId, Work};
 
 const RULES: [&str; 3] = ["create", "tell", "wipe"];
+
+/// Of this one only so many run at once.
+const LIMITED: &str = "create";
+const LIMIT: u32 = 1;
 
 /// Two of them have the same text.
 const KEYS: [&str; 3] = ["n", "purpose=n", "m"];
@@ -29,7 +35,11 @@ fn asked(rules: u8) -> Vec<&'static str> {
 fn planned(number: u8, rules: u8, key: u8) -> Acceptance {
     let key = KEYS[usize::from(key)];
     let runs: Vec<_> = asked(rules).into_iter().map(|rule| (rule, key)).collect();
-    event(&number.to_string(), &runs)
+    let mut planned = event(&number.to_string(), &runs);
+    for run in planned.runs.iter_mut().filter(|run| run.rule == LIMITED) {
+        run.share = Some(String::new());
+    }
+    planned
 }
 
 /// What the journal should know of a run.
@@ -46,6 +56,9 @@ struct Expected {
     failures: u32,
     /// The place at which its delivery had come, if it was in quarantine.
     place: Option<i64>,
+    start_by: Option<i64>,
+    /// It is being cancelled; and whether its attempt is to be ended for it.
+    cancelling: Option<bool>,
 }
 
 impl Expected {
@@ -73,6 +86,8 @@ pub(super) struct World {
     held: Vec<held::Delivery>,
     /// The last number that a run or a delivery in quarantine has got.
     last: i64,
+    /// How many events have cancelled runs.
+    ends: u64,
     /// How the last attempt of each run ended, and when; if that was recorded as by the present owner.
     last_ends: BTreeMap<RunId, (Outcome, i64)>,
     now: i64,
@@ -92,6 +107,7 @@ impl World {
             runs: Vec::new(),
             held: Vec::new(),
             last: 0,
+            ends: 0,
             last_ends: BTreeMap::new(),
             now: 0,
         }
@@ -179,6 +195,7 @@ impl World {
             held: running
                 .map(|run| (self.runs[run].id, self.runs[run].attempts))
                 .collect(),
+            limits: Arc::new([(LIMITED.to_owned(), LIMIT)].into()),
         };
         let claimed = self
             .journal(false)
@@ -194,14 +211,32 @@ impl World {
                 }
             }
             self.wake_scheduled();
+            self.expire();
             next = self.next_of_each_key();
         }
+        let mut free = LIMIT as usize - self.running_limited();
+        let mut may_run = |run: &usize| {
+            let run = &self.runs[*run];
+            let is_limited = run.rule == LIMITED;
+            let may_run = run.state == State::Due && (!is_limited || free > 0);
+            free -= usize::from(may_run && is_limited);
+            may_run
+        };
         let due: Vec<_> = next
             .iter()
             .copied()
-            .filter(|run| self.runs[*run].state == State::Due)
+            .filter(&mut may_run)
             .take(limit)
             .collect();
+        let to_end: Vec<_> = claimed
+            .to_end
+            .iter()
+            .map(|end| (end.run, end.attempt))
+            .collect();
+        let is_to_end = |run: &&Expected| run.cancelling == Some(true);
+        let expected = self.runs.iter().filter(is_to_end);
+        let expected: Vec<_> = expected.map(|run| (run.id, run.attempts)).collect();
+        assert_eq!(to_end, expected);
         let ids = |runs: &[usize]| {
             runs.iter()
                 .map(|run| self.runs[*run].id)
@@ -215,6 +250,7 @@ impl World {
             let run = &mut self.runs[index];
             run.take(Transition::Claim);
             run.attempts += 1;
+            run.start_by = None;
             assert_eq!(
                 (claimed.attempt, claimed.failures),
                 (run.attempts, run.failures),
@@ -252,8 +288,13 @@ impl World {
         );
         let run = &mut self.runs[index];
         if answer.is_ok() {
+            if run.state == State::Scheduled {
+                self.last += 1;
+                run.place = Some(self.last);
+            }
             run.take(Transition::Retry);
             run.failures = 0;
+            run.start_by = None;
         }
     }
 

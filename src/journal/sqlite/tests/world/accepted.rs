@@ -6,17 +6,19 @@ use crate::journal::sqlite::tests::at;
 use crate::journal::{Accept, Accepted, Entry, Start};
 
 impl World {
-    /// What is accepted is due after so many seconds.
+    /// What is accepted is due after so many seconds, and then too old after so many.
     pub(in super::super) async fn accept(
         &mut self,
         (number, rules, key): (u8, u8, u8),
-        delay: u8,
+        (delay, age): (u8, Option<u8>),
         beside: bool,
     ) {
         let mut planned = planned(number, rules, key);
         let due_at = self.now + i64::from(delay);
+        let start_by = age.map(|age| due_at + i64::from(age));
         for run in &mut planned.runs {
             run.start = Start::At(at(due_at));
+            run.start_by = start_by.map(at);
         }
         let entries = vec![Entry::Event(planned)];
         let mut answer = self
@@ -27,6 +29,9 @@ impl World {
         let answer = answer.pop().expect("one answer");
         let known = self.len();
         self.expect_runs(number, rules, key, None, answer);
+        for run in &mut self.runs[known..] {
+            run.start_by = start_by;
+        }
         if delay > 0 {
             for run in &mut self.runs[known..] {
                 (run.state, run.due_at) = (State::Scheduled, due_at);
@@ -68,6 +73,8 @@ impl World {
                 attempts: 0,
                 failures: 0,
                 place,
+                start_by: None,
+                cancelling: None,
             };
             self.runs.push(run);
         }

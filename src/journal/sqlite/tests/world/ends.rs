@@ -35,10 +35,16 @@ impl World {
         end.owner = owner;
         end.retry_in = (transition == Transition::Fail)
             .then(|| std::time::Duration::from_secs(delay.unsigned_abs()));
-        run.take(transition);
+        let is_cancelled = run.cancelling.take().is_some() && transition != Transition::Succeed;
+        let follows = if is_cancelled {
+            Transition::Cancel
+        } else {
+            transition
+        };
+        run.take(follows);
         run.due_at = now + delay;
         run.retry_in = delay;
-        run.failures += u32::from(matches!(transition, Transition::Fail | Transition::Discard));
+        run.failures += u32::from(matches!(follows, Transition::Fail | Transition::Discard));
         self.last_ends.insert(end.run, (end.outcome.clone(), now));
         self.journal(false).record(end).await.unwrap();
     }
