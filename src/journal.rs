@@ -44,7 +44,9 @@ pub use self::records::{
     SourceRecord,
 };
 pub use self::requests::{RequestId, Requests, Resolution, RetryAnswer, RetryRequest};
-pub use self::store::{ChangeId, Changed, Store, StoreChange, StorePage, StoredValue, with_values};
+pub use self::store::{
+    ChangeId, Changed, Store, StoreChange, StorePage, StoredValue, stored, with_values,
+};
 pub use self::traits::{Accept, Browse, Journal, Keep, Reply, Work};
 use crate::core::event::Key;
 use crate::core::outage::Outage;

@@ -30,12 +30,14 @@ fn times(point: Point) -> (&'static [u32], &'static [u32]) {
         | Point::LateLeaseShown
         | Point::LeaseCompleted => (&[], &[1]),
         Point::LeaseShown => (&[], &[1, 3]),
-        // Come to by a rule that changes a value: `storing` and `action_faults` kill the program there.
-        Point::StoreUncommitted | Point::StoreChanged => (&[], &[]),
-        // Come to by what a command asks: `retrying` kills the program there.
-        Point::RequestDecided | Point::RequestAnswered => (&[], &[]),
-        // Come to by what cancels runs: `cancelling` kills the program there.
-        Point::CancelledUncommitted | Point::EndAsked => (&[], &[]),
+        // Come to by a rule that changes a value (`storing`, `action_faults`), by what a command asks (`retrying`),
+        // and by what cancels runs (`cancelling`): the program is killed there.
+        Point::StoreUncommitted
+        | Point::StoreChanged
+        | Point::RequestDecided
+        | Point::RequestAnswered
+        | Point::CancelledUncommitted
+        | Point::EndAsked => (&[], &[]),
         Point::JournalMade
         | Point::MigrationHalfWay
         | Point::Migrated

@@ -17,6 +17,7 @@ use crate::cli::report::{Exit, Failure};
 use crate::core::event::Event;
 use crate::core::printable::printable;
 use crate::core::rules::{EventPattern, Finding, Given, How, StartAt, Step, Timing, Verdict};
+use crate::core::store::Values;
 use crate::journal::{QuarantineId, with_values};
 use crate::ops::explain::{
     Answer, Judgement, NoEvent, NoLease, explain, in_journal, in_quarantine, with_lease,
@@ -138,8 +139,10 @@ fn answers<'a>(
     config: &'a Config,
     event: &Event,
 ) -> Result<Vec<Answer<'a>>, Failure> {
-    let given = Given::at(Timestamp::now());
-    let explain = |values: &_| {
+    let now = Timestamp::now();
+    let explain = |values: &Arc<Values>| {
+        let stored = &**values;
+        let given = Given { now, stored };
         explain(
             &config.rules,
             &config.actions,
@@ -263,7 +266,8 @@ fn when(answer: &Answer<'_>) -> String {
         );
         told.push(format!("at most {limit} at once {of}"));
     }
-    told.iter().map(|part| format!(", {part}")).collect()
+    told.insert(0, String::new());
+    told.join(", ")
 }
 
 fn as_json(answer: &Answer<'_>) -> serde_json::Value {
@@ -293,7 +297,9 @@ fn as_json(answer: &Answer<'_>) -> serde_json::Value {
         let steps = answer.rule.chain.steps().map(|step| {
             json!({"step": step.name, "on_success": step.on_success, "on_failure": step.on_failure})
         });
-        shown["steps"] = steps.collect();
+        if answer.rule.chain.steps().nth(1).is_some() {
+            shown["steps"] = steps.collect();
+        }
         shown["key"] = key.text.as_str().into();
         let when = &answer.rule.when;
         if let Some(Timing { start_at, start_by }) = &answer.timing {

@@ -22,7 +22,7 @@ pub use operators::{How, Reader};
 pub use pattern::Pattern;
 pub use when::{StartAt, Timing, When};
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::event::{Event, Key, PayloadPath};
@@ -204,6 +204,8 @@ pub struct RuleSet {
     /// The places in `rules` of enabled rules, by their names as a journal keeps them.
     places: HashMap<String, usize>,
     names: RuleNames,
+    /// Of the values of the store that filters of enabled rules need.
+    stored: BTreeSet<String>,
 }
 
 /// The names of the enabled rules, as a journal keeps them. A copy costs nothing: a claim takes one along.
@@ -246,6 +248,8 @@ impl RuleSet {
                 for pattern in &rule.when.cancelled_by {
                     set.cancelled.add(pattern, place);
                 }
+                let stored = rule.stored_names().into_iter().map(str::to_owned);
+                set.stored.extend(stored);
                 let name = limited(&rule.name).into_owned();
                 set.places.entry(name).or_insert(place);
             }
@@ -253,6 +257,12 @@ impl RuleSet {
         }
         set.names = set.places.keys().collect();
         set
+    }
+
+    /// The names of the values of the store that filters of enabled rules need.
+    #[must_use]
+    pub fn stored_names(&self) -> &BTreeSet<String> {
+        &self.stored
     }
 
     /// Every rule, in the order of the configuration.

@@ -142,8 +142,7 @@ impl State {
             }
             (Self::Running, Transition::Schedule) => Ok(Self::Scheduled),
             (Self::Running, Transition::Interrupt | Transition::Proceed)
-            | (Self::Scheduled, Transition::Wake | Transition::Retry)
-            | (Self::Retryable, Transition::Wake | Transition::Retry)
+            | (Self::Scheduled | Self::Retryable, Transition::Wake | Transition::Retry)
             | (Self::Succeeded | Self::Discarded | Self::Cancelled, Transition::Retry) => {
                 Ok(Self::Due)
             }

@@ -211,8 +211,9 @@ impl<J: Journal> Dispatch<J> {
         if places + awaiting + under_way.ended.len() == 0 {
             // It is asked all the same which attempts are to be ended, but not each time something is accepted.
             let since = under_way.asked.elapsed();
-            if under_way.is_over() || since < LOOK_AGAIN {
-                return Ok((!under_way.is_over()).then(|| LOOK_AGAIN - since));
+            let wait = LOOK_AGAIN.saturating_sub(since);
+            if under_way.is_over() || !wait.is_zero() {
+                return Ok((!under_way.is_over()).then_some(wait));
             }
         }
         under_way.asked = Instant::now();

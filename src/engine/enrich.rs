@@ -19,7 +19,10 @@ use crate::core::retry::{RetryPolicy, transition_after};
 use crate::core::rules::{Given, Rule, Verdict};
 use crate::core::run::{Outcome, Transition};
 use crate::crash::{self, Point};
-use crate::journal::{ClaimedRun, Completion, CountsAgainst, Start, Work, retry_while_unavailable};
+use crate::journal::{
+    ClaimedRun, Completion, CountsAgainst, JournalError, Start, Store, Work,
+    retry_while_unavailable, stored,
+};
 use crate::sources::{Enrich, Incomplete};
 
 /// This many events are completed at once. The `Enrich` may still ask for one after the other.
@@ -65,17 +68,30 @@ impl Enrichment {
     /// question is no work that a stop waits for.
     pub(super) async fn complete(
         &self,
-        journal: &impl Work,
+        journal: &(impl Work + Store),
         run: &ClaimedRun,
         stop: &CancellationToken,
     ) -> Result<(), NoOrder> {
-        let (rule, event) = rule_and_event(&self.rules.current(), run)?;
+        let rules = self.rules.current();
+        let (rule, event) = rule_and_event(&rules, run)?;
         let completing = self.enrich.complete(event, run.attempt > 1);
         let completed = stop.run_until_cancelled(completing).await;
         let completed = completed.ok_or_else(NoOrder::interrupted)?;
         let event = completed.map_err(|why| self.incomplete(run, why))?;
         crash::point(Point::LateLeaseShown);
-        let key = match rule.verdict(&event, &Given::at(Timestamp::now())) {
+        let unread = |error: JournalError| NoOrder {
+            outcome: Outcome::Interrupted(error.to_string()),
+            ..NoOrder::interrupted()
+        };
+        let now = Timestamp::now();
+        let question = || stored(journal, rules.stored_names(), now);
+        let values = retry_while_unavailable(stop, question);
+        let values = values.await.map_err(unread)?;
+        let given = Given {
+            now,
+            stored: &values,
+        };
+        let key = match rule.verdict(&event, &given) {
             Verdict::Run { key } => key,
             verdict => return Err(self.refused(&rule, &event.event_type, verdict)),
         };
@@ -99,10 +115,7 @@ impl Enrichment {
         };
         retry_while_unavailable(stop, || journal.complete(completion.clone()))
             .await
-            .map_err(|error| NoOrder {
-                outcome: Outcome::Interrupted(error.to_string()),
-                ..NoOrder::interrupted()
-            })?;
+            .map_err(unread)?;
         crash::point(Point::LeaseCompleted);
         Ok(())
     }

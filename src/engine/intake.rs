@@ -22,7 +22,7 @@ use super::rulebook::Rulebook;
 use crate::core::rules::{Given, RuleSet};
 use crate::crash::{self, Point};
 use crate::journal::{
-    Accepted, Entry, Journal, JournalError, QuarantineId, retry_while_unavailable,
+    Accepted, Entry, Journal, JournalError, QuarantineId, retry_while_unavailable, stored,
 };
 use crate::sources::{Decoded, Enrich, Received, Source, SourceError};
 
@@ -78,8 +78,14 @@ impl<J: Journal> Intake<J> {
             // One commit, one set of rules.
             let rules = self.rules.current();
             let (source, enrich) = (self.source.name().to_owned(), &*self.enrich);
-            // One time for all, and no values yet: `Rule::stored_names` says which ones the rules need.
-            let given = Given::at(Timestamp::now());
+            // One time for all, and what the store has then.
+            let now = Timestamp::now();
+            let question = || stored(&self.journal, rules.stored_names(), now);
+            let values = retry_while_unavailable(stop, question).await?;
+            let given = Given {
+                now,
+                stored: &values,
+            };
             let decide = |decoded| decide(&rules, enrich, &source, decoded, &given);
             let entries = join_all(batch.decoded.into_iter().map(decide)).await;
             let mut entries: Vec<Entry> = entries.into_iter().flatten().collect();

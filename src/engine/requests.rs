@@ -11,7 +11,9 @@ use super::release;
 use super::rulebook::Rulebook;
 use crate::core::rules::Given;
 use crate::crash::{self, Point};
-use crate::journal::{Accepted, Journal, JournalError, Resolution, RetryAnswer, RetryRequest};
+use crate::journal::{
+    Accepted, Journal, JournalError, Resolution, RetryAnswer, RetryRequest, stored,
+};
 use crate::sources::Decoders;
 
 /// How long to wait before a journal that is not available is looked at again.
@@ -73,7 +75,12 @@ impl<J: Journal> Answering<J> {
     async fn answer(&self, request: &RetryRequest) -> Result<(), JournalError> {
         let resolution = match self.journal.quarantined_one(request.delivery).await {
             Ok(kept) => {
-                let (rules, given) = (self.rules.current(), Given::at(Timestamp::now()));
+                let (rules, now) = (self.rules.current(), Timestamp::now());
+                let values = stored(&self.journal, rules.stored_names(), now).await?;
+                let given = Given {
+                    now,
+                    stored: &values,
+                };
                 match release::decide(&rules, self.decoders, &kept.delivery, &given) {
                     Ok(acceptance) => Resolution::Release(acceptance),
                     Err(why) => Resolution::Keep(why),

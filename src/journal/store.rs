@@ -103,6 +103,22 @@ impl<J: Store + ?Sized> Store for Arc<J> {
     }
 }
 
+/// The values of these names, where there are any. A journal is not asked for none.
+///
+/// # Errors
+/// Those of the journal.
+pub async fn stored(
+    store: &(impl Store + ?Sized),
+    names: &BTreeSet<String>,
+    now: Timestamp,
+) -> Answer<BTreeMap<String, Value>> {
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let found = store.values(names.clone(), now).await?.into_iter();
+    Ok(found.map(|(name, stored)| (name, stored.value)).collect())
+}
+
 /// So often values are read for one thing, whose names depend on the values that were read before.
 const MOST_READS: usize = 16;
 

@@ -10,7 +10,7 @@ use super::Actor;
 use crate::core::rules::{Given, RuleSet};
 use crate::engine::release;
 use crate::journal::{
-    Accepted, Dropped, Journal, JournalError, QuarantineId, Quarantined, RetryAnswer,
+    Accepted, Dropped, Journal, JournalError, QuarantineId, Quarantined, RetryAnswer, stored,
 };
 use crate::sources::Decoders;
 
@@ -128,7 +128,11 @@ impl Retry<'_> {
     async fn alone(&self, id: QuarantineId) -> Result<Retried, RetryError> {
         let delivery = self.journal.quarantined_one(id).await?.delivery;
         let now = Timestamp::now();
-        let given = Given::at(now);
+        let values = stored(self.journal, self.rules.stored_names(), now).await?;
+        let given = Given {
+            now,
+            stored: &values,
+        };
         let acceptance = match release::decide(self.rules, self.decoders, &delivery, &given) {
             Ok(acceptance) => acceptance,
             Err(why) => return Ok(Retried::Stays(why)),

@@ -87,10 +87,10 @@ impl StartAt {
             hint: EXAMPLES.into(),
             offset,
         };
-        let signs = text.char_indices().filter(|(at, sign)| {
+        let mut signs = text.char_indices().filter(|(at, sign)| {
             matches!(sign, '+' | '-') && text[..*at].ends_with(char::is_whitespace)
         });
-        let sign = signs.last();
+        let sign = signs.next_back();
         let path = sign.map_or(text, |(at, _)| text[..at].trim_end());
         if sign.is_none()
             && let Some(at) = glued_sign(text)

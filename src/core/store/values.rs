@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::Value;
 
 use super::check_name;
+use crate::core::rules::Stored;
 
 /// Values that were read, and the names of those that were looked up but not read.
 #[derive(Debug, Default)]
@@ -77,6 +78,16 @@ impl Values {
     #[must_use]
     pub fn known(&self) -> &BTreeMap<String, Option<Value>> {
         &self.read
+    }
+}
+
+/// What filters compare with. A value that was not read yet is noted, and counts as absent meanwhile.
+impl Stored for Values {
+    fn value(&self, name: &str) -> Option<&Value> {
+        match self.look_up(name) {
+            LookedUp::Value(value) => Some(value),
+            LookedUp::Absent | LookedUp::NotRead => None,
+        }
     }
 }
 

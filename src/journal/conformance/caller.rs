@@ -130,8 +130,7 @@ impl Caller {
         awaiting: usize,
         now: Timestamp,
     ) -> Answer<Claimed> {
-        let rules = self.ground.rules.lock().unwrap().iter().collect();
-        self.claim_with(Vec::new(), rules, &[], limit, awaiting, 0, now)
+        self.claim_as(self.claim_of_each(limit, awaiting), now)
             .await
     }
 
@@ -144,8 +143,12 @@ impl Caller {
         orphans: usize,
         now: Timestamp,
     ) -> Answer<Claimed> {
-        self.claim_with(Vec::new(), rules, &[], limit, awaiting, orphans, now)
-            .await
+        let claim = Claim {
+            rules,
+            orphans,
+            ..self.claim_of_each(limit, awaiting)
+        };
+        self.claim_as(claim, now).await
     }
 
     /// Claims with limits of rules.
@@ -156,9 +159,14 @@ impl Caller {
         awaiting: usize,
         now: Timestamp,
     ) -> Answer<Claimed> {
-        let rules = self.ground.rules.lock().unwrap().iter().collect();
-        self.claim_with(Vec::new(), rules, limits, limit, awaiting, 0, now)
-            .await
+        let limits = limits
+            .iter()
+            .map(|(rule, most)| ((*rule).to_owned(), *most));
+        let claim = Claim {
+            limits: Arc::new(limits.collect()),
+            ..self.claim_of_each(limit, awaiting)
+        };
+        self.claim_as(claim, now).await
     }
 
     /// Claims with the ends of attempts of its own.
@@ -169,40 +177,35 @@ impl Caller {
         awaiting: usize,
         now: Timestamp,
     ) -> Answer<Claimed> {
-        let rules = self.ground.rules.lock().unwrap().iter().collect();
-        self.claim_with(ended, rules, &[], limit, awaiting, 0, now)
-            .await
+        let owner = self.owner();
+        let ended = ended.into_iter().map(|end| AttemptEnd { owner, ..end });
+        let claim = Claim {
+            ended: ended.collect(),
+            ..self.claim_of_each(limit, awaiting)
+        };
+        self.claim_as(claim, now).await
     }
 
-    async fn claim_with(
-        &self,
-        ended: Vec<AttemptEnd>,
-        rules: RuleNames,
-        limits: &[(&str, u32)],
-        limit: usize,
-        awaiting: usize,
-        orphans: usize,
-        now: Timestamp,
-    ) -> Answer<Claimed> {
-        let owner = self.owner();
-        let over: Vec<_> = ended.iter().map(|end| (end.run, end.attempt)).collect();
-        let ended = ended.into_iter().map(|end| AttemptEnd { owner, ..end });
-        let limits = limits
-            .iter()
-            .map(|(rule, most)| ((*rule).to_owned(), *most));
-        let claim = Claim {
-            owner,
-            rules,
-            ended: ended.collect(),
+    fn claim_of_each(&self, limit: usize, awaiting: usize) -> Claim {
+        Claim {
+            owner: self.owner(),
+            rules: self.ground.rules.lock().unwrap().iter().collect(),
+            ended: Vec::new(),
             limit,
             awaiting,
-            orphans,
+            orphans: 0,
             held: self.held.lock().unwrap().iter().copied().collect(),
-            limits: Arc::new(limits.collect()),
-        };
+            limits: Arc::default(),
+        }
+    }
+
+    async fn claim_as(&self, claim: Claim, now: Timestamp) -> Answer<Claimed> {
         let claimed = self
             .ask(|journal| journal.claim(claim.clone(), now))
             .await?;
+        let over: Vec<_> = (claim.ended.iter())
+            .map(|end| (end.run, end.attempt))
+            .collect();
         let runs = claimed.runs.iter().chain(&claimed.orphans);
         let mut held = self.held.lock().unwrap();
         held.retain(|attempt| !over.contains(attempt));

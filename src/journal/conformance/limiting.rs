@@ -7,13 +7,13 @@ use crate::journal::{Accept, Entry, RunId};
 
 /// Accepts runs of a rule, each of a key of its own; of what each shares.
 async fn accept(journal: &Caller, rule: &str, shares: &[Option<&str>], first: usize) {
-    let entry = |(number, share): (usize, &Option<&str>)| {
+    let entry = |(number, share): (usize, Option<&str>)| {
         let number = first + number;
         let mut planned = event(&format!("e{number}"), &[(rule, &format!("n{number}"))]);
         planned.runs[0].share = share.map(str::to_owned);
         Entry::Event(planned)
     };
-    let entries: Vec<_> = shares.iter().enumerate().map(entry).collect();
+    let entries: Vec<_> = shares.iter().copied().enumerate().map(entry).collect();
     journal.accept(entries.into(), at(0)).await.unwrap();
 }
 
