@@ -94,9 +94,10 @@ struct Script;
 
 impl Script {
     fn new(scene: &Scene) -> Self {
+        // What has lasted that long has its handle on record.
         scene.script(
             "held.sh",
-            r#"echo "$1 $2 $ESI_ATTEMPT" >>"$LOG"; while [ ! -e gate ]; do sleep 0.02; done"#,
+            r#"sleep 1; echo "$1 $2 $ESI_ATTEMPT" >>"$LOG"; while [ ! -e gate ]; do sleep 0.02; done"#,
         );
         Self
     }

@@ -322,6 +322,7 @@ fn json_has_the_same_shape_whatever_is_in_it() {
         keys(&detail["attempt_records"][0]),
         [
             "number",
+            "step",
             "started_at",
             "ended_at",
             "seconds",

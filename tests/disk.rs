@@ -215,5 +215,8 @@ fn a_slow_disk_delays_but_neither_loses_nor_settles_too_early() {
     shim.mend();
     scene.drain();
     assert_eq!(scene.log().len(), 12);
-    assert_eq!(attempts(&scene), [1; 6]);
+    // The commit that accepts a run may claim it, too; what it had written is there for the next service.
+    let attempts = attempts(&scene);
+    assert_eq!(attempts[..4], [1; 4]);
+    assert!(attempts[4..].iter().all(|attempts| *attempts <= 2));
 }

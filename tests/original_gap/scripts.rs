@@ -90,7 +90,8 @@ fn script_missing() {
 /// The original: of five messages two were begun, the second not to its end, and none was left.
 #[test]
 fn script_slow() {
-    let hang_once = r#"[ "$ESI_RUN_ID.$ESI_ATTEMPT" = 2.1 ] && { echo $$ >pid; exec sleep 600; }"#;
+    let hang_once =
+        r#"[ "$ESI_RUN_ID.$ESI_ATTEMPT" = 2.1 ] && { sleep 1; echo $$ >pid; exec sleep 600; }"#;
     let scene = scripted("script-slow", &format!("{hang_once}\necho done >>\"$LOG\""));
     publish(&scene, 5);
     let service = scene.listen();
