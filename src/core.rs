@@ -15,4 +15,5 @@ pub mod rules;
 pub mod run;
 pub mod store;
 pub mod template;
+pub mod throttle;
 pub mod times;
