@@ -19,6 +19,7 @@ mod secrets;
 mod settings;
 mod source;
 pub mod table;
+pub mod throttle;
 mod when;
 mod zone;
 

@@ -54,6 +54,8 @@ points! {
     DeliveryDecoded = "delivery-decoded",
     /// The cursor is written, but not committed.
     CursorMoved = "cursor-moved",
+    /// A run is written, and the window of its throttle after it, but not committed.
+    WindowWritten = "window-written",
     /// Events and runs are written, but not committed.
     AcceptedUncommitted = "accepted-uncommitted",
     /// What an event makes pointless is cancelled, but not committed.

@@ -52,6 +52,7 @@ use crate::core::event::Key;
 use crate::core::outage::Outage;
 use crate::core::rules::{RuleNames, Stand};
 use crate::core::run::{Outcome, Transition};
+use crate::core::throttle::Throttled;
 
 /// The number of a run: given by the journal, rising in the order of acceptance.
 pub type RunId = i64;
@@ -238,6 +239,8 @@ pub struct Completion {
     pub start_by: Option<Timestamp>,
     /// As [`PlannedRun::share`].
     pub share: Option<String>,
+    /// As [`PlannedRun::throttle`].
+    pub throttle: Option<Throttled>,
     /// When this is decided.
     pub at: Timestamp,
 }

@@ -35,3 +35,4 @@ mod stopping;
 mod storing;
 mod support;
 mod thin_thread;
+mod throttling;

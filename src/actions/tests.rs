@@ -37,6 +37,7 @@ pub(crate) fn order(data: &Value) -> Order {
             order_by: None,
             chain: Chain::single("deploy", RetryPolicy::default()),
             when: When::default(),
+            throttle: None,
             enabled: true,
         }),
         event: Arc::new(Event::new(

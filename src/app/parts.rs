@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::actions::{Action, ActionPart, Recovery, http, script, store};
 use crate::config::table::{Kind, OptionRow, PartOptions, RULE, SERVICE, Scope, SourceKind, Table};
+use crate::config::throttle::THROTTLE;
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
 use crate::core::rules::Asks;
 use crate::journal::SourceRecord;
@@ -32,6 +33,7 @@ pub const OPTIONS: Table = Table {
         &history::options::OPTIONS,
         &SERVICE,
         &RULE,
+        &THROTTLE,
         &[ACTION],
     ],
     actions: &ACTION_OPTIONS,

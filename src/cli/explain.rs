@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Places;
 use super::inputs::{ask, block_on, failed_to_read};
-use super::output::{Format, cell, print_json, print_line, table};
+use super::output::{Format, cell, moment, print_json, print_line, table};
 use crate::actions::Description;
 use crate::app::parts::{Config, FORMS};
 use crate::cli::report::{Exit, Failure};
@@ -18,9 +18,11 @@ use crate::core::event::Event;
 use crate::core::printable::printable;
 use crate::core::rules::{EventPattern, Finding, Given, How, StartAt, Step, Timing, Verdict};
 use crate::core::store::Values;
+use crate::core::throttle::Decision;
 use crate::journal::{QuarantineId, with_values};
 use crate::ops::explain::{
-    Answer, Judgement, NoEvent, NoLease, explain, in_journal, in_quarantine, with_lease,
+    Answer, Judgement, NoEvent, NoLease, ThrottleNow, ask_throttles, explain, in_journal,
+    in_quarantine, with_lease,
 };
 
 #[derive(Debug, clap::Args)]
@@ -51,7 +53,13 @@ pub(super) struct Args {
 pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.load()?;
     let event = find(places, args)?;
-    let answers = answers(places, &config, &event)?;
+    let mut answers = answers(places, &config, &event)?;
+    // Without a journal nothing has been counted yet, which is told.
+    if answers.iter().any(|answer| answer.throttle.is_some())
+        && let Ok(journal) = places.journal()
+    {
+        block_on(ask_throttles(&journal, &mut answers, Timestamp::now()))??;
+    }
     if args.format == Format::Json {
         let rules: Vec<_> = answers.iter().map(as_json).collect();
         return print_json(&json!({"id": event.id, "type": event.event_type, "rules": rules}));
@@ -201,11 +209,15 @@ fn verdict(answer: &Answer<'_>) -> String {
             };
             let losses = losses.iter().map(|loss| format!("; {loss}"));
             let steps = answer.rule.chain.steps().map(|step| followers(step));
+            let throttle = answer.throttle.as_ref();
             format!(
-                "{line}, one at a time for {key}{}{}{}",
+                "{line}, one at a time for {key}{}{}{}{}",
                 when(answer),
                 losses.collect::<String>(),
-                steps.collect::<String>()
+                steps.collect::<String>(),
+                throttle
+                    .map(|throttle| throttle_now(throttle, answer.rule.when.start_at.is_some()))
+                    .unwrap_or_default()
             )
         }
         Verdict::Disabled => "the rule is switched off by `enabled`".into(),
@@ -270,6 +282,50 @@ fn when(answer: &Answer<'_>) -> String {
     told.join(", ")
 }
 
+/// What would become of another such event now, to be written behind what would be done, and when if the rule says that.
+fn throttle_now(throttle: &ThrottleNow, has_time: bool) -> String {
+    let ThrottleNow { throttled, decided } = throttle;
+    let throttle = throttled.throttle;
+    match decided {
+        None => format!("; {throttle}: there is no journal that could say what it holds back"),
+        Some((Decision::Start, _)) if has_time => {
+            format!("; {throttle}: such an event would be let through now")
+        }
+        Some((Decision::Start, _)) => {
+            format!("; {throttle}: such an event would start at once now")
+        }
+        Some((Decision::StartAt(due), _)) => {
+            format!(
+                "; {throttle}: such an event would start at {}",
+                moment(*due)
+            )
+        }
+        Some((Decision::HoldBack(why), window)) => {
+            let end = moment(window.ends_at);
+            format!("; such an event would be {why}; the window ends at {end}")
+        }
+    }
+}
+
+/// The same for machines.
+fn throttle_json(throttle: &ThrottleNow) -> serde_json::Value {
+    let ThrottleNow { throttled, decided } = throttle;
+    let group = throttled.group.as_ref().map(|group| &group.text);
+    let mut shown = json!({"throttle": throttled.throttle.to_string(), "group": group});
+    if let Some((decision, window)) = decided {
+        let (word, reason) = match decision {
+            Decision::Start => ("starts", None),
+            Decision::StartAt(_) => ("scheduled", None),
+            Decision::HoldBack(why) => ("held_back", Some(why)),
+        };
+        shown["now"] = word.into();
+        shown["reason"] = json!(reason);
+        shown["window_ends_at"] = window.ends_at.to_string().into();
+        shown["events"] = window.events.into();
+    }
+    shown
+}
+
 fn as_json(answer: &Answer<'_>) -> serde_json::Value {
     let word = match &answer.judgement {
         Judgement::AwaitsLease(_) => "awaits_lease",
@@ -321,6 +377,9 @@ fn as_json(answer: &Answer<'_>) -> serde_json::Value {
     }
     if answer.cancels {
         shown["cancels"] = true.into();
+    }
+    if let Some(throttle) = &answer.throttle {
+        shown["throttle"] = throttle_json(throttle);
     }
     shown
 }

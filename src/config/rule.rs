@@ -10,6 +10,7 @@ use super::event_types::remedy;
 use super::fields::payload_path;
 use super::filter_params::{filter_any, filter_params};
 use super::options::Options;
+use super::throttle::throttle;
 use super::when::when;
 
 /// Reads a rule with its steps and their actions, its own first; `None` if a problem makes it no rule.
@@ -32,6 +33,7 @@ pub(super) fn rule<A>(
         of_leases,
     );
     let when = when(options, of_leases);
+    let throttle = throttle(options, of_leases);
     let handled_is_success = handled_is_success(options);
     let mut parts = reader.parts(section, of_leases, problems).into_iter();
     let first = parts.next()?;
@@ -53,6 +55,7 @@ pub(super) fn rule<A>(
         order_by,
         chain: Chain::new(first.step, others, handled_is_success),
         when,
+        throttle,
         enabled,
     };
     Some((rule, actions))

@@ -65,6 +65,8 @@ pub enum Kind {
     Duration,
     /// A length of time above 0.
     PositiveDuration,
+    /// A number of events, and the length of time within which they come.
+    Threshold,
     /// Whole seconds, from the first to the second.
     Seconds(u64, u64),
     /// One of these words.
@@ -105,6 +107,7 @@ impl fmt::Display for Kind {
             Self::Number(least, most) => write!(f, "a number from {least} to {most}"),
             Self::Duration => f.write_str("a length of time"),
             Self::PositiveDuration => f.write_str("a length of time above 0"),
+            Self::Threshold => f.write_str("a number of events `within` a length of time"),
             Self::Seconds(least, most) if most % 3_600 == 0 => {
                 write!(f, "whole seconds from {least}s to {}h", most / 3_600)
             }

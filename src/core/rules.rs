@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use crate::core::event::{Event, Key, PayloadPath};
 use crate::core::limits::limited;
+use crate::core::throttle::Throttling;
 use by_type::ByType;
 
 /// One section of the configuration: which events, and which filters. What is done then is the affair of the
@@ -49,6 +50,8 @@ pub struct Rule {
     pub chain: Chain,
     /// When its runs start, and what makes them pointless.
     pub when: When,
+    /// Which of the events that match it start, if that are not all.
+    pub throttle: Option<Throttling>,
     /// Whether it is in force.
     pub enabled: bool,
 }
@@ -183,11 +186,14 @@ impl Rule {
         let start_at = self.when.start_at.iter().filter_map(StartAt::path);
         let start_at = start_at.map(|path| ("start_at", path));
         let limit_by = self.when.limit_by.iter().map(|path| ("limit_by", path));
+        let by = self.throttle.iter().flat_map(|throttling| &throttling.by);
+        let by = by.map(|path| ("throttle_by", path));
         filters
             .chain(asks)
             .chain(order_by)
             .chain(start_at)
             .chain(limit_by)
+            .chain(by)
     }
 }
 
@@ -338,6 +344,7 @@ mod tests {
             order_by: None,
             chain: Chain::single(name, RetryPolicy::default()),
             when: When::default(),
+            throttle: None,
             enabled: true,
         }
     }

@@ -111,6 +111,10 @@ impl Enrichment {
             run: run.id,
             attempt: run.attempt,
             event: event.to_json(),
+            throttle: rule
+                .throttle
+                .as_ref()
+                .map(|throttling| throttling.of(&event, &key)),
             key,
         };
         retry_while_unavailable(stop, || journal.complete(completion.clone()))

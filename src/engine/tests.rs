@@ -31,6 +31,7 @@ pub(crate) async fn journal_with(rules: &[&str]) -> (TempDir, SqliteJournal) {
                 start: Start::Now,
                 start_by: None,
                 share: None,
+                throttle: None,
             }],
             id,
         })

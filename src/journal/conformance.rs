@@ -25,6 +25,7 @@ pub(in crate::journal) mod scheduling;
 pub(in crate::journal) mod stepping;
 pub(in crate::journal) mod storing;
 pub(in crate::journal) mod story;
+pub(in crate::journal) mod throttling;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -220,6 +221,16 @@ macro_rules! hold_to_the_contract {
                 a_store_that_is_full_takes_no_other_value_until_one_has_gone,
                 what_is_refused_changes_nothing,
                 upkeep_deletes_what_is_over;
+            throttling:
+                the_first_of_a_window_starts_and_the_others_are_on_record,
+                one_run_stands_for_a_window_and_starts_at_its_end,
+                only_the_event_of_its_number_starts,
+                an_event_that_comes_again_counts_nothing,
+                groups_rules_and_throttles_are_counted_apart,
+                what_never_starts_counts_nothing_and_the_later_of_two_times_holds,
+                what_awaits_its_lease_counts_once_that_is_known,
+                windows_that_have_ended_are_pruned,
+                after_a_step_of_the_clock_no_window_is_longer;
         }
     };
     (@cases $fresh:expr; $($theme:ident: $($case:ident),+;)+) => {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::core::event::Key;
+use crate::core::throttle::Throttled;
 
 /// A run that a rule asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,9 @@ pub struct PlannedRun {
     /// Of all runs of the rule with the same text here only so many run at once ([`Claim::limits`](super::Claim::limits)); `None` if
     /// the rule has no limit.
     pub share: Option<String>,
+    /// What may hold it back, or put it off. It is asked in the commit that makes the run, unless that awaits its
+    /// lease or never starts.
+    pub throttle: Option<Throttled>,
 }
 
 /// What an event makes pointless: runs of earlier events about the same lease or, if it is about none, with the

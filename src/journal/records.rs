@@ -140,7 +140,7 @@ impl fmt::Display for Dropped {
 /// What a step of pruning has deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// How many events and deliveries; 0 when there was nothing to do.
+    /// How many events, deliveries and windows of throttles; 0 when there was nothing to do.
     pub number: usize,
     /// The deliveries among them that runs could wait for.
     pub dropped: Vec<Dropped>,

@@ -36,6 +36,7 @@ mod store;
 mod tests;
 mod transitions;
 mod turns;
+mod windows;
 mod worker;
 mod writer;
 
@@ -61,7 +62,9 @@ use super::{
     RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Store, StoreChange, StorePage,
     StoredValue, Version, Work,
 };
+use crate::core::limits::limited;
 use crate::core::retention::Retention;
+use crate::core::throttle::{Throttled, Window};
 
 /// In which part a process opens the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -298,6 +301,12 @@ impl Browse for SqliteJournal {
 
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {
         self.look("read cursors", reads::sources)
+    }
+
+    fn window(&self, rule: String, throttled: Throttled) -> Reply<'_, Option<Window>> {
+        self.look("read the window of a throttle", move |db| {
+            windows::find(db, &limited(&rule), &throttled)
+        })
     }
 
     fn quarantined(&self, limit: usize) -> Reply<'_, Vec<Quarantined>> {

@@ -12,6 +12,7 @@ use super::{
     RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Store, Version,
 };
 use crate::core::retention::Retention;
+use crate::core::throttle::{Throttled, Window};
 
 /// An answer that is to be waited for.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Answer<T>> + Send + 'a>>;
@@ -91,6 +92,10 @@ pub trait Browse: Send + Sync + 'static {
 
     /// What is known of the reading of each source that keeps a cursor.
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>>;
+
+    /// The window of the group in which a throttle counts a run of this rule, as it was last written: it may
+    /// have ended. [`Throttled::decide`] says what would become of a run that is accepted now.
+    fn window(&self, rule: String, throttled: Throttled) -> Reply<'_, Option<Window>>;
 
     /// Lists the newest quarantined deliveries, newest first.
     fn quarantined(&self, limit: usize) -> Reply<'_, Vec<Quarantined>>;
@@ -205,6 +210,10 @@ impl<J: Browse + ?Sized> Browse for Arc<J> {
 
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {
         (**self).sources()
+    }
+
+    fn window(&self, rule: String, throttled: Throttled) -> Reply<'_, Option<Window>> {
+        (**self).window(rule, throttled)
     }
 
     fn quarantined(&self, limit: usize) -> Reply<'_, Vec<Quarantined>> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::actions::{Action, Description};
@@ -9,6 +10,7 @@ use crate::core::event::{Event, PayloadPath};
 use crate::core::python_json;
 use crate::core::rules::{Finding, Given, Rule, RuleSet, Timing, Verdict};
 use crate::core::store::Values;
+use crate::core::throttle::{Decision, Throttled, Window};
 use crate::engine::release;
 use crate::engine::rulebook::Playbook;
 use crate::journal::{Browse, JournalError, QuarantineId};
@@ -113,6 +115,42 @@ pub struct Answer<'a> {
     pub share: Option<String>,
     /// Whether the event cancels earlier runs of the rule.
     pub cancels: bool,
+    /// What may hold the run back, if the rule runs.
+    pub throttle: Option<ThrottleNow>,
+}
+
+/// A throttle, and what it would make of another such event now.
+#[derive(Debug)]
+pub struct ThrottleNow {
+    /// The throttle and the group.
+    pub throttled: Throttled,
+    /// What would become of the event, and the window of the group with it in it; `None` as long as no journal
+    /// was asked.
+    pub decided: Option<(Decision, Window)>,
+}
+
+/// Asks the journal of each throttle what it would make of another such event now.
+///
+/// # Errors
+/// [`JournalError`] if the journal cannot be asked.
+pub async fn ask_throttles(
+    journal: &dyn Browse,
+    answers: &mut [Answer<'_>],
+    now: Timestamp,
+) -> Result<(), JournalError> {
+    for answer in answers {
+        if let Some(ThrottleNow { throttled, decided }) = &mut answer.throttle {
+            let rule = answer.rule.name.clone();
+            let window = journal.window(rule, throttled.clone()).await?;
+            let (mut decision, window) = throttled.decide(window, now);
+            let start_at = answer.timing.as_ref().map(|timing| &timing.start_at);
+            if let (Decision::StartAt(end), Some(Ok(Some(start_at)))) = (&mut decision, start_at) {
+                *end = (*end).max(*start_at);
+            }
+            *decided = Some((decision, window));
+        }
+    }
+    Ok(())
 }
 
 /// What each rule makes of an event, and what would be done then with these values of the store.
@@ -146,7 +184,21 @@ impl<'a> Answer<'a> {
         values: &Arc<Values>,
     ) -> Self {
         let judgement = Judgement::of(rule, lacks, event, given);
-        let runs = matches!(judgement, Judgement::Decided(Verdict::Run { .. }));
+        let key = match &judgement {
+            Judgement::Decided(Verdict::Run { key }) => Some(key),
+            _ => None,
+        };
+        let runs = key.is_some();
+        let timing = runs.then(|| rule.when.timing(event));
+        // What never starts is not counted.
+        let has_time = timing
+            .as_ref()
+            .is_some_and(|timing| timing.start_at.is_ok());
+        let throttle = rule.throttle.as_ref().zip(key).filter(|_| has_time);
+        let throttle = throttle.map(|(throttling, key)| ThrottleNow {
+            throttled: throttling.of(event, key),
+            decided: None,
+        });
         let done = action.filter(|_| runs);
         let findings = match judgement {
             Judgement::Decided(Verdict::Disabled | Verdict::OtherType) => Vec::new(),
@@ -156,10 +208,11 @@ impl<'a> Answer<'a> {
             rule,
             judgement,
             findings,
-            timing: runs.then(|| rule.when.timing(event)),
+            timing,
             share: runs.then(|| rule.when.share(event)).flatten(),
             cancels: rule.enabled && rule.when.is_cancelled_by(&event.event_type),
             done: done.map(|action| action.describe(event, values)),
+            throttle,
         }
     }
 }

@@ -122,6 +122,7 @@ impl Worked {
                 start: Start::Now,
                 start_by: None,
                 share: None,
+                throttle: None,
             }],
         })
     }

@@ -249,6 +249,12 @@ fn a_section_becomes_a_rule() {
             .map(|(option, path)| format!("{option} {path}"));
         asks.collect::<Vec<_>>().join("|")
     };
+    let throttle = |rule: &Rule| {
+        rule.throttle.as_ref().map_or("none".to_owned(), |own| {
+            let by: Vec<_> = own.by.iter().map(ToString::to_string).collect();
+            format!("{} by [{}]", own.throttle, by.join(" "))
+        })
+    };
     let cases: &[RuleCase] = &[
         ("events = a.b , c.*.d\n", events, "a.b|c.*.d"),
         ("", asks, ""),
@@ -273,6 +279,14 @@ fn a_section_becomes_a_rule() {
                     .unwrap_or_default()
             },
             "owner_id",
+        ),
+        ("", throttle, "none"),
+        ("once_within = 10m\n", throttle, "once_within = 10m by []"),
+        ("once_after = 90\n", throttle, "once_after = 90s by []"),
+        (
+            "threshold = 3 within 1h\nthrottle_by = owner_id, $.properties['a,b']\n",
+            throttle,
+            "threshold = 3 within 1h by [owner_id $.properties['a,b']]",
         ),
         ("", |rule| first_step(rule).retry.retries.to_string(), "0"),
         (

@@ -33,6 +33,7 @@ fn rules(name: &str) -> RuleSet {
             },
         ),
         when: When::default(),
+        throttle: None,
         enabled: true,
     }])
 }

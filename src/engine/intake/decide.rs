@@ -114,7 +114,10 @@ impl Decision {
                 } else {
                     Planned::of(rule, event)
                 };
+                // What is not decided yet counts for nothing: the throttle is asked when it is.
+                let throttle = rule.throttle.as_ref().filter(|_| !awaits_lease);
                 let run = PlannedRun {
+                    throttle: throttle.map(|throttling| throttling.of(event, &key)),
                     rule: rule.name.clone(),
                     key,
                     awaits_lease,

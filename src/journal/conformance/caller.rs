@@ -1,5 +1,6 @@
 //! Makes the calls of a case, once or twice, and compares the answers.
 
+mod requests;
 mod storing;
 
 use std::collections::BTreeSet;
@@ -12,11 +13,12 @@ use super::{Asking, Ground, LostAnswers};
 use crate::core::event::Key;
 use crate::core::retention::Retention;
 use crate::core::rules::RuleNames;
+use crate::core::throttle::{Throttled, Window};
 use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Claim, Claimed, ClaimedRun,
     Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
-    QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryFrom,
-    RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Start, Version,
+    QuarantineId, Quarantined, Reply, RetryFrom, RunDetail, RunFilter, RunId, RunSummary,
+    SourceRecord, Start, Version,
 };
 
 /// One service, or one command. What it holds of its claims it says with each claim, as dispatch does.
@@ -247,32 +249,36 @@ impl Caller {
         event: &str,
         key: Key,
     ) -> Answer<()> {
-        self.complete_for(claimed, event, key, (Start::Now, None, None))
-            .await
+        let completion = self.completion(claimed, event, key);
+        self.complete_as(completion).await
     }
 
-    /// The same of a run that starts then, is to start by then, and shares this.
-    pub(in crate::journal) async fn complete_for(
+    /// The completion of a run that it has claimed: of one that starts now, without end, share and throttle.
+    pub(in crate::journal) fn completion(
         &self,
         claimed: &ClaimedRun,
         event: &str,
         key: Key,
-        (start, start_by, share): (Start, Option<Timestamp>, Option<String>),
-    ) -> Answer<()> {
-        let completion = Completion {
-            start,
-            start_by,
-            share,
-            at: super::story::at(50),
+    ) -> Completion {
+        Completion {
             owner: self.owner(),
             run: claimed.id,
             attempt: claimed.attempt,
             event: event.to_owned(),
             key,
-        };
+            start: Start::Now,
+            start_by: None,
+            share: None,
+            throttle: None,
+            at: super::story::at(50),
+        }
+    }
+
+    /// The same with what else a rule may say.
+    pub(in crate::journal) async fn complete_as(&self, completion: Completion) -> Answer<()> {
         self.ask(|journal| journal.complete(completion.clone()))
             .await?;
-        let attempt = (claimed.id, claimed.attempt);
+        let attempt = (completion.run, completion.attempt);
         self.held.lock().unwrap().remove(&attempt);
         Ok(())
     }
@@ -359,6 +365,10 @@ impl Browse for Caller {
         Box::pin(self.ask(|journal| journal.sources()))
     }
 
+    fn window(&self, rule: String, throttled: Throttled) -> Reply<'_, Option<Window>> {
+        Box::pin(self.ask(move |journal| journal.window(rule.clone(), throttled.clone())))
+    }
+
     fn quarantined(&self, limit: usize) -> Reply<'_, Vec<Quarantined>> {
         Box::pin(self.ask(move |journal| journal.quarantined(limit)))
     }
@@ -403,44 +413,5 @@ impl Keep for Caller {
     /// Asked once: each step deletes other things.
     fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned> {
         Box::pin(async move { self.journal.inner().prune(retention, now).await })
-    }
-}
-
-impl Requests for Caller {
-    fn is_served(&self) -> Reply<'_, bool> {
-        Box::pin(self.ask(|journal| journal.is_served()))
-    }
-
-    fn request_retry(
-        &self,
-        delivery: QuarantineId,
-        asked_by: String,
-        now: Timestamp,
-    ) -> Reply<'_, RequestId> {
-        Box::pin(self.ask(move |journal| journal.request_retry(delivery, asked_by.clone(), now)))
-    }
-
-    fn answer_to(&self, request: RequestId) -> Reply<'_, Option<RetryAnswer>> {
-        Box::pin(self.ask(move |journal| journal.answer_to(request)))
-    }
-
-    fn withdraw(&self, request: RequestId) -> Reply<'_, Option<RetryAnswer>> {
-        Box::pin(self.ask(move |journal| journal.withdraw(request)))
-    }
-
-    fn unanswered(&self) -> Reply<'_, Vec<RetryRequest>> {
-        Box::pin(self.ask(|journal| journal.unanswered()))
-    }
-
-    fn answer(
-        &self,
-        request: RequestId,
-        resolution: Resolution,
-        now: Timestamp,
-    ) -> Reply<'_, Option<RetryAnswer>> {
-        if let Resolution::Release(event) = &resolution {
-            self.ground.know([event]);
-        }
-        Box::pin(self.ask(move |journal| journal.answer(request, resolution.clone(), now)))
     }
 }

@@ -5,7 +5,8 @@ use super::{Caller, Scene};
 use crate::core::retention::Retention;
 use crate::core::run::{Outcome, State, Transition};
 use crate::journal::{
-    Accept, Acceptance, Accepted, Browse, Cancels, Entry, Keep, RetryFrom, RunId, Start, ToEnd,
+    Accept, Acceptance, Accepted, Browse, Cancels, Completion, Entry, Keep, RetryFrom, RunId,
+    Start, ToEnd,
 };
 
 /// An event about a lease, with a run of `r` for the node.
@@ -255,9 +256,13 @@ pub(in crate::journal) async fn a_completed_event_says_when_its_run_starts(scene
         planned.runs[0].awaits_lease = true;
         accept(&journal, planned, 0).await;
         let run = claim_one(&journal, 1).await;
-        let timing = (start, Some(at(150)), Some("rack".to_owned()));
-        let completed = journal.complete_for(&run, "{}", meant("n"), timing).await;
-        completed.unwrap();
+        let completion = Completion {
+            start,
+            start_by: Some(at(150)),
+            share: Some("rack".to_owned()),
+            ..journal.completion(&run, "{}", meant("n"))
+        };
+        journal.complete_as(completion).await.unwrap();
         let detail = journal.run(1).await.unwrap();
         assert_eq!((detail.summary.state, detail.attempts.len()), (expected, 0));
         match expected {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 
 use crate::core::retention::Retention;
+use crate::core::throttle::{Throttled, Window};
 use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Changed, Claim, Claimed,
     Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
@@ -152,6 +153,10 @@ impl<J: Journal> Browse for LostAnswers<J> {
 
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {
         self.lose("sources", self.journal.sources())
+    }
+
+    fn window(&self, rule: String, throttled: Throttled) -> Reply<'_, Option<Window>> {
+        self.lose("window", self.journal.window(rule, throttled))
     }
 
     fn quarantined(&self, limit: usize) -> Reply<'_, Vec<Quarantined>> {

@@ -32,6 +32,7 @@ pub(in crate::journal) fn event(id: &str, runs: &[(&str, &str)]) -> Acceptance {
         start: Start::Now,
         start_by: None,
         share: None,
+        throttle: None,
         rule: (*rule).to_owned(),
         key: meant(key),
     };

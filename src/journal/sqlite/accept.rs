@@ -7,13 +7,15 @@ use super::cancel::cancel_by;
 use super::fault::Fault;
 use super::quarantine::{quarantine, take_out};
 use super::rows::Millis;
+use super::transitions::finish_event;
 use super::turns::{give_turn, is_first_of, reopen_event};
+use super::windows;
 use crate::core::limits::limited;
 use crate::core::run::State;
 use crate::crash::{self, Point};
 use crate::journal::{
     Acceptance, Accepted, Cursor, Entry, JournalError, PlannedRun, Progress, ProgressStep,
-    QuarantineId, Start,
+    QuarantineId, RunId, Start,
 };
 
 /// Writes a batch of deliveries.
@@ -123,10 +125,47 @@ fn accept_event(
     now: Timestamp,
     ended: &mut Ended,
 ) -> Result<Accepted, Fault> {
-    let (source, id) = (limited(&event.source), limited(&event.id));
-    let now = Millis(now);
     let ends_at_once = |run: &PlannedRun| matches!(run.start, Start::Never(_));
-    let finished_at = event.runs.iter().all(ends_at_once).then_some(now);
+    let finished_at = event.runs.iter().all(ends_at_once).then_some(Millis(now));
+    let (number, is_new) = keep_event(connection, event, finished_at, now)?;
+    ended.events += i64::from(is_new && finished_at.is_some());
+    for cancels in event.cancels.iter().filter(|_| is_new) {
+        cancel_by(connection, event, cancels, place, now)?;
+    }
+    let mut runs = Vec::with_capacity(event.runs.len());
+    let mut has_to_do = false;
+    for planned in &event.runs {
+        // Looked up, because a conflict would use a number up each time. And what comes again counts nothing.
+        let may_be_known = !is_new || !runs.is_empty();
+        if may_be_known && has_run(connection, number, &limited(&planned.rule))? {
+            continue;
+        }
+        let (run, state) = make_run(connection, number, planned, place, now)?;
+        runs.push(run);
+        has_to_do |= !state.is_final();
+        ended.cancelled += i64::from(state == State::Cancelled);
+    }
+    if !is_new && runs.is_empty() {
+        return Ok(Accepted::Known);
+    }
+    if !is_new && has_to_do {
+        reopen_event(connection, number)?;
+    }
+    // Throttles have held back all that it was kept for.
+    if is_new && !has_to_do && finished_at.is_none() {
+        finish_event(connection, number, now)?;
+    }
+    Ok(Accepted::Runs(runs))
+}
+
+/// Keeps an event, unless it is known; the fuller body stays. Answers its number, and whether it is new.
+fn keep_event(
+    connection: &Connection,
+    event: &Acceptance,
+    finished_at: Option<Millis>,
+    now: Timestamp,
+) -> Result<(i64, bool), Fault> {
+    let (source, id) = (limited(&event.source), limited(&event.id));
     let inserted = connection
         .prepare_cached(
             "INSERT INTO events
@@ -138,85 +177,82 @@ fn accept_event(
             id,
             event.event_type,
             event.body,
-            now,
+            Millis(now),
             finished_at,
             event.is_incomplete,
             event.lease.as_deref().map(limited)
         ])?;
-    let is_new = inserted > 0;
-    ended.events += i64::from(is_new && finished_at.is_some());
-    let number = if is_new {
-        connection.last_insert_rowid()
-    } else {
-        connection
-            .prepare_cached("SELECT id FROM events WHERE event_id = ?1 AND source = ?2")?
-            .query_row([&id, &source], |row| row.get(0))?
-    };
-    for cancels in event.cancels.iter().filter(|_| is_new) {
-        cancel_by(connection, event, cancels, place, now.0)?;
+    if inserted > 0 {
+        return Ok((connection.last_insert_rowid(), true));
     }
-    if !is_new && !event.is_incomplete {
+    let number = connection
+        .prepare_cached("SELECT id FROM events WHERE event_id = ?1 AND source = ?2")?
+        .query_row([&id, &source], |row| row.get(0))?;
+    if !event.is_incomplete {
         connection
             .prepare_cached(
                 "UPDATE events SET body = ?2, is_incomplete = 0 WHERE id = ?1 AND is_incomplete = 1",
             )?
             .execute(params![number, event.body])?;
     }
-    let mut runs = Vec::with_capacity(event.runs.len());
-    let mut has_to_do = false;
-    for planned in &event.runs {
-        let (state, due_at, reason) = match &planned.start {
-            Start::At(due) if *due > now.0 => (State::Scheduled, Some(Millis(*due)), None),
-            Start::Now | Start::At(_) => (State::Due, None, None),
-            Start::Never(reason) => (State::Cancelled, None, Some(reason)),
-        };
-        let place = place.filter(|_| state == State::Due);
-        let (rule, key) = (limited(&planned.rule), planned.key.limited());
-        // Looked up, because a conflict would use a number up each time.
-        let may_be_known = !is_new || !runs.is_empty();
-        if may_be_known && has_run(connection, number, &rule)? {
-            continue;
-        }
-        // The last one gets the turn only if nobody is before it, and takes it from nobody.
-        let is_last = place.is_none() && state == State::Due;
-        let turn = is_last && is_first_of(connection, &key)?;
-        connection
-            .prepare_cached(
-                "INSERT INTO runs
-                     (event, rule, key_space, key, state, turn, accepted_at, awaits_lease, place, due_at,
-                      finished_at, reason, start_by, share)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-            )?
-            .execute(params![
-                number,
-                rule,
-                key.space,
-                key.text,
-                state,
-                turn,
-                now,
-                planned.awaits_lease,
-                place,
-                due_at,
-                state.is_final().then_some(now),
-                reason,
-                planned.start_by.map(Millis),
-                planned.share.as_deref().map(limited)
-            ])?;
-        runs.push(connection.last_insert_rowid());
-        has_to_do |= !state.is_final();
-        ended.cancelled += i64::from(state == State::Cancelled);
-        if !is_last {
-            give_turn(connection, &key)?;
-        }
+    Ok((number, false))
+}
+
+/// Makes a run of an event that has none of the rule, unless its throttle holds that back: then it is on record as
+/// `cancelled`. Answers its number and state.
+fn make_run(
+    connection: &Connection,
+    event: i64,
+    planned: &PlannedRun,
+    place: Option<i64>,
+    now: Timestamp,
+) -> Result<(RunId, State), Fault> {
+    let (rule, key) = (limited(&planned.rule), planned.key.limited());
+    let asked = match &planned.throttle {
+        Some(throttled) => windows::ask(connection, &rule, throttled, &planned.start, now)?,
+        None => None,
+    };
+    let start = asked.as_ref().map_or(&planned.start, |asked| &asked.start);
+    let (state, due_at, reason) = match start {
+        Start::At(due) if *due > now => (State::Scheduled, Some(Millis(*due)), None),
+        Start::Now | Start::At(_) => (State::Due, None, None),
+        Start::Never(reason) => (State::Cancelled, None, Some(reason)),
+    };
+    let place = place.filter(|_| state == State::Due);
+    // The last one gets the turn only if nobody is before it, and takes it from nobody.
+    let is_last = place.is_none() && state == State::Due;
+    let turn = is_last && is_first_of(connection, &key)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO runs
+                 (event, rule, key_space, key, state, turn, accepted_at, awaits_lease, place, due_at,
+                  finished_at, reason, start_by, share)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?
+        .execute(params![
+            event,
+            rule,
+            key.space,
+            key.text,
+            state,
+            turn,
+            Millis(now),
+            planned.awaits_lease,
+            place,
+            due_at,
+            state.is_final().then_some(Millis(now)),
+            reason,
+            planned.start_by.map(Millis),
+            planned.share.as_deref().map(limited)
+        ])?;
+    let run = connection.last_insert_rowid();
+    if let Some(asked) = &asked {
+        windows::note(connection, &rule, asked, run)?;
     }
-    if !is_new && runs.is_empty() {
-        return Ok(Accepted::Known);
+    if !is_last {
+        give_turn(connection, &key)?;
     }
-    if !is_new && has_to_do {
-        reopen_event(connection, number)?;
-    }
-    Ok(Accepted::Runs(runs))
+    Ok((run, state))
 }
 
 fn has_run(connection: &Connection, event: i64, rule: &str) -> rusqlite::Result<bool> {

@@ -10,6 +10,7 @@ use super::reads::tally;
 use super::requests;
 use super::rows::{millis, sql_limit};
 use super::store;
+use super::windows;
 use crate::core::retention::Retention;
 use crate::crash::{self, Point};
 use crate::journal::{Dropped, Pruned, QuarantineId};
@@ -66,6 +67,7 @@ pub(super) fn prune(
     owners::forget(connection, oldest, STEP)?;
     requests::forget(connection, oldest, STEP)?;
     pruned.number += store::prune(connection, now, STEP - pruned.number)?;
+    pruned.number += windows::forget(connection, now, STEP - pruned.number)?;
     Ok(pruned)
 }
 

@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::rows::{Millis, OutcomeColumns, key, millis, stand, time};
 use super::store;
 use super::turns::{give_turn, new_place, reopen_event};
+use super::windows;
 use crate::core::event::Key;
 use crate::core::limits::limited;
 use crate::core::rules::Stand;
@@ -69,7 +70,7 @@ pub(super) fn remark(
 }
 
 /// Writes the event of a run anew, which awaits its lease no longer: it is due, and has its place among the
-/// runs of its key, which may be another one than before.
+/// runs of its key, which may be another one than before; unless a throttle puts it off or holds it back.
 pub(super) fn complete(connection: &Connection, completion: &Completion) -> Result<(), Fault> {
     let Completion {
         owner,
@@ -80,6 +81,7 @@ pub(super) fn complete(connection: &Connection, completion: &Completion) -> Resu
         start,
         start_by,
         share,
+        throttle,
         at,
     } = completion;
     let Standing {
@@ -88,9 +90,9 @@ pub(super) fn complete(connection: &Connection, completion: &Completion) -> Resu
         state: from,
         cancelling,
     } = standing(connection, *run)?;
-    let awaits: bool = connection
-        .prepare_cached("SELECT awaits_lease FROM runs WHERE id = ?1")?
-        .query_row([run], |row| row.get(0))?;
+    let (awaits, rule): (bool, String) = connection
+        .prepare_cached("SELECT awaits_lease, rule FROM runs WHERE id = ?1")?
+        .query_row([run], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if !awaits {
         return Ok(());
     }
@@ -105,6 +107,11 @@ pub(super) fn complete(connection: &Connection, completion: &Completion) -> Resu
     connection
         .prepare_cached("UPDATE events SET body = ?2, is_incomplete = 0 WHERE id = ?1")?
         .execute(params![event, body])?;
+    let asked = match throttle {
+        Some(throttled) if !cancelling => windows::ask(connection, &rule, throttled, start, *at)?,
+        _ => None,
+    };
+    let start = asked.as_ref().map_or(start, |asked| &asked.start);
     let (transition, due_at, reason) = match start {
         _ if cancelling => (Transition::Cancel, None, None),
         Start::Now => (Transition::Interrupt, None, None),
@@ -133,6 +140,9 @@ pub(super) fn complete(connection: &Connection, completion: &Completion) -> Resu
             reason
         ])?;
     expect_one(changed)?;
+    if let Some(asked) = &asked {
+        windows::note(connection, &rule, asked, *run)?;
+    }
     if state.is_final() {
         finish_event(connection, event, *at)?;
     }
@@ -354,11 +364,12 @@ pub(super) fn open_attempts(
     Ok(attempts)
 }
 
-/// Lets no retry wait longer than its own delay from `now`.
+/// Lets no retry wait longer than its own delay from `now`, and no window last longer than its length.
 pub(super) fn clock_stepped(connection: &Connection, now: Timestamp) -> Result<(), Fault> {
     connection
         .prepare_cached(BRING_FORWARD)?
         .execute([Millis(now)])?;
+    windows::clock_stepped(connection, now)?;
     Ok(())
 }
 

@@ -94,6 +94,22 @@ CREATE INDEX runs_unfinished ON runs (key, key_space, COALESCE(place, id))
 -- Places are given by counting this up, so the row has to be there before the first run.
 INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', 0);
 
+-- The window of each group of a rule with a throttle. Of another throttle than `throttle`, or once it has ended, it
+-- means nothing. `run` is the one that was let through.
+CREATE TABLE windows (
+    rule        TEXT NOT NULL,
+    group_space TEXT NOT NULL,
+    group_text  TEXT NOT NULL,
+    throttle    TEXT NOT NULL,
+    began_at    INTEGER NOT NULL,
+    ends_at     INTEGER NOT NULL,
+    events      INTEGER NOT NULL,
+    run         INTEGER,
+    PRIMARY KEY (rule, group_space, group_text)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX windows_end ON windows (ends_at);
+
 -- Who performs attempts: one row for each start of a service.
 CREATE TABLE owners (
     id        INTEGER PRIMARY KEY AUTOINCREMENT,

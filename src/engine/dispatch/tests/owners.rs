@@ -107,6 +107,7 @@ pub(super) async fn journal(keys: &[&str]) -> (tempfile::TempDir, SqliteJournal,
                 start: Start::Now,
                 start_by: None,
                 share: None,
+                throttle: None,
             }],
         })
     };

@@ -49,6 +49,7 @@ fn rules() -> RuleSet {
         order_by: None,
         chain: Chain::single("r", RetryPolicy::default()),
         when: When::default(),
+        throttle: None,
         enabled: true,
     }])
 }

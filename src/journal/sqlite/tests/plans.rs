@@ -6,6 +6,7 @@ use super::journal;
 use crate::journal::sqlite::worker::Kind;
 use crate::journal::sqlite::{
     cancel, claim, owners, prune, quarantine, reads, requests, shares, store, transitions, turns,
+    windows,
 };
 
 /// The steps of the plan for `sql`, as far as they read or sort tables.
@@ -24,7 +25,7 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
 #[tokio::test]
 async fn nothing_in_the_daily_round_scans_or_sorts() {
     let (_folder, journal) = journal();
-    let cases: [(&str, &[&str]); 37] = [
+    let cases: [(&str, &[&str]); 41] = [
         (
             claim::TO_CLAIM,
             &[
@@ -64,6 +65,19 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
         (prune::QUARANTINE, &["quarantine_arrived (arrived_at<?)"]),
         (claim::SCHEDULED, &["runs_scheduled (due_at<?)"]),
         (claim::NEXT_SCHEDULED, &["runs_scheduled (due_at>?)"]),
+        (
+            windows::WINDOW,
+            &["w USING PRIMARY KEY", "r USING INTEGER PRIMARY KEY"],
+        ),
+        (windows::ENDED, &["windows_end (ends_at<?)"]),
+        (windows::BRING_FORWARD, &["windows_end (ends_at>?)"]),
+        (
+            windows::BRING_RUNS_FORWARD,
+            &[
+                "windows_end (ends_at>?)",
+                "runs_scheduled (due_at=? AND rowid=?)",
+            ],
+        ),
         (claim::CLAIMED, &["attempts_open"]),
         (
             claim::SHARING_RUN,

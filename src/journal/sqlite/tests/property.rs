@@ -17,6 +17,12 @@ enum Op {
         age: Option<u8>,
         beside: bool,
     },
+    AcceptThrottled {
+        event: (u8, u8, u8),
+        group: u8,
+        beside: bool,
+    },
+    Prune,
     Quarantine {
         body: u8,
         key: u8,
@@ -78,6 +84,9 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => ((0..12_u8, 0..8_u8, 0..3_u8), prop_oneof![2 => Just(0), 1 => 1..60_u8], prop::option::of(0..200_u8), any::<bool>())
             .prop_map(|(event, delay, age, beside)| Op::Accept { event, delay, age, beside }),
+        6 => ((0..24_u8, 0..3_u8, 0..3_u8), 0..3_u8, any::<bool>())
+            .prop_map(|(event, group, beside)| Op::AcceptThrottled { event, group, beside }),
+        1 => Just(Op::Prune),
         2 => (0..4_u8, 0..4_u8, any::<bool>())
             .prop_map(|(body, key, beside)| Op::Quarantine { body, key, beside }),
         1 => (which(), (0..24_u8, 0..8_u8, 0..3_u8), any::<bool>())
@@ -87,6 +96,7 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (which(), transition(), 0..3600_i64).prop_map(|(which, transition, delay)| Op::Record { which, transition, delay }),
         1 => (which(), transition()).prop_map(|(which, transition)| Op::RecordAgain { which, transition }),
         1 => Just(Op::Crash),
+        2 => (-40..40_i64).prop_map(|seconds| Op::ClockStep { seconds }),
         2 => (-86_400..86_400_i64).prop_map(|seconds| Op::ClockStep { seconds }),
         1 => Just(Op::ClockStepped),
         3 => (which(), any::<bool>()).prop_map(|(which, beside)| Op::Retry { which, beside }),
@@ -105,6 +115,12 @@ async fn apply(world: &mut World, op: &Op) {
             age,
             beside,
         } => world.accept(*event, (*delay, *age), *beside).await,
+        Op::AcceptThrottled {
+            event,
+            group,
+            beside,
+        } => world.accept_throttled(*event, *group, *beside).await,
+        Op::Prune => world.prune().await,
         Op::Quarantine { body, key, beside } => world.quarantine(*body, *key, *beside).await,
         Op::Release {
             which,

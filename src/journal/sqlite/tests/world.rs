@@ -4,6 +4,7 @@ mod accepted;
 mod cancelled;
 mod ends;
 mod held;
+mod throttled;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,6 +85,7 @@ pub(super) struct World {
     beside: SqliteJournal,
     runs: Vec<Expected>,
     held: Vec<held::Delivery>,
+    windows: Vec<throttled::Counted>,
     /// The last number that a run or a delivery in quarantine has got.
     last: i64,
     /// How many events have cancelled runs.
@@ -106,6 +108,7 @@ impl World {
             beside,
             runs: Vec::new(),
             held: Vec::new(),
+            windows: Vec::new(),
             last: 0,
             ends: 0,
             last_ends: BTreeMap::new(),
@@ -181,6 +184,7 @@ impl World {
         {
             run.due_at = run.due_at.min(now + run.retry_in);
         }
+        self.shorten(|_| true);
     }
 
     pub(super) async fn claim(&mut self, limit: usize) {
@@ -307,6 +311,7 @@ impl World {
         }
         assert_eq!(census.runs, expected);
         self.compare_held(&census).await;
+        self.compare_windows().await;
         let all = RunFilter {
             limit: usize::MAX,
             ..RunFilter::default()
