@@ -153,3 +153,39 @@ filter_any = [{"node_properties.disks": {"any": {"size": 5}}}, {"start_time": {"
     assert_eq!(filters[4]["compared_as"], "times");
     assert_eq!([&filters[0]["holds"], &filters[1]["holds"]], [true, false]);
 }
+
+#[test]
+fn explain_needs_no_message_but_a_type_and_a_payload() {
+    let folder = folder(CONFIG);
+    let payload = r#"{"node_uuid": "n", "node_properties": {"vendor": "foo"}}"#;
+    let explain = |arguments: &[&str]| {
+        let arguments = [&["explain", "--format", "json"], arguments].concat();
+        let output = call(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        answer
+    };
+    let answer = explain(&["--event-type", FULFILL, "--payload", payload]);
+    assert_eq!(answer["type"], FULFILL);
+    let fulfil = &answer["rules"][0];
+    assert_eq!(
+        (&fulfil["verdict"], &fulfil["key"]),
+        (&json!("run"), &json!("n"))
+    );
+    assert_eq!(
+        explain(&["--event-type", "other"])["rules"][0]["verdict"],
+        "other_type"
+    );
+
+    let wrong = call(
+        folder.path(),
+        &["explain", "--event-type", "t", "--payload", "{"],
+    );
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+    assert!(
+        text(&wrong.stderr).contains("expected JSON in --payload"),
+        "{wrong:?}"
+    );
+    let alone = call(folder.path(), &["explain", "--payload", "{}"]);
+    assert_eq!(alone.status.code(), Some(2), "{alone:?}");
+}
