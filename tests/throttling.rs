@@ -115,7 +115,8 @@ fn a_kill_between_a_run_and_its_window_counts_nothing_twice() {
         let killed = command.env("ESI_CRASH_POINT", point).output();
         let killed = killed.expect("the program");
         assert_eq!(killed.status.signal(), Some(9), "{killed:?}");
-        assert!(scene.runs().is_empty(), "what is not committed");
+        // What is not committed is not there; an earlier batch may have been.
+        assert!(scene.runs().len() < time, "{:?}", scene.runs());
     }
     scene.drain();
     assert_eq!(scene.log(), ["3"]);

@@ -15,6 +15,7 @@ mod backup;
 mod cancel;
 mod changes;
 mod claim;
+mod completion;
 mod fault;
 mod file_system;
 mod files;
@@ -240,7 +241,7 @@ impl Work for SqliteJournal {
 
     fn complete(&self, completion: Completion) -> Reply<'_, ()> {
         self.ask("complete an event", Kind::Write, move |db| {
-            transitions::complete(db, &completion)
+            completion::complete(db, &completion)
         })
     }
 
