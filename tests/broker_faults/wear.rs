@@ -29,7 +29,7 @@ fn a_queue_that_is_deleted_again_and_again_is_consumed_each_time() {
         scene.publish(notification(FULFILL).body);
         scene.wait_for_log(time);
         if time == 3 {
-            files = service.open_files().len();
+            files = service.files_at_rest();
         }
     }
     wait_until("no more files than at first", || {

@@ -110,6 +110,19 @@ impl Service {
         numbers
     }
 
+    /// How many files it has open when nothing happens. A command that ends is noticed by the service, which
+    /// looks at its journal once more then.
+    pub(crate) fn files_at_rest(&self) -> usize {
+        let (mut files, mut looks) = (0, 0);
+        wait_until("as many files each time", || {
+            let now = self.open_files().len();
+            looks = if now == files { looks + 1 } else { 0 };
+            files = now;
+            looks == 20
+        });
+        files
+    }
+
     /// Its children that have ended and that it has not taken note of.
     pub(crate) fn zombies(&self) -> usize {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("its threads");
