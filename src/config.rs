@@ -35,7 +35,7 @@ pub use settings::{Config, Fingerprints, Password, Purpose, Reading, SecretPlace
 pub use source::{Feeds, NamedSource};
 pub use zone::zone;
 
-pub use crate::core::duration::duration;
+pub use crate::core::duration::{duration, positive_duration};
 use crate::core::ini::merged::{self, DEFAULT, Merged, Section};
 use crate::core::ini::problem::nearest;
 use crate::core::retention::Retention;

@@ -8,7 +8,7 @@ use super::Places;
 use super::inputs::ask;
 use super::output::{Format, cell, moment, print_json, print_line, table};
 use crate::cli::report::{Exit, Failure};
-use crate::config::duration;
+use crate::config::positive_duration;
 use crate::core::printable::printable;
 use crate::core::store::Operation;
 use crate::journal::sqlite::SqliteJournal;
@@ -82,7 +82,7 @@ pub(super) enum Command {
 }
 
 fn time_to_live(text: &str) -> Result<Duration, String> {
-    let time = duration(text).filter(|time| !time.is_zero());
+    let time = positive_duration(text);
     time.ok_or_else(|| "expected a length of time above 0, like `90s`, `1h` or `7d`".to_owned())
 }
 

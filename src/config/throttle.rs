@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fields::payload_path;
 use super::options::{DURATIONS, Options};
 use super::table::{Kind as Value, OptionRow, Scope};
-use crate::core::duration::duration;
+use crate::core::duration::positive_duration;
 use crate::core::event::{PayloadPath, first_path_end};
 use crate::core::ini::problem::Problem;
 use crate::core::throttle::{Kind, Throttle, Throttling};
@@ -85,8 +85,14 @@ pub(super) fn throttle(options: &mut Options<'_>, of_leases: bool) -> Option<Thr
 
 fn read(options: &mut Options<'_>, name: &str) -> Option<Throttle> {
     let (kind, window) = match name {
-        "once_within" => (Kind::OnceWithin, options.parse(name, DURATIONS, window)?),
-        "once_after" => (Kind::OnceAfter, options.parse(name, DURATIONS, window)?),
+        "once_within" => (
+            Kind::OnceWithin,
+            options.parse(name, DURATIONS, positive_duration)?,
+        ),
+        "once_after" => (
+            Kind::OnceAfter,
+            options.parse(name, DURATIONS, positive_duration)?,
+        ),
         _ => {
             let hint = "write it like `3 within 10m`, with a number and a length of time above 0";
             let (number, window) = options.parse(name, hint, threshold)?;
@@ -96,15 +102,11 @@ fn read(options: &mut Options<'_>, name: &str) -> Option<Throttle> {
     Some(Throttle { kind, window })
 }
 
-fn window(text: &str) -> Option<Duration> {
-    duration(text).filter(|window| !window.is_zero())
-}
-
 /// `3 within 10m`.
 fn threshold(text: &str) -> Option<(u32, Duration)> {
     let (number, length) = text.split_once("within")?;
     let number: u32 = number.trim_end().parse().ok()?;
-    Some((number, window(length.trim_start())?)).filter(|(number, _)| *number > 0)
+    Some((number, positive_duration(length.trim_start())?)).filter(|(number, _)| *number > 0)
 }
 
 fn throttle_by(options: &mut Options<'_>, of_leases: bool) -> Vec<PayloadPath> {

@@ -6,15 +6,14 @@ use super::fields::{is_of_lease, warn_of_unknown};
 use super::options::{DURATIONS, Options};
 use super::rule::{event_types, one_path};
 use super::zone::zone;
-use crate::core::duration::duration;
+use crate::core::duration::positive_duration;
 use crate::core::ini::problem::Problem;
 use crate::core::rules::{StartAt, When};
 
 /// Reads what a rule says of the time of its runs; with `of_leases`, all its events are ESI Leap's.
 pub(super) fn when(options: &mut Options<'_>, of_leases: bool) -> When {
     let start_at = start_at(options, of_leases);
-    let above_zero = |text: &str| duration(text).filter(|age| !age.is_zero());
-    let max_age = options.parse("max_age", DURATIONS, above_zero);
+    let max_age = options.parse("max_age", DURATIONS, positive_duration);
     let cancelled_by = event_types(options, "cancelled_by", None);
     let cancel_running = options.switch("cancel_running");
     if cancel_running && cancelled_by.is_empty() && options.lacks("cancelled_by") {

@@ -24,6 +24,12 @@ pub fn duration(text: &str) -> Option<Duration> {
         .map(Duration::from_millis)
 }
 
+/// The same, and none if it is no time at all.
+#[must_use]
+pub fn positive_duration(text: &str) -> Option<Duration> {
+    duration(text).filter(|time| !time.is_zero())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,10 +15,10 @@ mod pattern;
 mod set;
 mod when;
 
-pub use chain::{Chain, Onward, RetryOn, SEPARATOR, Stand, Step, short_name};
+pub use chain::{Chain, Onward, RetryOn, SEPARATOR, Stand, Step};
 pub use filter::Filter;
 pub use finding::{Finding, Mismatch};
-pub use given::{Given, NothingStored, Stored};
+pub use given::{Given, Stored};
 pub use operators::{How, Reader};
 pub use pattern::Pattern;
 pub use set::{RuleNames, RuleSet};

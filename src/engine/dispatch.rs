@@ -217,15 +217,17 @@ impl<J: Journal> Dispatch<J> {
             }
         }
         under_way.asked = Instant::now();
+        // Names and limits are of the same rules, whenever these are replaced.
+        let rules = self.rules.current();
         let claim = Claim {
             owner,
-            rules: self.rules.current().names(),
+            rules: rules.names(),
             ended: under_way.ended.iter().map(|it| it.end.clone()).collect(),
             limit: places,
             awaiting,
             orphans,
             held: under_way.held.list(),
-            limits: self.rules.current().limits(),
+            limits: rules.limits(),
         };
         let claimed = self.journal.claim(claim, Timestamp::now()).await?;
         for (run, attempt) in claimed.lost {

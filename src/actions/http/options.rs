@@ -16,7 +16,7 @@ use super::request::{Address, Call, Login, no_dots};
 use super::statuses::Statuses;
 use crate::actions::scope::{SYNTAX, looked_up};
 use crate::actions::{FileInUse, Purpose};
-use crate::config::{JsonEntry, Options, Problem, RuleContext, duration};
+use crate::config::{JsonEntry, Options, Problem, RuleContext, positive_duration};
 use crate::core::template::{JsonTemplate, Place, Template};
 use crate::http::{Trust, TrustNames};
 use crate::os::credentials::credential_file;
@@ -63,9 +63,7 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
         statuses(options, "success"),
         statuses(options, "retry_on_status"),
     );
-    let timeout = options.parse("request_timeout", "write it like `30s`", |text| {
-        duration(text).filter(|limit| !limit.is_zero())
-    });
+    let timeout = options.parse("request_timeout", "write it like `30s`", positive_duration);
     // That of `[DEFAULT]` is the broker's.
     let ca_file = options
         .is_own("ssl_ca_file")

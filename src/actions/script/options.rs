@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Script;
 use super::param::{Param, STORED};
 use crate::config::table::{Kind, OptionRow, Scope};
-use crate::config::{Options, RuleContext, command, duration, payload_path};
+use crate::config::{Options, RuleContext, command, payload_path, positive_duration};
 use crate::core::event::first_path_end;
 use crate::core::ini::problem::Problem;
 use crate::core::store::check_name;
@@ -105,7 +105,5 @@ fn params(options: &mut Options<'_>, of_leases: bool) -> Vec<Param> {
 }
 
 fn timeout(options: &mut Options<'_>) -> Option<Duration> {
-    options.parse("timeout", TIMEOUT_HINT, |text| {
-        duration(text).filter(|time| !time.is_zero())
-    })
+    options.parse("timeout", TIMEOUT_HINT, positive_duration)
 }

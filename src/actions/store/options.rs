@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{StoreAction, What, whole_number};
 use crate::actions::scope::{SYNTAX, looked_up};
 use crate::config::table::{Kind, OptionRow, Scope};
-use crate::config::{JsonEntry, Options, Problem, RuleContext, duration};
+use crate::config::{JsonEntry, Options, Problem, RuleContext, positive_duration};
 use crate::core::store::check_name;
 use crate::core::template::{JsonTemplate, Place, Template};
 
@@ -59,9 +59,11 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
         operations.find(|operation| operation.eq_ignore_ascii_case(text))
     });
     let value = value(options);
-    let ttl = options.parse("ttl", "write it like `90s`, `1h` or `7d`", |text| {
-        duration(text).filter(|time| !time.is_zero())
-    });
+    let ttl = options.parse(
+        "ttl",
+        "write it like `90s`, `1h` or `7d`",
+        positive_duration,
+    );
     let (name, operation, value) = (name?, operation?, value.ok()?);
     let mut asks = looked_up(options, rule, "name", &name.names());
     if let Some(value) = &value {

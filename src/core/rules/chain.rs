@@ -97,7 +97,9 @@ impl Step {
     /// By what later steps refer to it: what is behind the rule's name, or that name.
     #[must_use]
     pub fn short_name(&self) -> &str {
-        short_name(&self.name)
+        self.name
+            .rsplit_once(SEPARATOR)
+            .map_or(self.name.as_str(), |(_, name)| name)
     }
 
     /// Whether another attempt may follow one that ended so.
@@ -133,14 +135,6 @@ impl Step {
         }
         found
     }
-}
-
-/// By what steps refer to the one with this section.
-#[must_use]
-pub fn short_name(section: &str) -> &str {
-    section
-        .rsplit_once(SEPARATOR)
-        .map_or(section, |(_, name)| name)
 }
 
 /// The JSON object that was written: all of it, or its last line that is one.

@@ -14,7 +14,7 @@ pub trait Stored: Debug + Send + Sync {
 
 /// A store without any value.
 #[derive(Clone, Copy, Debug)]
-pub struct NothingStored;
+struct NothingStored;
 
 impl Stored for NothingStored {
     fn value(&self, _: &str) -> Option<&Value> {

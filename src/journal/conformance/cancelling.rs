@@ -243,6 +243,14 @@ pub(in crate::journal) async fn what_has_not_started_in_time_is_too_old(scene: &
     assert_eq!(claim(&journal, 9, 99).await, [4]);
 }
 
+/// An event about a lease that could not be shown yet.
+fn without_its_lease() -> Acceptance {
+    let mut planned = of_lease("row", Some("a"), Start::Now);
+    planned.is_incomplete = true;
+    planned.runs[0].awaits_lease = true;
+    planned
+}
+
 pub(in crate::journal) async fn a_completed_event_says_when_its_run_starts(scene: &Scene<'_>) {
     let starts = [
         (Start::Now, State::Due),
@@ -251,10 +259,7 @@ pub(in crate::journal) async fn a_completed_event_says_when_its_run_starts(scene
     ];
     for (start, expected) in starts {
         let journal = scene.journal().await;
-        let mut planned = of_lease("row", Some("a"), Start::Now);
-        planned.is_incomplete = true;
-        planned.runs[0].awaits_lease = true;
-        accept(&journal, planned, 0).await;
+        accept(&journal, without_its_lease(), 0).await;
         let run = claim_one(&journal, 1).await;
         let completion = Completion {
             start,
@@ -286,10 +291,7 @@ pub(in crate::journal) async fn what_is_pointless_while_its_event_is_completed_d
     scene: &Scene<'_>,
 ) {
     let journal = scene.journal().await;
-    let mut planned = of_lease("row", Some("a"), Start::Now);
-    planned.is_incomplete = true;
-    planned.runs[0].awaits_lease = true;
-    accept(&journal, planned, 0).await;
+    accept(&journal, without_its_lease(), 0).await;
     let run = claim_one(&journal, 1).await;
     accept(&journal, end_of("end", Some("a"), false), 2).await;
     journal.complete(&run, "{}", meant("n")).await.unwrap();

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::fault::Fault;
 use super::rows::Millis;
-use super::transitions::{Standing, after, expect_one, finish_event, standing};
+use super::transitions::{Standing, after, expect_one, expect_open, finish_event, standing};
 use super::turns::give_turn;
 use super::windows;
 use crate::core::limits::limited;
@@ -43,9 +43,7 @@ pub(super) fn complete(connection: &Connection, completion: &Completion) -> Resu
             "DELETE FROM attempts WHERE run = ?1 AND number = ?2 AND owner = ?3 AND ended_at IS NULL",
         )?
         .execute(params![run, attempt, owner])?;
-    if withdrawn == 0 {
-        return Err(Fault::lost(*run, *attempt));
-    }
+    expect_open(withdrawn, *run, *attempt)?;
     connection
         .prepare_cached("UPDATE events SET body = ?2, is_incomplete = 0 WHERE id = ?1")?
         .execute(params![event, body])?;

@@ -40,10 +40,7 @@ pub(super) fn started(
              WHERE run = ?1 AND number = ?2 AND owner = ?4 AND ended_at IS NULL",
         )?
         .execute(params![run, attempt, handle, owner])?;
-    if changed == 0 {
-        return Err(Fault::lost(run, attempt));
-    }
-    Ok(())
+    expect_open(changed, run, attempt)
 }
 
 /// Notes what is to be known of an attempt while it is under way: where the reason of its outcome will
@@ -60,10 +57,7 @@ pub(super) fn remark(
              WHERE run = ?1 AND number = ?2 AND ended_at IS NULL",
         )?
         .execute(params![run, attempt, remark])?;
-    if changed == 0 {
-        return Err(Fault::lost(run, attempt));
-    }
-    Ok(())
+    expect_open(changed, run, attempt)
 }
 
 /// Closes an attempt and moves its run on. The end of an attempt that is on record already changes nothing.
@@ -318,6 +312,14 @@ pub(super) fn standing(connection: &Connection, run: RunId) -> Result<Standing, 
 pub(super) fn after(run: RunId, from: State, transition: Transition) -> Result<State, Fault> {
     from.after(transition)
         .map_err(|source| Fault::illegal(run, source))
+}
+
+/// What changes an attempt that is under way changes none that has ended, or is of another owner.
+pub(super) fn expect_open(changed: usize, run: RunId, attempt: u32) -> Result<(), Fault> {
+    if changed == 0 {
+        return Err(Fault::lost(run, attempt));
+    }
+    Ok(())
 }
 
 /// The state was read in the same transaction, so a row that is not there any more is damage.

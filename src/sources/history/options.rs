@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::table::{Kind, OptionRow, Scope};
-use crate::config::{Options, command, duration};
+use crate::config::{Options, command, positive_duration};
 use crate::core::retry::RetryPolicy;
 
 /// The options that say how to read the event history.
@@ -99,7 +99,7 @@ pub fn read(options: &mut Options<'_>) -> History {
     let limit = options.parse(
         "client_timeout",
         "write it like `60s`, the default",
-        |text| duration(text).filter(|limit| !limit.is_zero()),
+        positive_duration,
     );
     History {
         client,

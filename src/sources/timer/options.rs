@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::{Missed, Schedule, Times};
 use crate::config::table::{Kind, OptionRow, Scope};
-use crate::config::{Options, Problem, duration, zone};
+use crate::config::{Options, Problem, positive_duration, zone};
 
 /// In the section of a timer.
 pub(super) const OPTIONS: [OptionRow; 7] = [
@@ -127,7 +127,7 @@ fn every(options: &mut Options<'_>, jitter: Duration) -> Option<Times> {
     let every = options.parse(
         "every",
         "write it like `30s`, `10m`, `2h` or `7d`",
-        |text| duration(text).filter(|every| !every.is_zero()),
+        positive_duration,
     )?;
     if jitter >= every {
         let message = "expected a `jitter` shorter than `every`".to_owned();
