@@ -2,6 +2,7 @@
 //!
 //! What is made runs under the [`supervisor`](crate::supervisor).
 
+mod asker;
 mod beginning;
 pub mod parts;
 mod problems;
@@ -28,10 +29,11 @@ use crate::os::process::reap_orphans;
 use crate::sources::amqp::BUS;
 use crate::sources::history::options::History;
 use crate::sources::history::window::Start;
-use crate::sources::history::{Client, HistorySource, source_name};
-use crate::sources::{Enrich, FeedSettings, Interest, NothingToAdd, Opening, Setup};
+use crate::sources::history::{Client, CloudProblem, HistorySource, source_name};
+use crate::sources::{Enrich, FeedSettings, Interest, Opening, Setup};
 use crate::supervisor::{Failure, Feed, Open, Opener, Rest, Supervisor};
 use crate::telemetry::{self, Conditions};
+use asker::Asker;
 use beginning::beginning;
 use parts::{Config, Listen, SourceSetup};
 pub use problems::log_problems;
@@ -50,6 +52,9 @@ pub enum DaemonError {
         /// What is unclear.
         what: String,
     },
+    /// The built-in client has no cloud that it can ask.
+    #[error("{0}")]
+    Cloud(#[from] CloudProblem),
     /// The system refuses what a service needs.
     #[error("failed to catch signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -106,16 +111,26 @@ pub async fn listen(
         conditions: conditions.clone(),
         until_drained: until_idle,
     };
+    let asker = Arc::new(Asker::new(config.folder()));
+    asker.set_up(config.feed.asking.as_ref())?;
     let (change, changes) = mpsc::unbounded_channel();
     let now = feeds.of(&config.feed);
-    let renew = move |listen: &Listen| drop(change.send(feeds.of(listen)));
+    let renew = {
+        let asker = asker.clone();
+        move |listen: &Listen| {
+            if let Err(CloudProblem { message, hint }) = asker.set_up(listen.asking.as_ref()) {
+                tracing::error!("ESI Leap cannot be asked (`recheck`): {message}; {hint}");
+            }
+            drop(change.send(feeds.of(listen)));
+        }
+    };
     let served = Served {
         rules,
         reload: Reload::new(config, parts::read_for_listen, editor, Box::new(renew)),
         feeds: now,
         changes,
         conditions,
-        enrich: Arc::new(NothingToAdd),
+        enrich: asker,
         until: Until::EveryRunIsFinal,
     };
     serve(config, journal, signals, served).await

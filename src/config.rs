@@ -114,6 +114,7 @@ pub fn read<F, A: Clone>(
         table,
         defaults: &merged.defaults,
         sources: &sources,
+        rules: &rules,
         problems: &mut problems,
     };
     let feed = feed(&mut feeds);

@@ -74,6 +74,8 @@ points! {
     LateLeaseShown = "late-lease-shown",
     /// The event of that run has been replaced.
     LeaseCompleted = "lease-completed",
+    /// ESI Leap has shown the lease of a run that is about to begin.
+    LeaseRechecked = "lease-rechecked",
     /// It is known which attempt is to be ended, because its run is cancelled.
     EndAsked = "end-asked",
     /// A script's process is there, and the journal does not know which.

@@ -8,11 +8,13 @@ pub mod dispatch;
 mod enrich;
 mod handle;
 pub mod intake;
+mod recheck;
 pub mod recover;
 pub mod release;
 pub mod requests;
 pub mod rulebook;
 pub mod stop;
+mod unasked;
 pub mod upkeep;
 mod vigil;
 

@@ -183,6 +183,13 @@ pub struct Claim {
     pub ended: Vec<AttemptEnd>,
     /// At most this many runs that await nothing.
     pub limit: usize,
+    /// The rules of which ESI Leap is asked about the lease before an attempt.
+    pub rechecked: RuleNames,
+    /// At most this many runs of these rules. They do not count against `limit`, and begin later.
+    pub rechecks: usize,
+    /// Attempts of this owner that begin now, having been claimed to ask ESI Leap first. Until then a run has not
+    /// started: one that is pointless or too old by now is in [`Claimed::to_end`].
+    pub begun: Vec<(RunId, u32)>,
     /// At most this many runs that await their lease.
     pub awaiting: usize,
     /// At most this many runs to cancel, because no service has their rule.

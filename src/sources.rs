@@ -20,7 +20,7 @@ pub use batch::{
     Received, decode_event, for_quarantine,
 };
 pub use check::{FeedCheckup, FeedFile, FeedSettings};
-pub use enrich::{Enrich, Incomplete, NothingToAdd};
+pub use enrich::{Enrich, Incomplete, NotNow, NothingToAdd};
 pub use part::{Opening, Setup, SourcePart};
 
 /// What is to be waited for.

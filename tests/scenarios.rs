@@ -28,6 +28,7 @@ mod polling;
 mod processes;
 mod python_json;
 mod python_patterns;
+mod rechecking;
 mod reloading;
 mod retrying;
 mod sources;

@@ -120,6 +120,8 @@ pub struct Listen {
     pub bus: Option<(Fingerprints, Amqp)>,
     /// The sources.
     pub sources: Vec<NamedSource<SourceSetup>>,
+    /// How to ask ESI Leap about leases, if any rule has `recheck`.
+    pub asking: Option<History>,
 }
 
 /// A source, and what kind it is of.
@@ -160,6 +162,7 @@ pub fn read_for_history(text: &str, path: &Path) -> Reading<History> {
 
 fn listen(feeds: &mut Feeds<'_>) -> Option<Listen> {
     let (folder, has_sources) = (feeds.folder, feeds.has_sources());
+    let has_rechecks = feeds.has_rechecks();
     let sources = feeds.sources(|kind, options, folder| {
         let part = SOURCES.iter().find(|part| part.kind.options.name == kind)?;
         let setup = (part.read)(options, folder)?;
@@ -174,6 +177,7 @@ fn listen(feeds: &mut Feeds<'_>) -> Option<Listen> {
         amqp::options::read(options, folder).map(|amqp| Some((options.said(of_bus), amqp)))
     };
     Some(Listen {
+        asking: has_rechecks.then(|| history::options::read(options)),
         bus: bus?,
         sources: sources?,
     })

@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[command(flatten)]
     begin: Begin,
 
-    /// The cloud of clouds.yaml [default: `$OS_CLOUD`]
+    /// The cloud of clouds.yaml [default: `cloud` in the configuration, then `$OS_CLOUD`]
     #[arg(long, value_name = "NAME")]
     cloud: Option<String>,
 
@@ -92,8 +92,9 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, report::Failure>
     args.logging.begin()?;
     tell_problems(&reading, config, &state_dir);
     let folder = config.folder();
+    let cloud = args.cloud.as_ref().or(config.feed.cloud.as_ref());
     let poll = Poll {
-        cloud: identity(args.cloud.as_deref()),
+        cloud: identity(cloud.map(String::as_str)),
         every: args.every,
         start: args.begin.start(),
         force: args.begin.force,
@@ -108,12 +109,12 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, report::Failure>
     install_tls_provider()?;
     let done = match client {
         HistoryClient::Openstack(words) => {
-            let cloud = args.cloud.clone();
+            let cloud = cloud.cloned();
             let client = OpenstackClient::new(&folder, words.clone(), cloud, *client_timeout);
             block_on(app::poll(config, &state_dir, client, poll))?
         }
         HistoryClient::Native => {
-            let cloud = Cloud::of_process(args.cloud.as_deref())?;
+            let cloud = Cloud::of_process(cloud.map(String::as_str))?;
             let client = NativeClient::new(cloud, *client_timeout)?;
             block_on(app::poll(config, &state_dir, client, poll))?
         }

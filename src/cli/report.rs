@@ -172,6 +172,7 @@ impl From<DaemonError> for Failure {
                 };
                 Self::new(exit, &message, hint)
             }
+            DaemonError::Cloud(problem) => problem.into(),
             DaemonError::Beginning { .. } => Self::new(
                 Exit::Usage,
                 &message,

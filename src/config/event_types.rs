@@ -51,6 +51,11 @@ pub(super) fn remedy(pattern: &EventPattern) -> Option<String> {
     Some(ALL.to_owned())
 }
 
+/// Whether events that are meant by this may be about a lease. A type that ESI Leap does not send yet is not known.
+pub(super) fn may_be_of_lease(pattern: &EventPattern) -> bool {
+    matches_any(pattern) || pattern.as_str().starts_with("esi_leap.lease.")
+}
+
 fn matches_any(pattern: &EventPattern) -> bool {
     KNOWN.iter().any(|known| pattern.matches(known))
 }

@@ -1,12 +1,15 @@
-//! `filter_params` and `filter_any`: JSON → filters, each problem at its place in the file.
+//! `filter_params`, `filter_any` and `recheck`: JSON → filters, each problem at its place in the file.
 
 use super::fields::warn_of_unknown;
 use super::json::Root;
 use super::options::Options;
+use crate::core::ini::problem::Problem;
 use crate::core::located::{Entry, Json, Located};
-use crate::core::rules::{Filter, Reader};
+use crate::core::rules::{Filter, Reader, Recheck};
 
 const FORM: &str = r#"write it like `{"purpose": "test", "properties.vendor": "foo"}`"#;
+
+const RECHECK_FORM: &str = r#"write it like `{"status": "active"}`"#;
 
 const ANY_FORM: &str = r#"write it like `[{"purpose": "test"}, {"properties.vendor": "foo"}]`"#;
 
@@ -22,6 +25,32 @@ pub(super) fn filter_params(options: &mut Options<'_>, of_leases: bool) -> Vec<F
     report(options, NAME, reader);
     warn(options, NAME, of_leases, &entries, &filters);
     filters
+}
+
+/// What the lease has to be like when a run of a rule starts, whichever events the rule is for. `about_leases`
+/// says whether any of them may be about a lease.
+pub(super) fn recheck(options: &mut Options<'_>, about_leases: bool) -> Option<Recheck> {
+    const NAME: &str = "recheck";
+    let located = options.json_located(NAME, Root::Object, RECHECK_FORM)?;
+    let written = located.to_value();
+    let Json::Object(entries) = located.json else {
+        return None;
+    };
+    let mut reader = Reader::default();
+    if entries.is_empty() {
+        let message = "expected filters in `recheck`, but found none in `{}`, which always holds";
+        reader.mistake(located.at, message, RECHECK_FORM);
+    }
+    let filters = reader.filters(&entries);
+    report(options, NAME, reader);
+    warn(options, NAME, true, &entries, &filters);
+    if !about_leases {
+        let message = "`recheck` asks about the lease of an event, but no event in `events` is about a lease: no \
+                       run of this rule would ever start";
+        let remedy = "remove `recheck`, or name events like `esi_leap.lease.fulfill.end`";
+        options.report_value(NAME, Problem::warning(message, remedy));
+    }
+    Some(Recheck { filters, written })
 }
 
 /// The alternatives of a rule; none if it has no `filter_any`.

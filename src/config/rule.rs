@@ -32,7 +32,7 @@ pub(super) fn rule<A>(
         "choose the field by which runs are ordered",
         of_leases,
     );
-    let when = when(options, of_leases);
+    let when = when(options, of_leases, &events);
     let throttle = throttle(options, of_leases);
     let handled_is_success = handled_is_success(options);
     let mut parts = reader.parts(section, of_leases, problems).into_iter();

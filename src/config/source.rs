@@ -44,6 +44,7 @@ pub struct Feeds<'a> {
     pub(super) table: Table,
     pub(super) defaults: &'a Section,
     pub(super) sources: &'a [SourceSection],
+    pub(super) rules: &'a [Rule],
     pub(super) problems: &'a mut Problems,
 }
 
@@ -57,6 +58,13 @@ impl Feeds<'_> {
     #[must_use]
     pub fn has_sources(&self) -> bool {
         !self.sources.is_empty()
+    }
+
+    /// Whether ESI Leap is to be asked about leases for any rule that is in force.
+    #[must_use]
+    pub fn has_rechecks(&self) -> bool {
+        let mut in_force = self.rules.iter().filter(|rule| rule.enabled);
+        in_force.any(|rule| rule.when.recheck.is_some())
     }
 
     /// Reads each source by its kind; `None` if a problem makes one of them none.

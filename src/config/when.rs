@@ -2,16 +2,19 @@
 
 use jiff::tz::TimeZone;
 
+use super::event_types::may_be_of_lease;
 use super::fields::{is_of_lease, warn_of_unknown};
+use super::filter_params::recheck;
 use super::options::{DURATIONS, Options};
 use super::rule::{event_types, one_path};
 use super::zone::zone;
 use crate::core::duration::positive_duration;
 use crate::core::ini::problem::Problem;
-use crate::core::rules::{StartAt, When};
+use crate::core::rules::{EventPattern, StartAt, When};
 
 /// Reads what a rule says of the time of its runs; with `of_leases`, all its events are ESI Leap's.
-pub(super) fn when(options: &mut Options<'_>, of_leases: bool) -> When {
+/// `events` are those that it is for.
+pub(super) fn when(options: &mut Options<'_>, of_leases: bool, events: &[EventPattern]) -> When {
     let start_at = start_at(options, of_leases);
     let max_age = options.parse("max_age", DURATIONS, positive_duration);
     let cancelled_by = event_types(options, "cancelled_by", None);
@@ -36,6 +39,10 @@ pub(super) fn when(options: &mut Options<'_>, of_leases: bool) -> When {
         cancel_running,
         limit,
         limit_by,
+        recheck: recheck(
+            options,
+            events.is_empty() || events.iter().any(may_be_of_lease),
+        ),
     }
 }
 

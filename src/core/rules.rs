@@ -12,6 +12,7 @@ mod given;
 mod number;
 mod operators;
 mod pattern;
+mod recheck;
 mod set;
 mod when;
 
@@ -21,6 +22,7 @@ pub use finding::{Finding, Mismatch};
 pub use given::{Given, Stored};
 pub use operators::{How, Reader};
 pub use pattern::Pattern;
+pub use recheck::Recheck;
 pub use set::{RuleNames, RuleSet};
 pub use when::{StartAt, Timing, When};
 

@@ -7,6 +7,7 @@
 mod follow;
 mod held;
 pub(super) mod order;
+mod prospects;
 mod under_way;
 mod unended;
 
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::enrich::{AT_ONCE, Enrichment};
 use super::handle;
+use super::recheck::Recheck;
 use super::rulebook::Rulebook;
 use crate::actions::{Action, Order, Performed};
 use crate::core::outage::Outage;
@@ -132,7 +134,8 @@ impl<J: Journal> Dispatch<J> {
     ) -> Result<Tally, DispatchError> {
         let this = Arc::new(self);
         let enrichment = Enrichment::new(this.enrich.clone(), this.rules.clone());
-        let mut under_way = UnderWay::new(enrichment);
+        let recheck = Recheck::new(this.enrich.clone(), this.rules.clone());
+        let mut under_way = UnderWay::new(enrichment, recheck);
         let mut tally = Tally::default();
         let mut clock = Clock::start();
         let mut stepped = false;
@@ -203,12 +206,23 @@ impl<J: Journal> Dispatch<J> {
         stop: &Stop,
     ) -> Result<Option<Duration>, JournalError> {
         let (mut places, mut awaiting, mut orphans) = (0, 0, 0);
-        if !stop.intake.is_cancelled() {
+        if stop.intake.is_cancelled() {
+            under_way.give_up_prospects();
+        } else {
+            self.ask_again(under_way, stop);
             places = self.max_parallel.saturating_sub(under_way.attempts.len());
             awaiting = AT_ONCE.saturating_sub(under_way.completing.len());
             orphans = ORPHANS_AT_ONCE;
         }
-        if places + awaiting + under_way.ended.len() == 0 {
+        // They have asked for their places before.
+        let begun = under_way.prospects.first(places);
+        places -= begun.len();
+        let rechecks = if places == 0 {
+            0
+        } else {
+            under_way.room_for_rechecks()
+        };
+        if places + begun.len() + awaiting + under_way.ended.len() == 0 {
             // It is asked all the same which attempts are to be ended, but not each time something is accepted.
             let since = under_way.asked.elapsed();
             let wait = LOOK_AGAIN.saturating_sub(since);
@@ -226,9 +240,13 @@ impl<J: Journal> Dispatch<J> {
             limit: places,
             awaiting,
             orphans,
+            rechecked: rules.rechecked(),
+            rechecks,
+            begun,
             held: under_way.held.list(),
             limits: rules.limits(),
         };
+        let begun = claim.begun.len();
         let claimed = self.journal.claim(claim, Timestamp::now()).await?;
         for (run, attempt) in claimed.lost {
             let lost = JournalError::Lost { run, attempt };
@@ -247,18 +265,30 @@ impl<J: Journal> Dispatch<J> {
         for to_end in &claimed.to_end {
             under_way.held.end(to_end);
         }
+        self.begin(begun, under_way);
+        let asked = under_way.asked;
         for run in claimed.runs {
             let holding = under_way.held.hold(&run, &stop.work);
             let (this, stop) = (self.clone(), stop.clone());
             if run.awaits_lease {
-                let completing = this.complete(run, holding, under_way.enrichment(), stop);
+                let completing = this.complete(
+                    run,
+                    holding,
+                    under_way.enrichment.clone(),
+                    under_way.recheck.clone(),
+                    stop,
+                );
                 under_way.completing.spawn(completing);
+            } else if rules.rechecked().contains(&run.rule) {
+                let rechecking = this.recheck(run, holding, under_way.recheck.clone(), asked, stop);
+                under_way.rechecking.spawn(rechecking);
             } else {
                 under_way.attempts.spawn(this.attempt(run, holding));
             }
         }
-        if claimed.orphans.is_empty() {
-            return Ok(claimed.wait);
+        if claimed.orphans.is_empty() && under_way.ended.is_empty() {
+            let fresh_for = under_way.prospects.fresh_for();
+            return Ok(claimed.wait.into_iter().chain(fresh_for).min());
         }
         // They end with the next claim, at once.
         for run in claimed.orphans {

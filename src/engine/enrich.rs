@@ -5,8 +5,7 @@
 //! completed, which takes up no place of an action; then its rule is decided, and it is due like any other, in
 //! its place among the runs of its key.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -14,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::dispatch::order::{NoOrder, rule_and_event};
 use super::intake::{Decision, Planned};
 use super::rulebook::Rulebook;
-use crate::core::outage::{Notice, Outage};
-use crate::core::retry::{RetryPolicy, transition_after};
+use super::unasked::{Unasked, waits};
+use crate::core::retry::transition_after;
 use crate::core::rules::{Given, Rule, Verdict};
 use crate::core::run::{Outcome, Transition};
 use crate::crash::{self, Point};
@@ -51,8 +50,7 @@ pub(super) async fn complete_new(enrich: &dyn Enrich, decision: &mut Decision, g
 pub(super) struct Enrichment {
     enrich: Arc<dyn Enrich>,
     rules: Rulebook,
-    /// The outage during which nothing can be asked for: it is logged once for all runs.
-    unreachable: Mutex<Outage>,
+    unasked: Unasked,
 }
 
 impl Enrichment {
@@ -60,7 +58,7 @@ impl Enrichment {
         Self {
             enrich,
             rules,
-            unreachable: Mutex::default(),
+            unasked: Unasked::default(),
         }
     }
 
@@ -139,48 +137,19 @@ impl Enrichment {
                     counts_against: CountsAgainst::LeaseRetries,
                 }
             }
-            // An outage never uses up retries, however long it lasts.
-            Incomplete::Unreachable(why) => {
-                let endless = RetryPolicy {
-                    retries: u32::MAX,
-                    ..policy
-                };
-                NoOrder {
-                    outcome: Outcome::NotStarted(why),
-                    transition: Transition::Fail,
-                    retry_in: endless.delay_after(run.attempt, fastrand::f64()),
-                    counts_against: CountsAgainst::Nothing,
-                }
-            }
+            Incomplete::Unreachable(why) => waits(run, policy, why),
         }
     }
 
-    /// Notes the result of an attempt to complete an event. Returns whether it is to be logged for this run: an
-    /// outage is logged once for all runs.
+    /// Notes the result of an attempt to complete an event. Returns whether it is to be logged for this run.
     pub(super) fn note(&self, run: &ClaimedRun, none: Option<&NoOrder>) -> bool {
-        let what = self.enrich.what();
-        let mut outage = self
-            .unreachable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
         match none {
             Some(none) if none.counts_against == CountsAgainst::Nothing => {
-                let why = none.outcome.to_string();
-                match outage.failed(&why, Instant::now()) {
-                    Some(Notice::New) => true,
-                    Some(notice) => {
-                        tracing::warn!("cannot request {what}s: {why}{notice}");
-                        false
-                    }
-                    None => {
-                        tracing::debug!(run = run.id, "cannot request its {what}: {why}");
-                        false
-                    }
-                }
+                self.unasked.failed(run, none, self.enrich.what())
             }
             Some(none) if none.transition == Transition::Interrupt => true,
             _ => {
-                outage.log_end(&format!("{what}s can be requested again"), Instant::now());
+                self.unasked.over(self.enrich.what());
                 true
             }
         }

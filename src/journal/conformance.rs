@@ -20,6 +20,7 @@ pub(in crate::journal) mod order;
 pub(in crate::journal) mod orphans;
 pub(in crate::journal) mod owners;
 pub(in crate::journal) mod reading;
+pub(in crate::journal) mod rechecking;
 pub(in crate::journal) mod requesting;
 pub(in crate::journal) mod scheduling;
 pub(in crate::journal) mod stepping;
@@ -144,6 +145,12 @@ macro_rules! hold_to_the_contract {
                 what_is_pointless_while_its_event_is_completed_does_not_start,
                 what_comes_out_of_quarantine_cancels_only_what_was_there_before_it,
                 a_scheduled_run_is_started_now_behind_all_there_are;
+            rechecking:
+                what_is_asked_about_first_is_claimed_apart,
+                which_rules_those_are_may_change_while_runs_wait,
+                a_limit_counts_what_is_asked_about,
+                until_it_begins_a_run_may_become_too_old_or_pointless,
+                what_has_begun_is_not_too_old_any_more;
             completing:
                 a_completed_event_is_rewritten_and_awaits_nothing,
                 a_run_whose_event_is_complete_has_its_place_in_its_own_key,

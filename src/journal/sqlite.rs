@@ -12,6 +12,7 @@
 
 mod accept;
 mod backup;
+mod begin;
 mod cancel;
 mod changes;
 mod claim;

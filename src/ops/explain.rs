@@ -113,6 +113,8 @@ pub struct Answer<'a> {
     pub timing: Option<Timing>,
     /// What only so many runs share, by the value of `limit_by`, if the rule runs and has a limit.
     pub share: Option<String>,
+    /// Whether the event is about a lease, which ESI Leap could be asked for.
+    pub has_lease: bool,
     /// Whether the event cancels earlier runs of the rule.
     pub cancels: bool,
     /// What may hold the run back, if the rule runs.
@@ -210,6 +212,7 @@ impl<'a> Answer<'a> {
             findings,
             timing,
             share: runs.then(|| rule.when.share(event)).flatten(),
+            has_lease: event.lease().is_some(),
             cancels: rule.enabled && rule.when.is_cancelled_by(&event.event_type),
             done: done.map(|action| action.describe(event, values)),
             throttle,

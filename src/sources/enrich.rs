@@ -1,4 +1,6 @@
-//! `trait Enrich`: completes an event that lacks something.
+//! `trait Enrich`: completes an event that lacks something, and looks again at what it is about.
+
+use std::time::Instant;
 
 use super::Pending;
 use crate::core::event::Event;
@@ -9,6 +11,15 @@ pub trait Enrich: Send + Sync + 'static {
     /// The event with what it lacked, or why that cannot be had; an event that lacks nothing as it is. An
     /// answer that was given before serves again, and unless it is asked `again`, so does a refusal.
     fn complete(&self, event: Event, again: bool) -> Pending<'_, Result<Event, Incomplete>>;
+
+    /// The event with its lease as that is now, and nothing else in its payload; or why that cannot be told. An
+    /// answer that was asked for at `since` or later serves again.
+    fn now<'a>(
+        &'a self,
+        event: &'a Event,
+        lease: &'a str,
+        since: Instant,
+    ) -> Pending<'a, Result<Event, NotNow>>;
 
     /// What follows when what an event lacks is refused.
     fn retry_policy(&self) -> RetryPolicy;
@@ -26,6 +37,15 @@ pub enum Incomplete {
     Unreachable(String),
 }
 
+/// Why nobody can say what a lease is like now, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotNow {
+    /// There is no such lease.
+    Absent(String),
+    /// It cannot be asked for, or is not shown: that may pass.
+    Unknown(String),
+}
+
 /// For services whose sources send complete events.
 #[derive(Clone, Copy, Debug)]
 pub struct NothingToAdd;
@@ -35,6 +55,16 @@ impl Enrich for NothingToAdd {
         let why = "the event lacks its lease, which only `poll` can ask for";
         let incomplete = Incomplete::Unreachable(why.to_owned());
         Box::pin(std::future::ready(Err(incomplete)))
+    }
+
+    fn now<'a>(
+        &'a self,
+        _: &'a Event,
+        _: &'a str,
+        _: Instant,
+    ) -> Pending<'a, Result<Event, NotNow>> {
+        let why = "the service was started when no rule had `recheck`: restart it";
+        Box::pin(std::future::ready(Err(NotNow::Unknown(why.to_owned()))))
     }
 
     fn retry_policy(&self) -> RetryPolicy {

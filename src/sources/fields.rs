@@ -27,6 +27,21 @@ const HISTORY_FIELDS: [(&str, Option<&str>); 10] = [
     ("resource_properties", Some("node_properties")),
 ];
 
+/// Of what only the history has, what its rows say and no lease does.
+const ROW_FIELDS: [&str; 5] = [
+    "event_id",
+    "event_time",
+    "object_type",
+    "object_uuid",
+    "lessee_id",
+];
+
+/// Whether this path asks for what only a row of the history says.
+#[must_use]
+pub(super) fn is_of_row(path: &PayloadPath) -> bool {
+    path.fields().iter().any(|field| ROW_FIELDS.contains(field))
+}
+
 /// The field that this path asks for and only the bus has.
 #[must_use]
 pub(super) fn bus_field(path: &PayloadPath) -> Option<&'static str> {

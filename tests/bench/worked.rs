@@ -136,6 +136,9 @@ impl Worked {
             limit: count,
             awaiting: 0,
             orphans: 0,
+            rechecked: esi_event_actions::core::rules::RuleNames::default(),
+            rechecks: 0,
+            begun: Vec::new(),
             held: Vec::new(),
             limits: Arc::default(),
         };

@@ -9,13 +9,19 @@ use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Setup};
 impl FeedSettings for Listen {
     fn files(&self, folder: &Path) -> Vec<FeedFile> {
         let bus = self.bus.iter();
-        bus.flat_map(|(_, bus)| bus.files(folder)).collect()
+        let of_bus = bus.flat_map(|(_, bus)| bus.files(folder));
+        let of_cloud = self.asking.iter().flat_map(|asking| asking.files(folder));
+        of_bus.chain(of_cloud).collect()
     }
 
     fn check(&self, folder: &Path, rules: &RuleSet) -> FeedCheckup {
         let bus = self.bus.as_ref();
-        bus.map(|(_, bus)| bus.check(folder, rules))
-            .unwrap_or_default()
+        let of_bus = bus.map(|(_, bus)| bus.check(folder, rules));
+        let mut checkup = of_bus.unwrap_or_default();
+        if let Some(asking) = &self.asking {
+            checkup.problems.append(asking.check_asking(folder, rules));
+        }
+        checkup
     }
 
     fn summary(&self) -> String {

@@ -344,6 +344,7 @@ fn options_of_the_history_become_settings_and_those_of_the_bus_are_not_looked_at
             .map(|config| config.feed)
     };
     let default = History {
+        cloud: None,
         client: HistoryClient::Openstack(vec!["openstack".into()]),
         client_timeout: Duration::from_secs(60),
         overlap: 200,

@@ -53,6 +53,9 @@ pub(super) fn as_json(answer: &Answer<'_>) -> serde_json::Value {
             let types = when.cancelled_by.iter().map(EventPattern::as_str);
             shown["cancelled_by"] = types.collect();
         }
+        if let Some(recheck) = &when.recheck {
+            shown["recheck"] = recheck.written.clone();
+        }
         if let Some(limit) = when.limit {
             shown["limit"] = limit.into();
             shown["limit_by"] = answer.share.as_deref().into();

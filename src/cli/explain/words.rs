@@ -105,6 +105,16 @@ fn when(answer: &Answer<'_>) -> String {
         };
         told.push(format!("unless {} comes before{running}", types.join(", ")));
     }
+    if let Some(recheck) = &when.recheck {
+        told.push(if answer.has_lease {
+            format!(
+                "if ESI Leap shows the lease with {} when it is asked just before that (`recheck`)",
+                recheck.written
+            )
+        } else {
+            "but cancelled, since the event is about no lease, so ESI Leap cannot be asked (`recheck`)".to_owned()
+        });
+    }
     if let (Some(limit), Some(share)) = (when.limit, &answer.share) {
         let of = when.limit_by.as_ref().map_or_else(
             || "of the rule".to_owned(),

@@ -3,7 +3,7 @@
 use super::{Kind, OptionRow, Scope};
 
 /// The options of every rule.
-pub const RULE: [OptionRow; 19] = [
+pub const RULE: [OptionRow; 20] = [
     OptionRow {
         name: "events",
         scope: Scope::Rule,
@@ -134,6 +134,16 @@ pub const RULE: [OptionRow; 19] = [
         kind: Kind::Switch,
         default: Some("no"),
         meaning: "`yes`: such a run that is running is ended as when its time limit has passed, and cancelled",
+    },
+    OptionRow {
+        name: "recheck",
+        scope: Scope::Rule,
+        kind: Kind::Json,
+        default: None,
+        meaning: "filters as in `filter_params`, put to the lease as ESI Leap shows it just before a run starts, \
+                  and before each retry of its first step: a run that they refuse, or whose lease ESI Leap does not \
+                  have, is cancelled. While ESI Leap cannot be asked, the run waits (`lease_retry_delay`) and no retry \
+                  is used up. In `listen` too ESI Leap is asked as `client` and `cloud` say",
     },
     OptionRow {
         name: "limit",

@@ -76,7 +76,8 @@ impl Rule {
         let filters = self
             .filters
             .iter()
-            .chain(self.alternatives.iter().flatten());
+            .chain(self.alternatives.iter().flatten())
+            .chain(self.when.recheck.iter().flat_map(|it| &it.filters));
         filters.for_each(|filter| filter.push_stored(&mut names));
         names.sort_unstable();
         names.dedup();

@@ -20,6 +20,8 @@ pub struct RuleSet {
     /// The places in `rules` of enabled rules, by their names as a journal keeps them.
     places: HashMap<String, usize>,
     names: RuleNames,
+    /// Those of enabled rules that have a `recheck`.
+    rechecked: RuleNames,
     /// Of the values of the store that filters of enabled rules need.
     stored: BTreeSet<String>,
 }
@@ -56,6 +58,9 @@ impl RuleSet {
         let limits =
             in_force.filter_map(|rule| Some((limited(&rule.name).into_owned(), rule.when.limit?)));
         set.limits = Arc::new(limits.collect());
+        let in_force = rules.iter().filter(|rule| rule.enabled);
+        let rechecked = in_force.filter(|rule| rule.when.recheck.is_some());
+        set.rechecked = rechecked.map(|rule| &rule.name).collect();
         for (place, rule) in rules.into_iter().enumerate() {
             if rule.enabled {
                 for pattern in &rule.events {
@@ -97,6 +102,12 @@ impl RuleSet {
     #[must_use]
     pub fn names(&self) -> RuleNames {
         self.names.clone()
+    }
+
+    /// The names of the enabled rules before whose attempts ESI Leap is asked about the lease.
+    #[must_use]
+    pub fn rechecked(&self) -> RuleNames {
+        self.rechecked.clone()
     }
 
     /// Whether an enabled rule is for this type of event, or has its runs cancelled by it. Cheap: events that

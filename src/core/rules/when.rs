@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::EventPattern;
 use super::operators::described;
+use super::{EventPattern, Recheck};
 use crate::core::duration::duration;
 use crate::core::event::{Event, Found, InvalidPath, PayloadPath};
 
@@ -33,6 +33,8 @@ pub struct When {
     pub limit: Option<u32>,
     /// How many of those with the same value here, rather than of all.
     pub limit_by: Option<PayloadPath>,
+    /// What their lease has to be like when they start.
+    pub recheck: Option<Recheck>,
 }
 
 /// When a run of an event starts.

@@ -2,6 +2,7 @@
 
 mod commits;
 mod owners;
+mod rechecks;
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! What dispatch has claimed and not recorded: attempts, runs whose events are being completed, and the ends of
-//! both.
+//! What dispatch has claimed and not recorded: attempts, runs whose events are being completed or about which ESI Leap
+//! is asked, and the ends of all of them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use tokio::task::{JoinError, JoinSet};
 
 use super::held::{Held, Holding};
+use super::prospects::{Prospects, Rechecked};
 use super::unended::Unended;
 use super::{Dispatch, Then, tell};
 use crate::actions::Performed;
 use crate::crash::{self, Point};
 use crate::engine::enrich::Enrichment;
+use crate::engine::recheck::{self, Recheck};
 use crate::engine::stop::Stop;
 use crate::journal::{AttemptEnd, ClaimedRun, Journal};
 
@@ -37,7 +39,12 @@ impl Ended {
         Self::untold(run, holding, performed, then)
     }
 
-    fn untold(run: &ClaimedRun, holding: Holding, performed: Performed, then: Then) -> Self {
+    pub(super) fn untold(
+        run: &ClaimedRun,
+        holding: Holding,
+        performed: Performed,
+        then: Then,
+    ) -> Self {
         crash::point(Point::ProcessEnded);
         let Then {
             transition,
@@ -71,6 +78,10 @@ pub(super) struct UnderWay {
     pub(super) attempts: JoinSet<Attempted>,
     /// Runs whose events are being completed; how an attempt ended for which that failed.
     pub(super) completing: JoinSet<Option<Ended>>,
+    /// Runs about which ESI Leap is asked.
+    pub(super) rechecking: JoinSet<Rechecked>,
+    /// Runs about which it has been asked, and which wait for places.
+    pub(super) prospects: Prospects,
     /// What cannot be ended takes no place: nobody knows how long it will be.
     unended: JoinSet<Ended>,
     /// What is to be recorded.
@@ -78,30 +89,36 @@ pub(super) struct UnderWay {
     pub(super) held: Held,
     /// When the journal was last asked.
     pub(super) asked: Instant,
-    enrichment: Arc<Enrichment>,
+    pub(super) enrichment: Arc<Enrichment>,
+    pub(super) recheck: Arc<Recheck>,
 }
 
 impl UnderWay {
-    pub(super) fn new(enrichment: Enrichment) -> Self {
+    pub(super) fn new(enrichment: Enrichment, recheck: Recheck) -> Self {
         Self {
             attempts: JoinSet::new(),
             completing: JoinSet::new(),
+            rechecking: JoinSet::new(),
+            prospects: Prospects::default(),
             unended: JoinSet::new(),
             ended: Vec::new(),
             held: Held::default(),
             asked: Instant::now(),
             enrichment: Arc::new(enrichment),
+            recheck: Arc::new(recheck),
         }
     }
 
-    /// What completes events.
-    pub(super) fn enrichment(&self) -> Arc<Enrichment> {
-        self.enrichment.clone()
+    /// About how many more runs ESI Leap may be asked.
+    pub(super) fn room_for_rechecks(&self) -> usize {
+        let asked = self.rechecking.len() + self.prospects.len();
+        recheck::AT_ONCE.saturating_sub(asked)
     }
 
     /// Whether nothing is left that a stop waits for.
     pub(super) fn is_over(&self) -> bool {
-        self.attempts.is_empty() && self.completing.is_empty() && self.ended.is_empty()
+        let asking = self.completing.len() + self.rechecking.len() + self.prospects.len();
+        self.attempts.is_empty() && asking == 0 && self.ended.is_empty()
     }
 
     /// Waits until something is over, and takes what else is over by then. Never comes back if nothing is under
@@ -116,6 +133,10 @@ impl UnderWay {
         tokio::select! {
             Some(attempted) = self.attempts.join_next() => self.take(attempted?, dispatch),
             Some(completed) = self.completing.join_next() => self.ended.extend(completed?),
+            Some(rechecked) = self.rechecking.join_next() => match rechecked? {
+                Rechecked::Prospect(prospect) => self.prospects.add(*prospect),
+                Rechecked::Ended(ended) => self.ended.push(*ended),
+            },
             Some(ended) = self.unended.join_next() => self.ended.push(ended?),
             else => std::future::pending().await,
         }
@@ -142,10 +163,15 @@ impl<J: Journal> Dispatch<J> {
         run: ClaimedRun,
         holding: Holding,
         enrichment: Arc<Enrichment>,
+        recheck: Arc<Recheck>,
         stop: Stop,
     ) -> Option<Ended> {
+        let since = Instant::now();
         let completed = enrichment.complete(&self.journal, &run, &stop.intake).await;
         let is_told = enrichment.note(&run, completed.as_ref().err());
+        if completed.is_ok() {
+            recheck.note_completed(run.id, since);
+        }
         let (performed, then) = completed.err()?.into_performed();
         Some(if is_told {
             Ended::of(&run, holding, performed, then)

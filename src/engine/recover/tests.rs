@@ -61,6 +61,9 @@ async fn each_kind_ends_what_is_its_own_and_what_lives_on_keeps_its_attempt_open
         limit: 9,
         awaiting: 0,
         orphans: 0,
+        rechecked: crate::core::rules::RuleNames::default(),
+        rechecks: 0,
+        begun: Vec::new(),
         held: Vec::new(),
         limits: Arc::default(),
     };

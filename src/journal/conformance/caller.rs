@@ -171,6 +171,29 @@ impl Caller {
         self.claim_as(claim, now).await
     }
 
+    /// Claims up to so many runs, and so many of rules before whose attempts ESI Leap is asked; having asked about
+    /// these.
+    pub(in crate::journal) async fn claim_rechecked(
+        &self,
+        rechecked: &[&str],
+        (limit, rechecks): (usize, usize),
+        begun: &[(RunId, u32)],
+        limits: &[(&str, u32)],
+        now: Timestamp,
+    ) -> Answer<Claimed> {
+        let limits = limits
+            .iter()
+            .map(|(rule, most)| ((*rule).to_owned(), *most));
+        let claim = Claim {
+            rechecked: rechecked.iter().collect(),
+            rechecks,
+            begun: begun.to_vec(),
+            limits: Arc::new(limits.collect()),
+            ..self.claim_of_each(limit, limit)
+        };
+        self.claim_as(claim, now).await
+    }
+
     /// Claims with the ends of attempts of its own.
     pub(in crate::journal) async fn claim_after(
         &self,
@@ -196,6 +219,9 @@ impl Caller {
             limit,
             awaiting,
             orphans: 0,
+            rechecked: RuleNames::default(),
+            rechecks: 0,
+            begun: Vec::new(),
             held: self.held.lock().unwrap().iter().copied().collect(),
             limits: Arc::default(),
         }

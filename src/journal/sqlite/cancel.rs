@@ -1,7 +1,7 @@
 //! What is cancelled without an attempt that says so: by an event, by the operator, or for its age.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::fault::Fault;
 use super::rows::{Millis, sql_limit, time};
@@ -95,10 +95,29 @@ pub(super) fn expire(connection: &Connection, limit: usize, now: Timestamp) -> R
         })?
         .collect::<rusqlite::Result<_>>()?;
     for (run, start_by) in expired {
-        let reason = format!("too old: by `max_age` it was to start by {start_by:.0}");
-        cancel_one(connection, run, &reason, false, now)?;
+        cancel_one(connection, run, &too_old(start_by), false, now)?;
     }
     Ok(())
+}
+
+/// Has the attempt of a run ended that is under way and was to start before `now`. Answers whether that is so.
+pub(super) fn expire_one(
+    connection: &Connection,
+    run: RunId,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let start_by = connection
+        .prepare_cached("SELECT start_by FROM runs WHERE id = ?1 AND start_by < ?2")?
+        .query_row(params![run, Millis(now)], |row| time(row, 0))
+        .optional()?;
+    if let Some(start_by) = start_by {
+        cancel_one(connection, run, &too_old(start_by), true, now)?;
+    }
+    Ok(start_by.is_some())
+}
+
+fn too_old(start_by: Timestamp) -> String {
+    format!("too old: by `max_age` it was to start by {start_by:.0}")
 }
 
 /// The attempts of an owner that are to be ended.

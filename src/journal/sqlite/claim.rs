@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::begin::begin;
 use super::cancel::{expire, to_end};
 use super::fault::Fault;
 use super::rows::{Millis, key, sql_limit, stand, time};
@@ -31,12 +32,12 @@ pub(super) const SCHEDULED: &str =
     "SELECT id, key_space, key FROM runs WHERE state = 'scheduled' AND due_at <= ?1
      ORDER BY due_at, id LIMIT ?2";
 
-/// What can be claimed, of what awaits its lease or of what does not, in order of acceptance.
+/// What can be claimed of one kind, in order of acceptance.
 pub(super) const TO_CLAIM: &str =
     "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
             e.lease_failures, r.stand
      FROM runs r JOIN events e ON e.id = r.event
-     WHERE r.turn = 1 AND r.state = 'due' AND r.share IS NULL AND r.awaits_lease = ?1
+     WHERE r.turn = 1 AND r.state = 'due' AND r.share IS NULL AND r.awaits_lease = ?1 AND r.recheck = ?4
      AND (r.start_by IS NULL OR r.start_by >= ?3) ORDER BY r.id LIMIT ?2";
 
 /// What an owner has claimed and not recorded. The index holds the open attempts of all: they are few.
@@ -65,9 +66,37 @@ pub(super) const NEXT_DUE: &str =
 pub(super) const NEXT_SCHEDULED: &str =
     "SELECT due_at FROM runs WHERE state = 'scheduled' AND due_at > ?1 ORDER BY due_at LIMIT 1";
 
+/// What a run is claimed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// To be performed.
+    Ready,
+    /// To have ESI Leap asked about its lease first.
+    Rechecked,
+    /// To have its event completed.
+    AwaitsLease,
+}
+
+impl Kind {
+    /// To be taken from the end: what is of another kind than is noted is found before that is looked for.
+    const ALL: [Self; 3] = [Self::AwaitsLease, Self::Rechecked, Self::Ready];
+
+    /// That of a run, as the claim has it.
+    fn of(claim: &Claim, run: &ClaimedRun) -> Self {
+        if run.awaits_lease {
+            Self::AwaitsLease
+        } else if claim.rechecked.contains(&run.rule) {
+            Self::Rechecked
+        } else {
+            Self::Ready
+        }
+    }
+}
+
 /// How many runs of each kind a claim has room for.
 struct Room {
     ready: usize,
+    rechecks: usize,
     awaiting: usize,
     orphans: usize,
 }
@@ -76,24 +105,28 @@ impl Room {
     fn of(claim: &Claim) -> Self {
         Self {
             ready: claim.limit,
+            rechecks: claim.rechecks,
             awaiting: claim.awaiting,
             orphans: claim.orphans,
         }
     }
 
-    /// That for runs to perform, or to have their events completed.
-    fn of_kind(&mut self, awaits_lease: bool) -> &mut usize {
-        if awaits_lease {
-            &mut self.awaiting
-        } else {
-            &mut self.ready
+    fn of_kind(&mut self, kind: Kind) -> &mut usize {
+        match kind {
+            Kind::Ready => &mut self.ready,
+            Kind::Rechecked => &mut self.rechecks,
+            Kind::AwaitsLease => &mut self.awaiting,
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ready + self.rechecks + self.awaiting + self.orphans == 0
     }
 
     /// Takes room for a run, if there is any.
     fn take(&mut self, claim: &Claim, run: &ClaimedRun) -> bool {
         let room = if claim.rules.contains(&run.rule) {
-            self.of_kind(run.awaits_lease)
+            self.of_kind(Kind::of(claim, run))
         } else {
             &mut self.orphans
         };
@@ -103,8 +136,8 @@ impl Room {
     }
 }
 
-/// Records what has ended, wakes what has become due, and claims up to as many runs as asked for; first those
-/// that the owner has claimed already without learning of it. One service holds the journal, so a run of a rule that the claim
+/// Records what has ended and what begins, wakes what has become due, and claims up to as many runs as asked for;
+/// first those that the owner has claimed already without learning of it. One service holds the journal, so a run of a rule that the claim
 /// does not name is of a rule that no service has. Such a run is claimed when it is found: if it stayed, each
 /// claim would come across it.
 ///
@@ -123,27 +156,35 @@ pub(super) fn claim(
             recorded => recorded?,
         }
     }
+    for (run, attempt) in &claim.begun {
+        begin(connection, owner, *run, *attempt, now)?;
+    }
     let mut runs = Vec::new();
     let mut due: Vec<ClaimedRun> = Vec::new();
-    if claim.limit + claim.awaiting > 0 {
-        let most = (claim.limit + claim.awaiting).max(WAKE);
+    let mut is_more = false;
+    if claim.limit + claim.rechecks + claim.awaiting > 0 {
+        let most = (claim.limit + claim.rechecks + claim.awaiting).max(WAKE);
         wake(connection, most, now)?;
         wake_scheduled(connection, most, now)?;
         expire(connection, most, now)?;
         let mut room = Room::of(claim);
         runs = unheard_of(connection, claim, &mut room)?;
-        for awaits_lease in [false, true] {
-            let most = *room.of_kind(awaits_lease) + room.orphans;
-            let mut found = free(connection, claim, awaits_lease, most, now)?;
-            if !awaits_lease {
-                found.extend(sharing(connection, claim, most, now)?);
+        let mut kinds = Kind::ALL.to_vec();
+        while let Some(kind) = kinds.pop() {
+            let most = *room.of_kind(kind) + room.orphans;
+            let sorted = free(connection, claim, kind, most, now)?;
+            is_more |= sorted.is_more;
+            let mut found = sorted.runs;
+            if kind == Kind::Ready {
+                found.extend(sharing(connection, claim, most + room.rechecks, now)?);
                 found.sort_unstable_by_key(|run| run.id);
+            } else if sorted.has_moved {
+                kinds.push(Kind::Ready);
             }
             for run in found {
-                if *room.of_kind(awaits_lease) == 0 {
-                    break;
-                }
-                if room.take(claim, &run) {
+                // Of those that share, the kinds are found together.
+                let is_new = due.iter().all(|known| known.id != run.id);
+                if is_new && *room.of_kind(Kind::of(claim, &run)) > 0 && room.take(claim, &run) {
                     due.push(run);
                 }
             }
@@ -154,12 +195,17 @@ pub(super) fn claim(
         let state = after(run.id, State::Due, Transition::Claim)?;
         let changed = connection
             .prepare_cached(
-                // What has started is not too old any more; to complete its event is no start.
-                "UPDATE runs SET state = ?3, attempts = ?4,
-                     start_by = CASE WHEN awaits_lease THEN start_by END
+                // What has started is not too old any more; to ask for its lease is no start.
+                "UPDATE runs SET state = ?3, attempts = ?4, start_by = CASE WHEN ?5 THEN start_by END
                  WHERE id = ?1 AND state = ?2",
             )?
-            .execute(params![run.id, State::Due, state, run.attempt])?;
+            .execute(params![
+                run.id,
+                State::Due,
+                state,
+                run.attempt,
+                Kind::of(claim, run) != Kind::Ready
+            ])?;
         expect_one(changed)?;
         connection
             .prepare_cached(
@@ -184,6 +230,7 @@ pub(super) fn claim(
     let wait = next_due
         .min()
         .map(|due| Duration::try_from(now.duration_until(due)).unwrap_or_default());
+    let wait = if is_more { Some(Duration::ZERO) } else { wait };
     let (runs, orphans) = runs
         .into_iter()
         .partition(|run| claim.rules.contains(&run.rule));
@@ -196,32 +243,65 @@ pub(super) fn claim(
     })
 }
 
-/// Runs that share nothing. Those of a rule that has a limit by now share from here on.
+/// What can be claimed of one kind.
+struct Sorted {
+    runs: Vec<ClaimedRun>,
+    /// Others are of another kind from here on, or share.
+    has_moved: bool,
+    /// There may be more of these.
+    is_more: bool,
+}
+
+/// Runs of this kind that share nothing. Those of a rule that has a limit by now share from here on; and those are of
+/// another kind from here on of whose rule the claim says so.
 fn free(
     connection: &Connection,
     claim: &Claim,
-    awaits_lease: bool,
+    kind: Kind,
     limit: usize,
     now: Timestamp,
-) -> rusqlite::Result<Vec<ClaimedRun>> {
+) -> rusqlite::Result<Sorted> {
     let mut statement = connection.prepare_cached(TO_CLAIM)?;
+    let mut most = limit;
     let mut round = 0;
     loop {
         round += 1;
-        let values = params![awaits_lease, sql_limit(limit), Millis(now)];
+        let values = params![
+            kind == Kind::AwaitsLease,
+            sql_limit(most),
+            Millis(now),
+            kind == Kind::Rechecked
+        ];
         let found = statement
             .query_map(values, |row| claimed_run(row, claim.owner))?
             .collect::<rusqlite::Result<Vec<_>>>()?;
-        let is_limited = |run: &ClaimedRun| claim.limits.contains_key(&run.rule) && !awaits_lease;
-        let (limited, free): (Vec<_>, Vec<_>) = found.into_iter().partition(is_limited);
-        for run in &limited {
-            shares::join(connection, run.id)?;
+        let is_limited = |run: &ClaimedRun| claim.limits.contains_key(&run.rule);
+        let is_other = |run: &ClaimedRun| {
+            !run.awaits_lease && (Kind::of(claim, run) != kind || is_limited(run))
+        };
+        let (others, runs): (Vec<_>, Vec<_>) = found.into_iter().partition(is_other);
+        for run in &others {
+            set_recheck(connection, run.id, claim.rechecked.contains(&run.rule))?;
+            if is_limited(run) {
+                shares::join(connection, run.id)?;
+            }
         }
-        // The next claim goes on.
-        if limited.is_empty() || round == ROUNDS {
-            return Ok(free);
+        if others.is_empty() || round == ROUNDS {
+            return Ok(Sorted {
+                has_moved: round > 1,
+                is_more: !others.is_empty(),
+                runs,
+            });
         }
+        most = limit.max(WAKE);
     }
+}
+
+fn set_recheck(connection: &Connection, run: RunId, recheck: bool) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE runs SET recheck = ?2 WHERE id = ?1")?
+        .execute(params![run, recheck])
+        .map(drop)
 }
 
 /// Runs that share, and may run now.
@@ -261,7 +341,7 @@ fn unheard_of(
         .iter()
         .filter(|attempt| !claim.held.contains(attempt))
     {
-        if room.ready + room.awaiting + room.orphans == 0 {
+        if room.is_over() {
             break;
         }
         let run = read.query_row([run], |row| claimed_run(row, owner))?;

@@ -45,9 +45,12 @@ impl Free<'_> {
         if let Some(left) = self.left.get(share) {
             return Ok(*left);
         }
+        // Of what there is no room for, nothing is free.
+        let has_room = self.claim.rechecks > 0 || !self.claim.rechecked.contains(&share.0);
         // A rule that has no limit any more has no limit.
         let most = self.claim.limits.get(&share.0);
         let left = match most {
+            _ if !has_room => 0,
             None => usize::MAX,
             Some(most) => {
                 let running: u32 = self

@@ -41,6 +41,9 @@ async fn claim_as(
         limit,
         awaiting: 0,
         orphans: 0,
+        rechecked: crate::core::rules::RuleNames::default(),
+        rechecks: 0,
+        begun: Vec::new(),
         held,
         limits: std::sync::Arc::default(),
     };

@@ -61,6 +61,8 @@ CREATE TABLE runs (
     share       TEXT,
     -- 1 while the rule cannot be decided, because the event's lease could not be shown yet.
     awaits_lease INTEGER NOT NULL DEFAULT 0 CHECK (awaits_lease IN (0, 1)),
+    -- 1 if ESI Leap is asked about the lease before an attempt, as far as is known: the claim says of which rules.
+    recheck     INTEGER NOT NULL DEFAULT 0 CHECK (recheck IN (0, 1)),
     -- Where the run stands in the order of its key, if that is not its id: one that comes out of
     -- quarantine has the place at which its delivery arrived, one that was scheduled the place behind
     -- all there were when it became due.
@@ -78,7 +80,7 @@ CREATE TABLE runs (
 ) STRICT;
 
 CREATE UNIQUE INDEX runs_turn ON runs (key, key_space) WHERE turn = 1;
-CREATE INDEX runs_due ON runs (turn, awaits_lease) WHERE turn = 1 AND state = 'due' AND share IS NULL;
+CREATE INDEX runs_due ON runs (turn, awaits_lease, recheck) WHERE turn = 1 AND state = 'due' AND share IS NULL;
 -- What has the turn of its key, and perhaps has to wait for others of its share: in order, and by share.
 CREATE INDEX runs_sharing ON runs (turn) WHERE turn = 1 AND state = 'due' AND share IS NOT NULL;
 CREATE INDEX runs_shares ON runs (rule, share) WHERE turn = 1 AND state = 'due' AND share IS NOT NULL;

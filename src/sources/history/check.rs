@@ -6,10 +6,36 @@ use super::options::{History, HistoryClient};
 use super::{Cloud, CloudProblem};
 use crate::config::{Problem, Problems, Purpose, shown_command};
 use crate::core::ini::merged::DEFAULT;
-use crate::core::rules::RuleSet;
+use crate::core::rules::{Filter, RuleSet};
 use crate::os::program::locate;
-use crate::sources::fields::bus_field;
+use crate::sources::fields::{bus_field, is_of_row};
 use crate::sources::{FeedCheckup, FeedFile, FeedSettings};
+
+impl History {
+    /// What keeps ESI Leap from being asked, as things stand for this user, and what rules with `recheck` ask for in
+    /// vain.
+    #[must_use]
+    pub fn check_asking(&self, folder: &Path, rules: &RuleSet) -> Problems {
+        let mut problems = Problems::default();
+        for rule in rules.all().iter().filter(|rule| rule.enabled) {
+            let filters = rule.when.recheck.iter().flat_map(|it| &it.filters);
+            for path in filters.filter_map(Filter::path) {
+                if bus_field(path).is_some() || is_of_row(path) {
+                    let message = format!(
+                        "`recheck` asks for `{path}`, which ESI Leap does not show of a lease: it is always \
+                         missing"
+                    );
+                    let remedy = "choose a field that `openstack esi lease show` prints";
+                    problems.push(Problem::warning(message, remedy).within(&rule.name));
+                }
+            }
+        }
+        if let Some(problem) = client_problem(self, folder) {
+            problems.push(problem.within(DEFAULT));
+        }
+        problems
+    }
+}
 
 impl FeedSettings for History {
     /// The program of the client, which gets the password, and the cloud's files, which hold that.
@@ -60,9 +86,7 @@ impl FeedSettings for History {
                 );
             }
         }
-        if let Some(problem) = client_problem(&self.client, folder) {
-            problems.push(problem.within(DEFAULT));
-        }
+        problems.append(self.check_asking(folder, rules));
         FeedCheckup {
             problems,
             ..FeedCheckup::default()
@@ -80,8 +104,8 @@ impl FeedSettings for History {
 }
 
 /// Why nobody can be asked, as things stand for this user.
-fn client_problem(client: &HistoryClient, folder: &Path) -> Option<Problem> {
-    match client {
+fn client_problem(history: &History, folder: &Path) -> Option<Problem> {
+    match &history.client {
         HistoryClient::Openstack(words) => {
             let unfit = locate(folder, &words[0], "openstack_command").err()?;
             Some(Problem::warning(
@@ -91,7 +115,8 @@ fn client_problem(client: &HistoryClient, folder: &Path) -> Option<Problem> {
             ))
         }
         HistoryClient::Native => {
-            let CloudProblem { message, hint } = Cloud::of_process(None).err()?;
+            let CloudProblem { message, hint } =
+                Cloud::of_process(history.cloud.as_deref()).err()?;
             Some(Problem::warning(message, hint))
         }
     }

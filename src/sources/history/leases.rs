@@ -1,32 +1,55 @@
-//! Leases: each is requested once a pass, however many events are about it, and a few at a time.
+//! Leases: each is requested once a pass, however many events are about it, and a few at a time. What one is like
+//! now is requested anew, unless somebody has just done so.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio::time::Instant;
 
 use super::cloud_status::CloudStatus;
-use super::record::{Lease, Record, Row};
+use super::record::{Lease, Record, Row, with_lease_of_now};
 use super::{Client, ClientError};
 use crate::core::event::Event;
 use crate::core::retry::RetryPolicy;
-use crate::sources::{Enrich, Incomplete, Pending};
+use crate::sources::{Enrich, Incomplete, NotNow, Pending};
 
 /// How many questions are under way at once: with the `openstack` program each costs about a second
 /// of a processor.
 const AT_ONCE: usize = 4;
 
+/// Without passes, answers are forgotten after this time.
+const KEPT: Duration = Duration::from_secs(60);
+
 type Answer = Result<Lease, ClientError>;
 
-/// Shows leases, to intake for new events and to dispatch for those whose lease could not be shown.
+/// A question about a lease.
+#[derive(Debug)]
+struct Question {
+    asked: Instant,
+    answer: OnceCell<Answer>,
+}
+
+impl Question {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            asked: Instant::now(),
+            answer: OnceCell::new(),
+        })
+    }
+}
+
+/// Shows leases, to intake for new events and to dispatch for those whose lease could not be shown, or is to be looked
+/// at again.
 #[derive(Debug)]
 pub struct Leases<C> {
     client: Arc<C>,
     retry: RetryPolicy,
     cloud: watch::Sender<CloudStatus>,
     places: Semaphore,
-    asked: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
+    asked: Mutex<HashMap<String, Arc<Question>>>,
+    has_passes: bool,
 }
 
 impl<C> Leases<C> {
@@ -37,6 +60,17 @@ impl<C> Leases<C> {
             cloud: watch::Sender::default(),
             places: Semaphore::new(AT_ONCE),
             asked: Mutex::default(),
+            has_passes: true,
+        }
+    }
+
+    /// Leases for a service that does not read the event history.
+    #[must_use]
+    pub fn without_passes(client: C, retry: RetryPolicy) -> Self {
+        Self {
+            cloud: watch::Sender::new(CloudStatus::ReachedLast),
+            has_passes: false,
+            ..Self::new(Arc::new(client), retry)
         }
     }
 
@@ -81,18 +115,18 @@ impl<C> Leases<C> {
         self.cloud.borrow().failure(Instant::now())
     }
 
-    fn asked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<OnceCell<Answer>>>> {
+    fn asked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Question>>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until it is known of the pass under way whether the cloud can be reached. While it cannot,
     /// no lease is to blame.
-    async fn reachable(&self) -> Result<(), Incomplete> {
+    async fn reachable(&self) -> Result<(), String> {
         let mut cloud = self.cloud.subscribe();
         // The sender is here, so the channel is never closed.
         drop(cloud.wait_for(|cloud| *cloud != CloudStatus::Unknown).await);
         match self.failure() {
-            Some(why) => Err(Incomplete::Unreachable(why)),
+            Some(why) => Err(why),
             None => Ok(()),
         }
     }
@@ -103,13 +137,30 @@ impl<C: Client> Leases<C> {
     async fn show(&self, uuid: &str, again: bool) -> Answer {
         let question = {
             let mut asked = self.asked();
-            let question = asked.entry(uuid.to_owned()).or_default();
-            if again && matches!(question.get(), Some(Err(_))) {
-                *question = Arc::default();
+            let question = asked.entry(uuid.to_owned()).or_insert_with(Question::new);
+            if again && matches!(question.answer.get(), Some(Err(_))) {
+                *question = Question::new();
             }
             Arc::clone(question)
         };
-        question.get_or_init(|| self.ask(uuid)).await.clone()
+        question.answer.get_or_init(|| self.ask(uuid)).await.clone()
+    }
+
+    /// One lease as it is now. An answer serves that was asked for at `since` or later.
+    async fn show_since(&self, uuid: &str, since: Instant) -> Answer {
+        let question = {
+            let mut asked = self.asked();
+            if !self.has_passes {
+                let now = Instant::now();
+                asked.retain(|_, question| now < question.asked + KEPT);
+            }
+            let question = asked.entry(uuid.to_owned()).or_insert_with(Question::new);
+            if question.asked < since {
+                *question = Question::new();
+            }
+            Arc::clone(question)
+        };
+        question.answer.get_or_init(|| self.ask(uuid)).await.clone()
     }
 
     /// Asks for a lease. Once the cloud has failed, only questions that are under way are waited for: each
@@ -134,7 +185,7 @@ impl<C: Client> Enrich for Leases<C> {
             let Some(row) = Row::of(&event).filter(|row| row.lease().is_some()) else {
                 return Ok(event);
             };
-            self.reachable().await?;
+            self.reachable().await.map_err(Incomplete::Unreachable)?;
             let uuid = &row.object_uuid;
             match self.show(uuid, again).await {
                 Ok(shown) => {
@@ -146,6 +197,24 @@ impl<C: Client> Enrich for Leases<C> {
                 ))),
                 Err(ClientError::Failed(why)) => Err(Incomplete::Unreachable(why)),
             }
+        })
+    }
+
+    fn now<'a>(
+        &'a self,
+        event: &'a Event,
+        lease: &'a str,
+        since: std::time::Instant,
+    ) -> Pending<'a, Result<Event, NotNow>> {
+        Box::pin(async move {
+            self.reachable().await.map_err(NotNow::Unknown)?;
+            let shown = self.show_since(lease, since.into()).await;
+            shown
+                .map(|shown| with_lease_of_now(event, shown))
+                .map_err(|error| match error {
+                    absent if absent.is_absence() => NotNow::Absent(absent.to_string()),
+                    unknown => NotNow::Unknown(unknown.to_string()),
+                })
         })
     }
 

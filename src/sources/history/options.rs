@@ -1,4 +1,4 @@
-//! The options of `[DEFAULT]` that say how to read the event history.
+//! The options of `[DEFAULT]` that say how to ask ESI Leap: for the event history, and for leases.
 
 use std::time::Duration;
 
@@ -6,15 +6,22 @@ use crate::config::table::{Kind, OptionRow, Scope};
 use crate::config::{Options, command, positive_duration};
 use crate::core::retry::RetryPolicy;
 
-/// The options that say how to read the event history.
-pub const OPTIONS: [OptionRow; 6] = [
+/// The options that say how to ask ESI Leap.
+pub const OPTIONS: [OptionRow; 7] = [
     OptionRow {
         name: "client",
         scope: Scope::Service,
         kind: Kind::Choice(&["openstack", "native"]),
         default: Some("openstack"),
-        meaning: "how `poll` asks ESI Leap: with the program `openstack`, or with the built-in client \
-                  (`native`)",
+        meaning: "how ESI Leap is asked, by `poll` and for `recheck`: with the program `openstack`, or with the \
+                  built-in client (`native`)",
+    },
+    OptionRow {
+        name: "cloud",
+        scope: Scope::Service,
+        kind: Kind::Text,
+        default: None,
+        meaning: "the cloud of `clouds.yaml` that is asked; `poll --cloud` goes before it. Without it: `$OS_CLOUD`",
     },
     OptionRow {
         name: "openstack_command",
@@ -55,11 +62,13 @@ pub const OPTIONS: [OptionRow; 6] = [
     },
 ];
 
-/// How to read ESI Leap's event history.
+/// How to ask ESI Leap, and how to read its event history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// Who asks ESI Leap.
     pub client: HistoryClient,
+    /// The cloud, if the file names one.
+    pub cloud: Option<String>,
     /// The limit of one question.
     pub client_timeout: Duration,
     /// How many ids before the cursor are asked for again each time.
@@ -103,6 +112,7 @@ pub fn read(options: &mut Options<'_>) -> History {
     );
     History {
         client,
+        cloud: options.text("cloud").map(str::to_owned),
         client_timeout: limit.unwrap_or_default(),
         overlap: options.number("history_overlap"),
         lease_retry: RetryPolicy {

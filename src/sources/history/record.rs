@@ -149,20 +149,7 @@ impl Record {
     pub fn into_event(self) -> Event {
         let Self { row, lease } = self;
         let mut data = lease.unwrap_or_default();
-        for name in LEASE_TIMES {
-            if let Some(Value::String(time)) = data.get_mut(name) {
-                *time = as_notified(time);
-            }
-        }
-        // `resource` and its properties are the node's; the API has no other names for them.
-        for (name, of_lease) in [
-            ("node_name", "resource"),
-            ("node_properties", "resource_properties"),
-        ] {
-            if let Some(value) = data.get(of_lease).cloned() {
-                data.insert(name.to_owned(), value);
-            }
-        }
+        by_names_of_notifications(&mut data);
         let id = row.id.to_string();
         let from_row = json!({
             "uuid": row.lease(),
@@ -182,6 +169,40 @@ impl Record {
         }
         let payload = json!({ "esi_leap_object.data": data });
         Event::new(id, row.event_type, row.event_time, None, payload)
+    }
+}
+
+/// The event, of whatever feed, with this lease in the place of its payload.
+#[must_use]
+pub fn with_lease_of_now(event: &Event, mut lease: Lease) -> Event {
+    by_names_of_notifications(&mut lease);
+    if let Some(node) = lease.get("resource_uuid").cloned() {
+        lease.insert("node_uuid".to_owned(), node);
+    }
+    Event::new(
+        event.id.clone(),
+        event.event_type.clone(),
+        event.time.clone(),
+        None,
+        json!({ "esi_leap_object.data": lease }),
+    )
+}
+
+/// Adds to a lease what the API calls otherwise, and writes times as notifications do.
+fn by_names_of_notifications(lease: &mut Lease) {
+    for name in LEASE_TIMES {
+        if let Some(Value::String(time)) = lease.get_mut(name) {
+            *time = as_notified(time);
+        }
+    }
+    // `resource` and its properties are the node's; the API has no other names for them.
+    for (name, of_lease) in [
+        ("node_name", "resource"),
+        ("node_properties", "resource_properties"),
+    ] {
+        if let Some(value) = lease.get(of_lease).cloned() {
+            lease.insert(name.to_owned(), value);
+        }
     }
 }
 

@@ -40,6 +40,9 @@ async fn a_shared_journal_of_any_kind_serves_those_who_take_a_journal() {
             limit: 9,
             awaiting: 0,
             orphans: 0,
+            rechecked: crate::core::rules::RuleNames::default(),
+            rechecks: 0,
+            begun: Vec::new(),
             held: held.to_vec(),
             limits: Arc::default(),
         };

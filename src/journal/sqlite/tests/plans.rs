@@ -29,7 +29,7 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
         (
             claim::TO_CLAIM,
             &[
-                "runs_due (turn=? AND awaits_lease=?)",
+                "runs_due (turn=? AND awaits_lease=? AND recheck=?)",
                 "e USING INTEGER PRIMARY KEY",
             ],
         ),

@@ -196,6 +196,9 @@ impl World {
             limit,
             awaiting: 0,
             orphans: 0,
+            rechecked: crate::core::rules::RuleNames::default(),
+            rechecks: 0,
+            begun: Vec::new(),
             held: running
                 .map(|run| (self.runs[run].id, self.runs[run].attempts))
                 .collect(),

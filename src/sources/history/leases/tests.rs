@@ -118,3 +118,64 @@ async fn nothing_waits_for_a_pass_that_does_not_come() {
     assert_eq!(complete(&leases, 3).await, (0, 0, 3));
     assert_eq!(asked.load(Ordering::Relaxed), 0);
 }
+
+/// What a lease is like now, for an event of the bus.
+async fn now(leases: &Leases<Cloud>, since: std::time::Instant) -> Result<Event, NotNow> {
+    let payload = json!({"esi_leap_object.data": {"uuid": "l", "purpose": "of then"}});
+    let event = Event::new("7".into(), "t".into(), "then".into(), None, payload);
+    leases.now(&event, "l", since).await
+}
+
+#[tokio::test]
+async fn what_a_lease_is_like_now_is_told_by_no_older_answer() {
+    let shown = json!({"uuid": "l", "status": "active", "resource": "n", "resource_uuid": "u",
+        "end_time": "2026-11-21T08:50:10.717117"});
+    let (with_passes, asked) = leases(Ok(shown.as_object().unwrap().clone()), LONG);
+    let leases = Leases {
+        cloud: watch::Sender::new(CloudStatus::ReachedLast),
+        has_passes: false,
+        ..with_passes
+    };
+    let before = std::time::Instant::now();
+    // Several at the same moment share an answer.
+    let (one, other) = tokio::join!(now(&leases, before), now(&leases, before));
+    assert_eq!(one, other);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    let event = one.unwrap();
+    assert_eq!(
+        event.payload,
+        json!({"esi_leap_object.data": {"uuid": "l", "status": "active", "resource": "n",
+            "resource_uuid": "u", "end_time": "2026-11-21T08:50:10Z", "node_name": "n", "node_uuid": "u"}})
+    );
+    assert_eq!((event.id.as_str(), event.time.as_str()), ("7", "then"));
+    let later = std::time::Instant::now();
+    now(&leases, later).await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    now(&leases, before).await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn only_what_is_not_there_is_absent_and_nothing_is_asked_of_a_cloud_that_has_just_failed() {
+    let unknown = "'NoneType' object has no attribute 'owner_id'";
+    let cases = [
+        (ClientError::NotShown(unknown.to_owned()), true, 3),
+        (ClientError::NotShown("denied".to_owned()), false, 3),
+        (ClientError::Failed("down".to_owned()), false, 1),
+    ];
+    for (error, is_absent, questions) in cases {
+        let (leases, asked) = leases(Err(error.clone()), LONG);
+        leases.cloud_reached();
+        leases.pass_over();
+        for _ in 0..3 {
+            let why = now(&leases, std::time::Instant::now()).await.unwrap_err();
+            let expected = if is_absent {
+                NotNow::Absent(error.to_string())
+            } else {
+                NotNow::Unknown(error.to_string())
+            };
+            assert_eq!(why, expected);
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), questions, "{error}");
+    }
+}
