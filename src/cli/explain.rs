@@ -18,11 +18,11 @@ use crate::app::parts::{Config, FORMS};
 use crate::cli::report::{Exit, Failure};
 use crate::core::event::Event;
 use crate::core::printable::printable;
-use crate::core::rules::{Finding, Given, Verdict};
+use crate::core::rules::{Finding, Given, Judgement, Verdict};
 use crate::core::store::Values;
 use crate::journal::{QuarantineId, with_values};
 use crate::ops::explain::{
-    Answer, Judgement, NoEvent, NoLease, ask_throttles, explain, in_journal, in_quarantine,
+    Answer, NoEvent, NoLease, ask_throttles, explain, in_journal, in_quarantine, made_up,
     with_lease,
 };
 use json::as_json;
@@ -74,7 +74,12 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     if answers.iter().any(|answer| answer.throttle.is_some())
         && let Ok(journal) = places.journal()
     {
-        block_on(ask_throttles(&journal, &mut answers, Timestamp::now()))??;
+        block_on(ask_throttles(
+            &journal,
+            &mut answers,
+            &event,
+            Timestamp::now(),
+        ))??;
     }
     if args.format == Format::Json {
         let rules: Vec<_> = answers.iter().map(as_json).collect();
@@ -85,7 +90,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
         let runs = match answer.judgement {
             Judgement::Decided(Verdict::Run { .. }) => "yes",
             Judgement::Decided(_) => "no",
-            Judgement::AwaitsLease(_) => "perhaps",
+            Judgement::Awaits { .. } => "perhaps",
         };
         table.add_row([cell(&answer.rule.name), cell(runs), cell(&reason(answer))]);
     }
@@ -177,7 +182,8 @@ fn answers<'a>(
 fn find(places: &Places, args: &Args) -> Result<Event, Failure> {
     let argument = args.event.as_deref().unwrap_or_default();
     if let Some(event_type) = &args.event_type {
-        return made_up(event_type, &args.payload);
+        return made_up(event_type, &args.payload, Timestamp::now())
+            .map_err(|why| no_payload(&why));
     }
     let event = if let Some(id) = args.quarantined {
         find_in_quarantine(places, id)?
@@ -205,17 +211,12 @@ fn find(places: &Places, args: &Args) -> Result<Event, Failure> {
     })
 }
 
-/// An event that nobody sent, as if it came now.
-fn made_up(event_type: &str, payload: &str) -> Result<Event, Failure> {
-    let payload = serde_json::from_str(payload).map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            &format!("expected JSON in --payload, but found something else: {error}"),
-            "write it like --payload '{\"node_name\": \"n1\", \"purpose\": \"test\"}'",
-        )
-    })?;
-    let (id, now) = ("made-up".to_owned(), Timestamp::now().to_string());
-    Ok(Event::new(id, event_type.to_owned(), now, None, payload))
+fn no_payload(why: &str) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        &format!("expected JSON in --payload, but found something else: {why}"),
+        "write it like --payload '{\"node_name\": \"n1\", \"purpose\": \"test\"}'",
+    )
 }
 
 fn read(what: &str, file: &str) -> Result<Vec<u8>, Failure> {

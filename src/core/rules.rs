@@ -9,6 +9,7 @@ mod chain;
 mod filter;
 mod finding;
 mod given;
+mod judging;
 mod number;
 mod operators;
 mod pattern;
@@ -20,6 +21,7 @@ pub use chain::{Chain, Onward, RetryOn, SEPARATOR, Stand, Step};
 pub use filter::Filter;
 pub use finding::{Finding, Mismatch};
 pub use given::{Given, Stored};
+pub use judging::{Judgement, Plan};
 pub use operators::{How, Reader};
 pub use pattern::Pattern;
 pub use recheck::Recheck;
@@ -137,8 +139,7 @@ impl Rule {
     /// What this rule says of an event of which only what is at `known` paths is there yet. A
     /// [`Verdict::Run`] is then final only if everything that the rule asks for is known, and its
     /// key is the event's own where `order_by` is not.
-    #[must_use]
-    pub fn verdict_by(
+    fn verdict_by(
         &self,
         event: &Event,
         known: impl Fn(&PayloadPath) -> bool,
@@ -205,7 +206,7 @@ mod tests {
 
     use crate::core::retry::RetryPolicy;
 
-    fn rule(name: &str, events: &[&str], filters: &Value) -> Rule {
+    pub(super) fn rule(name: &str, events: &[&str], filters: &Value) -> Rule {
         Rule {
             name: name.into(),
             events: events

@@ -103,6 +103,17 @@ impl Throttling {
     }
 }
 
+impl Decision {
+    /// The same of a run that is not to start before this time: the later of two times holds.
+    #[must_use]
+    pub fn not_before(self, start_at: Option<Timestamp>) -> Self {
+        match (self, start_at) {
+            (Self::StartAt(end), Some(start_at)) => Self::StartAt(end.max(start_at)),
+            (decision, _) => decision,
+        }
+    }
+}
+
 /// A run that a throttle may hold back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Throttled {

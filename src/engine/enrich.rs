@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::order::{NoOrder, rule_and_event};
-use super::intake::{Decision, Planned};
+use super::intake::{Decision, planned};
 use super::rulebook::Rulebook;
 use super::unasked::{Unasked, waits};
 use crate::core::retry::transition_after;
@@ -95,7 +95,7 @@ impl Enrichment {
         };
         // Only now: an event on record as complete is not decided again.
         let at = Timestamp::now();
-        let planned = Planned::of(&rule, &event);
+        let planned = planned(&rule, &event, key);
         let start = match planned.start {
             Start::At(start) if start <= at => Start::Now,
             start => start,
@@ -109,11 +109,8 @@ impl Enrichment {
             run: run.id,
             attempt: run.attempt,
             event: event.to_json(),
-            throttle: rule
-                .throttle
-                .as_ref()
-                .map(|throttling| throttling.of(&event, &key)),
-            key,
+            throttle: planned.throttle,
+            key: planned.key,
         };
         retry_while_unavailable(stop, || journal.complete(completion.clone()))
             .await

@@ -27,7 +27,7 @@ use crate::journal::{
 use crate::sources::{Decoded, Enrich, Received, Source, SourceError};
 
 pub use decide::Decision;
-pub(in crate::engine) use decide::Planned;
+pub(in crate::engine) use decide::planned;
 
 /// After this many refused commits of a batch, the source gives back what it holds meanwhile.
 const REFUSALS: u32 = 2;

@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::actions::{Action, Description};
-use crate::core::event::{Event, PayloadPath};
+use crate::core::event::Event;
 use crate::core::python_json;
-use crate::core::rules::{Finding, Given, Rule, RuleSet, Timing, Verdict};
+use crate::core::rules::{Finding, Given, Judgement, Plan, Rule, RuleSet, Timing, Verdict};
 use crate::core::store::Values;
 use crate::core::throttle::{Decision, Throttled, Window};
 use crate::engine::release;
 use crate::engine::rulebook::Playbook;
-use crate::journal::{Browse, JournalError, QuarantineId};
+use crate::journal::{Browse, JournalError, QuarantineId, RunDetail};
 use crate::sources::{Decoders, Interest, Lacks};
 
 /// What sources know of events that do not come from them just now. The table of parts has it.
@@ -89,15 +89,6 @@ pub fn with_lease(forms: &Forms, event: &Event, lease: &[u8]) -> Result<Event, N
     (forms.with_lease)(event, lease).ok_or(NoLease::NotNeeded)
 }
 
-/// What a rule makes of an event.
-#[derive(Debug)]
-pub enum Judgement {
-    /// Everything the rule asks for is there.
-    Decided(Verdict),
-    /// Nothing refuses the event so far, but these paths can be looked up only in the lease.
-    AwaitsLease(Vec<String>),
-}
-
 /// What is answered for one rule.
 #[derive(Debug)]
 pub struct Answer<'a> {
@@ -138,21 +129,46 @@ pub struct ThrottleNow {
 pub async fn ask_throttles(
     journal: &dyn Browse,
     answers: &mut [Answer<'_>],
+    event: &Event,
     now: Timestamp,
 ) -> Result<(), JournalError> {
     for answer in answers {
         if let Some(ThrottleNow { throttled, decided }) = &mut answer.throttle {
             let rule = answer.rule.name.clone();
-            let window = journal.window(rule, throttled.clone()).await?;
-            let (mut decision, window) = throttled.decide(window, now);
-            let start_at = answer.timing.as_ref().map(|timing| &timing.start_at);
-            if let (Decision::StartAt(end), Some(Ok(Some(start_at)))) = (&mut decision, start_at) {
-                *end = (*end).max(*start_at);
+            let mut window = journal.window(rule, throttled.clone()).await?;
+            // An event cancels first, and is counted then.
+            if let Some(window) = window.as_mut().filter(|_| answer.cancels)
+                && let Some(run) = window.run.filter(|_| window.run_waits)
+            {
+                let run = journal.run(run).await?;
+                window.run_waits = !is_cancelled_by(&run, answer.rule, event);
             }
-            *decided = Some((decision, window));
+            let (decision, window) = throttled.decide(window, now);
+            let timing = answer.timing.as_ref();
+            let start_at = timing.and_then(|timing| timing.start_at.clone().ok().flatten());
+            *decided = Some((decision.not_before(start_at), window));
         }
     }
     Ok(())
+}
+
+/// Whether a complete event, which cancels runs of this rule, cancels this one.
+fn is_cancelled_by(run: &RunDetail, rule: &Rule, event: &Event) -> bool {
+    let Some(lease) = event.lease() else {
+        return run.summary.key == rule.key(event, |_| true).limited().text;
+    };
+    let of_run: Option<Event> = serde_json::from_str(&run.event).ok();
+    of_run.is_some_and(|of_run| of_run.lease() == Some(lease))
+}
+
+/// An event that nobody sent, as if it came at this time.
+///
+/// # Errors
+/// What is wrong with the payload, which is to be JSON.
+pub fn made_up(event_type: &str, payload: &str, now: Timestamp) -> Result<Event, String> {
+    let payload = serde_json::from_str(payload).map_err(|error| error.to_string())?;
+    let (id, event_type) = ("made-up".to_owned(), event_type.to_owned());
+    Ok(Event::new(id, event_type, now.to_string(), None, payload))
 }
 
 /// What each rule makes of an event, and what would be done then with these values of the store.
@@ -185,23 +201,20 @@ impl<'a> Answer<'a> {
         given: &Given<'_>,
         values: &Arc<Values>,
     ) -> Self {
-        let judgement = Judgement::of(rule, lacks, event, given);
-        let key = match &judgement {
-            Judgement::Decided(Verdict::Run { key }) => Some(key),
+        let judgement = rule.judge(event, lacks, given);
+        let plan = match &judgement {
+            Judgement::Decided(Verdict::Run { key }) => Some(rule.plan(event, key)),
             _ => None,
         };
-        let runs = key.is_some();
-        let timing = runs.then(|| rule.when.timing(event));
-        // What never starts is not counted.
-        let has_time = timing
-            .as_ref()
-            .is_some_and(|timing| timing.start_at.is_ok());
-        let throttle = rule.throttle.as_ref().zip(key).filter(|_| has_time);
-        let throttle = throttle.map(|(throttling, key)| ThrottleNow {
-            throttled: throttling.of(event, key),
-            decided: None,
-        });
-        let done = action.filter(|_| runs);
+        let done = action.filter(|_| plan.is_some());
+        let (timing, share, throttle) = match plan {
+            Some(Plan {
+                timing,
+                share,
+                throttle,
+            }) => (Some(timing), share, throttle),
+            None => (None, None, None),
+        };
         let findings = match judgement {
             Judgement::Decided(Verdict::Disabled | Verdict::OtherType) => Vec::new(),
             _ => rule.findings(event, |path| !lacks.is_some_and(|lacks| lacks(path)), given),
@@ -211,27 +224,14 @@ impl<'a> Answer<'a> {
             judgement,
             findings,
             timing,
-            share: runs.then(|| rule.when.share(event)).flatten(),
+            share,
             has_lease: event.lease().is_some(),
             cancels: rule.enabled && rule.when.is_cancelled_by(&event.event_type),
             done: done.map(|action| action.describe(event, values)),
-            throttle,
-        }
-    }
-}
-
-impl Judgement {
-    fn of(rule: &Rule, lacks: Option<Lacks>, event: &Event, given: &Given<'_>) -> Self {
-        let lacks = |path: &PayloadPath| lacks.is_some_and(|lacks| lacks(path));
-        let verdict = rule.verdict_by(event, |path| !lacks(path), given);
-        let paths = rule.paths().map(|(_, path)| path);
-        let missing: Vec<String> = paths
-            .filter(|path| lacks(path))
-            .map(PayloadPath::to_string)
-            .collect();
-        match verdict {
-            Verdict::Run { .. } if !missing.is_empty() => Self::AwaitsLease(missing),
-            verdict => Self::Decided(verdict),
+            throttle: throttle.map(|throttled| ThrottleNow {
+                throttled,
+                decided: None,
+            }),
         }
     }
 }

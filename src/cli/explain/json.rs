@@ -4,14 +4,14 @@ use serde_json::json;
 
 use super::words::reason;
 use crate::actions::Description;
-use crate::core::rules::{EventPattern, Finding, How, Timing, Verdict};
+use crate::core::rules::{EventPattern, Finding, How, Judgement, Timing, Verdict};
 use crate::core::throttle::Decision;
-use crate::ops::explain::{Answer, Judgement, ThrottleNow};
+use crate::ops::explain::{Answer, ThrottleNow};
 
 /// All of it.
 pub(super) fn as_json(answer: &Answer<'_>) -> serde_json::Value {
     let word = match &answer.judgement {
-        Judgement::AwaitsLease(_) => "awaits_lease",
+        Judgement::Awaits { .. } => "awaits_lease",
         Judgement::Decided(Verdict::Run { .. }) => "run",
         Judgement::Decided(Verdict::Disabled) => "disabled",
         Judgement::Decided(Verdict::OtherType) => "other_type",

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use crate::cli::output::moment;
-use crate::core::rules::{EventPattern, StartAt, Step, Verdict};
+use crate::core::rules::{EventPattern, Judgement, StartAt, Step, Verdict};
 use crate::core::throttle::Decision;
-use crate::ops::explain::{Answer, Judgement, ThrottleNow};
+use crate::ops::explain::{Answer, ThrottleNow};
 
 /// The answer in words.
 pub(super) fn reason(answer: &Answer<'_>) -> String {
@@ -27,7 +27,7 @@ pub(super) fn reason(answer: &Answer<'_>) -> String {
 fn verdict(answer: &Answer<'_>) -> String {
     let verdict = match &answer.judgement {
         Judgement::Decided(verdict) => verdict,
-        Judgement::AwaitsLease(paths) => {
+        Judgement::Awaits { paths, .. } => {
             return format!(
                 "the lease decides, for {}: give it with --lease",
                 paths.join(", ")

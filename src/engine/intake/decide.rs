@@ -2,46 +2,49 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
-use crate::core::event::{Event, PayloadPath};
-use crate::core::rules::{Given, Rule, RuleSet, Timing, Verdict};
+use crate::core::event::{Event, Key};
+use crate::core::rules::{Given, Judgement, Plan, Rule, RuleSet, Timing, Verdict};
 use crate::journal::{Acceptance, Cancels, Entry, PlannedRun, Start};
 use crate::sources::{Arrival, for_quarantine};
 
-/// When a run starts that a rule makes of an event, and what it shares.
-pub(in crate::engine) struct Planned {
-    pub(in crate::engine) start: Start,
-    pub(in crate::engine) start_by: Option<Timestamp>,
-    pub(in crate::engine) share: Option<String>,
+/// The run of this key that a rule makes of an event that is complete. One whose time cannot be told never starts
+/// by itself, and says why.
+pub(in crate::engine) fn planned(rule: &Rule, event: &Event, key: Key) -> PlannedRun {
+    let Plan {
+        timing: Timing { start_at, start_by },
+        share,
+        throttle,
+    } = rule.plan(event, &key);
+    let start = match start_at {
+        Ok(None) => Start::Now,
+        Ok(Some(at)) => Start::At(at),
+        Err(why) => {
+            tracing::warn!(event = %event.id, rule = %rule.name, "never starts: {why}");
+            Start::Never(why)
+        }
+    };
+    PlannedRun {
+        rule: rule.name.clone(),
+        key,
+        awaits_lease: false,
+        start,
+        start_by,
+        share,
+        throttle,
+    }
 }
 
-impl Planned {
-    /// Of an event that is complete. A run whose time cannot be told never starts by itself, and says why.
-    pub(in crate::engine) fn of(rule: &Rule, event: &Event) -> Self {
-        let Timing { start_at, start_by } = rule.when.timing(event);
-        let start = match start_at {
-            Ok(None) => Start::Now,
-            Ok(Some(at)) => Start::At(at),
-            Err(why) => {
-                tracing::warn!(event = %event.id, rule = %rule.name, "never starts: {why}");
-                Start::Never(why)
-            }
-        };
-        Self {
-            start,
-            start_by,
-            share: rule.when.share(event),
-        }
-    }
-
-    /// Of one that lacks something. That is yet to be seen.
-    fn when_complete() -> Self {
-        Self {
-            start: Start::Now,
-            start_by: None,
-            share: None,
-        }
+/// The run of a rule that has to see the rest of the event first. Until then it counts for nothing: its throttle is
+/// asked when it is decided.
+fn awaiting(rule: &Rule, key: Key) -> PlannedRun {
+    PlannedRun {
+        rule: rule.name.clone(),
+        key,
+        awaits_lease: true,
+        start: Start::Now,
+        start_by: None,
+        share: None,
+        throttle: None,
     }
 }
 
@@ -101,30 +104,16 @@ impl Decision {
     /// for any of it.
     fn ask(&mut self, rule: &Arc<Rule>, given: &Given<'_>) {
         let Arrival { event, lacks, .. } = &self.arrival;
-        let lacks = |path: &PayloadPath| lacks.is_some_and(|lacks| lacks(path));
-        match rule.verdict_by(event, |path| !lacks(path), given) {
+        let verdict = match rule.judge(event, *lacks, given) {
+            Judgement::Decided(verdict) => verdict,
+            Judgement::Awaits { key, .. } => {
+                self.runs.push((Arc::clone(rule), awaiting(rule, key)));
+                return;
+            }
+        };
+        match verdict {
             Verdict::Run { key } => {
-                let awaits_lease = rule.paths().any(|(_, path)| lacks(path));
-                let Planned {
-                    start,
-                    start_by,
-                    share,
-                } = if awaits_lease {
-                    Planned::when_complete()
-                } else {
-                    Planned::of(rule, event)
-                };
-                // What is not decided yet counts for nothing: the throttle is asked when it is.
-                let throttle = rule.throttle.as_ref().filter(|_| !awaits_lease);
-                let run = PlannedRun {
-                    throttle: throttle.map(|throttling| throttling.of(event, &key)),
-                    rule: rule.name.clone(),
-                    key,
-                    awaits_lease,
-                    start,
-                    start_by,
-                    share,
-                };
+                let run = planned(rule, event, key);
                 self.runs.push((Arc::clone(rule), run));
             }
             Verdict::FilterError(why) => {

@@ -55,11 +55,14 @@ pub(super) fn ask(
     }
     let known = find(connection, rule, throttled)?;
     let (decision, window) = throttled.decide(known, now);
-    let start = match (decision, start) {
-        (Decision::Start, start) => start.clone(),
-        (Decision::StartAt(end), Start::At(due)) => Start::At(end.max(*due)),
-        (Decision::StartAt(end), _) => Start::At(end),
-        (Decision::HoldBack(reason), _) => Start::Never(reason),
+    let due = match start {
+        Start::At(due) => Some(*due),
+        Start::Now | Start::Never(_) => None,
+    };
+    let start = match decision.not_before(due) {
+        Decision::Start => start.clone(),
+        Decision::StartAt(due) => Start::At(due),
+        Decision::HoldBack(reason) => Start::Never(reason),
     };
     let group = throttled.group.clone();
     Ok(Some(Asked {

@@ -1,5 +1,7 @@
 //! Judgements with an action that exists in tests alone, and events from wherever they are.
 
+mod property;
+
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -30,7 +32,7 @@ fn what_an_event_lacks_decides_nothing_yet() {
         &given(),
         &Arc::default(),
     );
-    let Judgement::AwaitsLease(paths) = answer.judgement else {
+    let Judgement::Awaits { paths, .. } = answer.judgement else {
         panic!("{answer:?}");
     };
     assert_eq!((paths, answer.done), (vec!["purpose".to_owned()], None));
