@@ -15,6 +15,7 @@ mod operators;
 mod pattern;
 mod recheck;
 mod set;
+mod trial;
 mod when;
 
 pub use chain::{Chain, Onward, RetryOn, SEPARATOR, Stand, Step};

@@ -9,6 +9,7 @@ use super::finding::{Finding, Mismatch};
 use super::given::Given;
 use super::number;
 use super::operators::{Operation, described};
+use super::trial::{Trial, values_in};
 use crate::core::event::{Event, Found, InvalidPath, PayloadPath};
 
 /// What the name of a value in the store begins with, where a path could be.
@@ -113,18 +114,22 @@ impl Filter {
     }
 
     /// Whether the condition holds.
-    pub(super) fn holds(&self, subject: Subject<'_>, given: &Given<'_>) -> Result<bool, String> {
-        let found = self.find(subject, given);
+    pub(super) fn holds(&self, subject: Subject<'_>, trial: &Trial<'_>) -> Result<bool, String> {
+        if let Subject::Element(element) = subject {
+            let gathers = self.gathers();
+            trial.look_at(if gathers { values_in(element) } else { 1 })?;
+        }
+        let found = self.find(subject, trial.given);
         self.condition
-            .holds(hits(&found, &mut None), self.gathers(), given)
+            .holds(hits(&found, &mut None), self.gathers(), trial)
     }
 
     /// Whether the event fulfils this condition: `None` if so, else why not.
     ///
     /// # Errors
-    /// A pattern that cannot be decided, in words.
+    /// A pattern that cannot be decided, or too much to look at, in words.
     pub fn mismatch(&self, event: &Event, given: &Given<'_>) -> Result<Option<Mismatch>, String> {
-        if self.holds(Subject::Event(event), given)? {
+        if self.holds(Subject::Event(event), &Trial::new(given))? {
             return Ok(None);
         }
         let findings = self.findings(event, given);
@@ -135,6 +140,7 @@ impl Filter {
     /// What each operator found, or the filter if it has none.
     #[must_use]
     pub fn findings(&self, event: &Event, given: &Given<'_>) -> Vec<Finding> {
+        let trial = &Trial::new(given);
         let found = self.find(Subject::Event(event), given);
         let mut one = None;
         let hits = hits(&found, &mut one);
@@ -150,11 +156,17 @@ impl Filter {
         match &self.condition {
             Condition::AnyOf(tests) => vec![Finding {
                 wanted: either(tests),
-                holds: any_of(tests, hits),
+                holds: any_of(tests, hits, trial),
                 ..finding(described(&found))
             }],
             Condition::Operators(operations) => {
-                let best = best(operations, hits, given);
+                // In the order in which they are decided: those of lists, then all others together.
+                let of_list = |operation: &Operation| {
+                    let decide = || operation.decide_list(hits, self.gathers(), trial);
+                    operation.is_of_lists().then(decide)
+                };
+                let of_lists: Vec<_> = operations.iter().map(of_list).collect();
+                let best = best(operations, hits, trial);
                 let shown = match best {
                     Ok(Best { hit: Some(hit), .. }) if hits.len() > 1 => format!(
                         "{}, one of {} values",
@@ -163,18 +175,17 @@ impl Filter {
                     ),
                     _ => described(&found),
                 };
-                let hit = best.map_or_else(|_| hits.first().copied(), |best| best.hit);
-                let findings = operations.iter().map(|operation| {
-                    let outcome = if operation.is_of_lists() {
-                        operation.decide_list(hits, self.gathers(), given)
-                    } else {
-                        operation.decide(hit, given)
-                    };
-                    let found = if operation.is_of_lists() {
+                let decided = operations.iter().zip(of_lists);
+                let findings = decided.map(|(operation, of_lists)| {
+                    let found = if of_lists.is_some() {
                         described(&found)
                     } else {
                         shown.clone()
                     };
+                    let outcome = of_lists.unwrap_or_else(|| match &best {
+                        Ok(best) => operation.decide(best.hit, &Trial::new(given)),
+                        Err(why) => Err(why.clone()),
+                    });
                     Finding {
                         operator: Some(operation.name()),
                         wanted: operation.wanted().to_owned(),
@@ -204,18 +215,18 @@ impl Condition {
         &self,
         hits: &[&Value],
         gathered: bool,
-        given: &Given<'_>,
+        trial: &Trial<'_>,
     ) -> Result<bool, String> {
         let operations = match self {
-            Self::AnyOf(tests) => return any_of(tests, hits),
+            Self::AnyOf(tests) => return any_of(tests, hits, trial),
             Self::Operators(operations) => operations,
         };
         for operation in operations.iter().filter(|it| it.is_of_lists()) {
-            if !operation.decide_list(hits, gathered, given)?.holds {
+            if !operation.decide_list(hits, gathered, trial)?.holds {
                 return Ok(false);
             }
         }
-        Ok(best(operations, hits, given)?.holds)
+        Ok(best(operations, hits, trial)?.holds)
     }
 
     pub(super) fn push_stored<'a>(&'a self, names: &mut Vec<&'a str>) {
@@ -239,13 +250,13 @@ struct Best<'a> {
 fn best<'a>(
     operations: &[Operation],
     hits: &[&'a Value],
-    given: &Given<'_>,
+    trial: &Trial<'_>,
 ) -> Result<Best<'a>, String> {
     let held = |hit: Option<&Value>| {
         let (mut held, mut all) = (0, 0);
         for operation in operations.iter().filter(|it| !it.is_of_lists()) {
             all += 1;
-            held += usize::from(operation.decide(hit, given)?.holds);
+            held += usize::from(operation.decide(hit, trial)?.holds);
         }
         Ok::<_, String>((held, held == all))
     };
@@ -273,13 +284,14 @@ fn best<'a>(
 }
 
 /// Whether any of the tests holds for any of the hits; where there is none, for null.
-fn any_of(tests: &[Test], hits: &[&Value]) -> Result<bool, String> {
+fn any_of(tests: &[Test], hits: &[&Value], trial: &Trial<'_>) -> Result<bool, String> {
     let hits = if hits.is_empty() {
         &[&Value::Null]
     } else {
         hits
     };
     for value in hits {
+        trial.look_at(tests.len())?;
         for test in tests {
             if test.holds(value)? {
                 return Ok(true);

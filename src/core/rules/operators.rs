@@ -28,6 +28,7 @@ use serde_json::Value;
 
 use super::given::Given;
 use super::pattern::Pattern;
+use super::trial::Trial;
 use crate::core::times::instant;
 use compare::{Bounds, contains, equal, inside, text_test};
 use list::ListTest;
@@ -102,13 +103,13 @@ impl Operation {
     /// What the operator says of what is at a path, one of its hits.
     ///
     /// # Errors
-    /// A pattern that cannot be decided, in words.
+    /// A pattern that cannot be decided, or too much to look at, in words.
     pub(super) fn decide(
         &self,
         found: Option<&Value>,
-        given: &Given<'_>,
+        trial: &Trial<'_>,
     ) -> Result<Outcome, String> {
-        let outcome = self.test.decide(found, given)?;
+        let outcome = self.test.decide(found, trial)?;
         Ok(self.signed(outcome))
     }
 
@@ -118,11 +119,11 @@ impl Operation {
         &self,
         hits: &[&Value],
         gathered: bool,
-        given: &Given<'_>,
+        trial: &Trial<'_>,
     ) -> Result<Outcome, String> {
         match &self.test {
-            Test::List(list) => Ok(self.signed(list.decide(hits, gathered, given)?)),
-            _ => self.decide(hits.first().copied(), given),
+            Test::List(list) => Ok(self.signed(list.decide(hits, gathered, trial)?)),
+            _ => self.decide(hits.first().copied(), trial),
         }
     }
 
@@ -162,7 +163,23 @@ impl Operation {
 }
 
 impl Test {
-    fn decide(&self, found: Option<&Value>, given: &Given<'_>) -> Result<Outcome, String> {
+    /// How many values are looked at for one: a test of a list goes through it, a pattern looks at it many times,
+    /// and of a text each kibibyte counts.
+    fn effort(&self, found: Option<&Value>, given: &Given<'_>) -> usize {
+        const OF_PATTERNS: usize = 10;
+        let text = found.and_then(Value::as_str).map_or(0, str::len) / 1024;
+        let items = |list: Option<&Value>| list.and_then(Value::as_array).map_or(1, Vec::len);
+        text + match self {
+            Self::Inside(operand) => items(operand.value(given)),
+            Self::Contains(_) => items(found),
+            Self::Pattern(_) => OF_PATTERNS,
+            _ => 1,
+        }
+    }
+
+    fn decide(&self, found: Option<&Value>, trial: &Trial<'_>) -> Result<Outcome, String> {
+        trial.look_at(self.effort(found, trial.given))?;
+        let given = trial.given;
         let found = match found {
             None => return Ok(Outcome::undefined(How::Missing)),
             Some(Value::Null) => return Ok(Outcome::undefined(How::Null)),
@@ -195,7 +212,7 @@ impl Test {
                 holds: true,
                 how: How::Presence,
             },
-            Self::List(list) => list.decide(&[found], false, given)?,
+            Self::List(list) => list.decide(&[found], false, trial)?,
         })
     }
 }

@@ -118,8 +118,8 @@ impl Decision {
             }
             Verdict::FilterError(why) => {
                 self.undecidable.get_or_insert(format!(
-                    "rule [{}] cannot be decided: {why}: write a pattern with fewer nested \
-                     repetitions, and retry the delivery",
+                    "rule [{}] cannot be decided: {why}: write a pattern with fewer nested repetitions, or fewer \
+                     lists within lists, and retry the delivery",
                     rule.name
                 ));
             }

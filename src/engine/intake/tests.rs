@@ -168,7 +168,7 @@ fn each_kind_of_delivery_is_decided() {
                 "m1 t: all@n owners@",
                 "quarantine: rule [hard] cannot be decided: the pattern `(?:(a*)*)*\\1b(?=c)` \
                  needs too many steps: max limit for backtracking count exceeded: write a pattern \
-                 with fewer nested repetitions, and retry the delivery",
+                 with fewer nested repetitions, or fewer lists within lists, and retry the delivery",
             ],
         ),
         // An event that every rule refuses is written down, so that `explain` can tell why.

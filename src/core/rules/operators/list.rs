@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::names::Quantifier;
 use super::{How, Operation, Outcome, kind};
 use crate::core::rules::filter::{Condition, Filter, Subject};
-use crate::core::rules::given::Given;
+use crate::core::rules::trial::Trial;
 
 /// What is asked of the elements of a list.
 #[derive(Clone, Debug)]
@@ -28,12 +28,12 @@ pub(in crate::core::rules) enum Each {
 }
 
 impl Each {
-    fn holds(&self, element: &Value, given: &Given<'_>) -> Result<bool, String> {
+    fn holds(&self, element: &Value, trial: &Trial<'_>) -> Result<bool, String> {
         match self {
-            Self::Itself(condition) => condition.holds(&[element], false, given),
+            Self::Itself(condition) => condition.holds(&[element], false, trial),
             Self::AllOf(filters) => {
                 for filter in filters {
-                    if !filter.holds(Subject::Element(element), given)? {
+                    if !filter.holds(Subject::Element(element), trial)? {
                         return Ok(false);
                     }
                 }
@@ -41,7 +41,7 @@ impl Each {
             }
             Self::AnyOf(filters) => {
                 for filter in filters {
-                    if filter.holds(Subject::Element(element), given)? {
+                    if filter.holds(Subject::Element(element), trial)? {
                         return Ok(true);
                     }
                 }
@@ -58,18 +58,18 @@ impl ListTest {
         &self,
         hits: &[&Value],
         gathered: bool,
-        given: &Given<'_>,
+        trial: &Trial<'_>,
     ) -> Result<Outcome, String> {
         match hits {
             [] => Ok(Outcome::undefined(How::Missing)),
             gathered_hits if gathered => {
-                self.decide_elements(gathered_hits.iter().copied(), hits.len(), given)
+                self.decide_elements(gathered_hits.iter().copied(), hits.len(), trial)
             }
             [Value::Null] => Ok(Outcome::undefined(How::Null)),
-            [Value::Array(items)] => self.decide_elements(items.iter(), items.len(), given),
-            [object @ Value::Object(_)] => self.decide_elements(std::iter::once(*object), 1, given),
+            [Value::Array(items)] => self.decide_elements(items.iter(), items.len(), trial),
+            [object @ Value::Object(_)] => self.decide_elements(std::iter::once(*object), 1, trial),
             [other] => Ok(Outcome::undefined(How::NotList(kind(other)))),
-            several => self.decide_elements(several.iter().copied(), several.len(), given),
+            several => self.decide_elements(several.iter().copied(), several.len(), trial),
         }
     }
 
@@ -77,11 +77,11 @@ impl ListTest {
         &self,
         elements: impl Iterator<Item = &'a Value>,
         all: usize,
-        given: &Given<'_>,
+        trial: &Trial<'_>,
     ) -> Result<Outcome, String> {
         let mut held = 0;
         for (place, element) in elements.enumerate() {
-            let holds = self.each.holds(element, given)?;
+            let holds = self.each.holds(element, trial)?;
             held += usize::from(holds);
             // The first that decides is enough.
             let decides = match self.quantifier {
@@ -101,7 +101,7 @@ impl ListTest {
                 let number = Value::from(held);
                 let mut holds = true;
                 for operation in &self.number {
-                    holds = holds && operation.decide(Some(&number), given)?.holds;
+                    holds = holds && operation.decide(Some(&number), trial)?.holds;
                 }
                 holds
             }
