@@ -1,7 +1,8 @@
 //! What `StackStorm` itself answered to 2,200 operators and 179 whole criteria, beside what we answer: the
 //! same, or something else for a reason of this short list. A difference without a reason fails, and so does a
-//! reason without a difference.
+//! reason without a difference. So are the conditions of ansible-rulebook (`conditions`).
 
+mod conditions;
 mod criteria;
 
 use serde_json::{Value, json};
