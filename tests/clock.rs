@@ -1,14 +1,14 @@
 //! A wall clock that is set a day ahead or back, again and again: it changes no order, loses no retry
-//! and ends no script early.
+//! and ends no script early. What is scheduled goes by it: never before its time, and never not at all.
 
 use std::fs;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::history::{accepted, history, outcomes};
 use crate::support::poller::Poller;
-use crate::support::scene::{FULFILL, Scene, Service, lease, wait_until};
+use crate::support::scene::{FULFILL, Scene, Service, lease, notification, wait_until};
 use crate::support::shim::Shim;
 use crate::support::stage::Stage;
 
@@ -133,6 +133,64 @@ fn no_step_of_a_day_loses_a_retry() {
     });
     let attempts = |run: &Value| run["attempts"].as_u64();
     assert!(scene.runs().iter().all(|run| attempts(run) == Some(2)));
+}
+
+/// The seconds from now until then.
+fn until(time: &str) -> i64 {
+    let time: Timestamp = time.parse().expect("a time");
+    time.as_second() - Timestamp::now().as_second()
+}
+
+/// In Berlin, the night to 28 March 2027 lacks 02:00 to 03:00, and that to 31 October has it twice.
+#[test]
+fn what_is_scheduled_starts_at_its_time_however_the_clock_is_set() {
+    let mut scene = Scene::new("clock-scheduled");
+    scene.script("remind.sh", r#"echo "$1" >>"$LOG""#);
+    scene.rule(
+        "r",
+        &format!(
+            "events = {FULFILL}\nscript = remind.sh\nscript_params = node_uuid\n\
+             start_at = properties.until - 24h\ntimes_without_zone = Europe/Berlin"
+        ),
+    );
+    let shim = Shim::new(&scene);
+    shim.set_clock(until("2027-03-27T12:00:00Z"));
+    let service = start(&scene, &shim);
+    for (node, end) in [
+        ("spring", "2027-03-29T02:30:00"),
+        ("autumn", "2027-10-31T02:30:00"),
+    ] {
+        let message = notification(FULFILL).with("node_uuid", node);
+        scene.publish(message.with("properties", json!({ "until": end })).body);
+    }
+    let due = || {
+        let runs = scene.runs();
+        let scheduled = runs.iter().filter(|run| run["state"] == "scheduled");
+        let times = scheduled.map(|run| run["due_at"].as_str().expect("a time").to_owned());
+        let mut times: Vec<String> = times.collect();
+        times.sort_unstable();
+        times
+    };
+    let (spring, autumn) = ("2027-03-28T00:30:00Z", "2027-10-30T00:30:00Z");
+    wait_until("both to be scheduled", || due() == [spring, autumn]);
+
+    // A year back, and then to just before the first of them.
+    for time in ["2026-03-28T00:30:00Z", "2027-03-28T00:29:50Z"] {
+        set(&scene, &shim, &service, until(time));
+    }
+    assert_eq!(scene.wait_for_log(1), ["spring"]);
+    assert_eq!(due(), [autumn]);
+    let run = scene.runs().iter().position(|run| run["key"] == "spring");
+    let run = u64::try_from(run.expect("a run") + 1).expect("a number");
+    let at: Timestamp = spring.parse().expect("a time");
+    assert!(started(&scene, run) >= at, "{}", started(&scene, run));
+
+    // The time of the other one comes while nobody looks.
+    service.kill();
+    shim.set_clock(until("2027-10-30T00:30:01Z"));
+    let service = start(&scene, &shim);
+    assert_eq!(scene.wait_for_log(2), ["spring", "autumn"]);
+    service.stop();
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Any sequence of accepts, cancels, quarantined deliveries, claims, ends, crashes, clock steps and commands beside
-//! the service does exactly what a plain list of runs would do.
+//! Any sequence of accepts, windows, cancels, quarantined deliveries, claims, ends, steps of chains, crashes, clock
+//! steps and commands beside the service does exactly what a plain list of runs would do.
 
 use std::time::Duration;
 
@@ -78,6 +78,7 @@ fn op() -> impl Strategy<Value = Op> {
             2 => Just(Transition::Discard),
             1 => Just(Transition::Interrupt),
             1 => Just(Transition::Cancel),
+            2 => Just(Transition::Proceed),
         ]
     };
     let which = any::<Index>;

@@ -4,6 +4,7 @@ mod accepted;
 mod cancelled;
 mod ends;
 mod held;
+mod promises;
 mod throttled;
 
 use std::collections::BTreeMap;
@@ -13,9 +14,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{at, event, meant};
+use crate::core::rules::Stand;
 use crate::core::run::{Outcome, State, Transition};
 use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Acceptance, Browse, Claim, Keep, Owner, RetryFrom, RunFilter, RunId, Work};
+use crate::journal::{
+    Acceptance, Browse, Claim, Keep, Owner, RetryFrom, RunFilter, RunId, RunSummary, Work,
+};
 
 const RULES: [&str; 3] = ["create", "tell", "wipe"];
 
@@ -55,6 +59,8 @@ struct Expected {
     retry_in: i64,
     attempts: u32,
     failures: u32,
+    /// How far it has come, if it is not at its first step.
+    stand: Option<Stand>,
     /// The place at which its delivery had come, if it was in quarantine.
     place: Option<i64>,
     start_by: Option<i64>,
@@ -204,11 +210,15 @@ impl World {
                 .collect(),
             limits: Arc::new([(LIMITED.to_owned(), LIMIT)].into()),
         };
+        let before = self.listed().await;
         let claimed = self
             .journal(false)
             .claim(claim, at(self.now))
             .await
             .unwrap();
+        let keys = self.runs.iter();
+        let keys = keys.map(|run| (run.id, meant(KEYS[usize::from(run.key)])));
+        promises::keep(&before, &keys.collect(), &claimed.runs, at(self.now));
         let mut next = self.next_of_each_key();
         if limit > 0 {
             for index in &next {
@@ -268,6 +278,7 @@ impl World {
                 (run.rule, &meant(KEYS[usize::from(run.key)])),
                 "{run:?}"
             );
+            assert_eq!(claimed.stand, run.stand);
         }
         let waits = |run: &&Expected| run.state == State::Retryable && run.due_at > self.now;
         let scheduled = |run: &&Expected| run.state == State::Scheduled && run.due_at > self.now;
@@ -299,6 +310,9 @@ impl World {
                 self.last += 1;
                 run.place = Some(self.last);
             }
+            // What has succeeded begins at its first step.
+            let stand = run.stand.take().filter(|_| run.state != State::Succeeded);
+            run.stand = stand.map(Stand::retried);
             run.take(Transition::Retry);
             run.failures = 0;
             run.start_by = None;
@@ -315,11 +329,7 @@ impl World {
         assert_eq!(census.runs, expected);
         self.compare_held(&census).await;
         self.compare_windows().await;
-        let all = RunFilter {
-            limit: usize::MAX,
-            ..RunFilter::default()
-        };
-        let found = self.journal(true).runs(all).await.unwrap();
+        let found = self.listed().await;
         assert_eq!(found.len(), self.runs.len());
         for (found, run) in found.iter().rev().zip(&self.runs) {
             assert_eq!(
@@ -339,6 +349,15 @@ impl World {
                 "{run:?}"
             );
         }
+    }
+
+    /// All runs, newest first, as whoever asks beside the service sees them.
+    async fn listed(&self) -> Vec<RunSummary> {
+        let all = RunFilter {
+            limit: usize::MAX,
+            ..RunFilter::default()
+        };
+        self.journal(true).runs(all).await.unwrap()
     }
 
     /// Everything comes to an end, and every attempt that was ever claimed is accounted for.

@@ -72,6 +72,7 @@ impl World {
                 retry_in: 0,
                 attempts: 0,
                 failures: 0,
+                stand: None,
                 place,
                 start_by: None,
                 cancelling: None,

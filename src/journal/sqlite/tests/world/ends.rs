@@ -1,6 +1,7 @@
 //! Ends of attempts, and of services.
 
 use super::World;
+use crate::core::rules::Stand;
 use crate::core::run::Transition;
 use crate::journal::sqlite::tests::{at, end};
 use crate::journal::sqlite::{Access, SqliteJournal};
@@ -35,6 +36,17 @@ impl World {
         end.owner = owner;
         end.retry_in = (transition == Transition::Fail)
             .then(|| std::time::Duration::from_secs(delay.unsigned_abs()));
+        // What its step wrote is there for the next one.
+        let step = format!("{}/{}", run.rule, run.attempts);
+        let next = (transition == Transition::Proceed).then(|| Stand {
+            step: Some(step),
+            results: [(run.rule.to_owned(), run.attempts.into())]
+                .into_iter()
+                .collect(),
+            ..Stand::default()
+        });
+        end.stand.clone_from(&next);
+        run.stand = next.or(run.stand.take());
         let is_cancelled = run.cancelling.take().is_some() && transition != Transition::Succeed;
         let follows = if is_cancelled {
             Transition::Cancel
@@ -44,7 +56,11 @@ impl World {
         run.take(follows);
         run.due_at = now + delay;
         run.retry_in = delay;
-        run.failures += u32::from(matches!(follows, Transition::Fail | Transition::Discard));
+        run.failures = match follows {
+            Transition::Fail | Transition::Discard => run.failures + 1,
+            Transition::Proceed => 0,
+            _ => run.failures,
+        };
         self.last_ends.insert(end.run, (end.outcome.clone(), now));
         self.journal(false).record(end).await.unwrap();
     }
