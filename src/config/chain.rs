@@ -9,7 +9,7 @@ use std::path::Path;
 use super::action::{ACTION, ReadAction, RuleContext, kind};
 use super::options::Options;
 use super::table::{Scope, Table};
-use crate::core::event::PayloadPath;
+use crate::core::event::{PayloadPath, first_path_end};
 use crate::core::ini::merged::Section;
 use crate::core::ini::problem::{Problem, Problems, nearest};
 use crate::core::retry::RetryPolicy;
@@ -133,7 +133,7 @@ impl<A> Reader<'_, A> {
         let steps: Vec<&Step> = parts.iter().map(|part| &part.step).collect();
         report_circles(&steps, self.sections, problems);
         report_same_names(&steps, self.sections, problems);
-        report_unknown_results(&steps, self.sections, problems);
+        report_unknown_results(&parts, self.sections, problems);
         parts
     }
 }
@@ -336,34 +336,35 @@ fn report_same_names(steps: &[&Step], sections: &[Section], problems: &mut Probl
 }
 
 /// A path `@step.name` of a step that the rule does not have finds nothing.
-fn report_unknown_results(steps: &[&Step], sections: &[Section], problems: &mut Problems) {
-    let known: Vec<&str> = steps.iter().map(|step| step.short_name()).collect();
-    for step in steps {
-        let Some(section) = sections.iter().find(|it| it.name == step.name) else {
-            continue;
-        };
-        let Some(option) = section.options.get("script_params") else {
-            continue;
-        };
-        for path in option.value.as_str().split(',').map(str::trim) {
-            let Some(of) = path.strip_prefix('@') else {
+fn report_unknown_results<A>(parts: &[Part<A>], sections: &[Section], problems: &mut Problems) {
+    let known: Vec<&str> = parts.iter().map(|part| part.step.short_name()).collect();
+    let is_known = |of: &str| {
+        known.iter().any(|name| {
+            let rest = of.strip_prefix(*name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    for Part { step, action } in parts {
+        let asks = action.iter().flat_map(|(_, asks)| asks);
+        for (option, path) in asks {
+            if path.of_step().is_none_or(is_known) {
+                continue;
+            }
+            let section = sections.iter().find(|it| it.name == step.name);
+            let Some(value) = section.and_then(|it| Some(&it.options.get(*option)?.value)) else {
                 continue;
             };
-            let is_of = |name: &&str| {
-                let rest = of.strip_prefix(*name);
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            };
-            if !known.iter().any(is_of) {
-                let problem = Problem::warning(
-                    format!(
-                        "`{path}` is always missing: [{}] has no such step",
-                        rule_of(&step.name)
-                    ),
-                    format!("its steps are: {}", known.join(", ")),
-                );
-                let problem = problem.at(option.value.position_in(path, 0));
-                problems.push(problem.within(&section.name));
-            }
+            let mut items = value.items(first_path_end).into_iter();
+            let item = items.find(|(text, _)| *text == path.as_str());
+            let problem = Problem::warning(
+                format!(
+                    "`{path}` is always missing: [{}] has no such step",
+                    rule_of(&step.name)
+                ),
+                format!("its steps are: {}", known.join(", ")),
+            );
+            let problem = problem.at(item.map_or(value.position(), |(_, position)| position));
+            problems.push(problem.within(&step.name));
         }
     }
 }

@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// The instant that a value names, if it is a time: as in RFC 3339, as ESI Leap writes it
 /// (`2026-11-21 08:50:08.227045`, which is UTC), or in seconds since 1970.
 #[must_use]
 pub fn instant(value: &Value) -> Option<Timestamp> {
     match value {
-        Value::Number(number) => seconds(number.as_f64()?),
+        Value::Number(number) => since_1970(number),
         Value::String(text) => written(text),
         _ => None,
     }
@@ -66,7 +66,16 @@ fn fits(text: &str, form: &str) -> Option<usize> {
     fits.then_some(form.len())
 }
 
-/// The instant so many seconds after 1970 began, to the microsecond.
+/// The instant so many seconds after 1970 began, a fraction of them to the microsecond.
+#[must_use]
+pub fn since_1970(number: &Number) -> Option<Timestamp> {
+    match number.as_i64() {
+        Some(whole) => Timestamp::from_second(whole).ok(),
+        None => seconds(number.as_f64()?),
+    }
+}
+
+/// The same, to the microsecond.
 fn seconds(seconds: f64) -> Option<Timestamp> {
     #[expect(
         clippy::cast_possible_truncation,

@@ -15,6 +15,7 @@ use super::operators::described;
 use super::{EventPattern, Recheck};
 use crate::core::duration::duration;
 use crate::core::event::{Event, Found, InvalidPath, PayloadPath};
+use crate::core::times::since_1970;
 
 /// What a rule says of the time of its runs.
 #[derive(Clone, Debug, Default)]
@@ -253,21 +254,7 @@ fn event_time(event: &Event, zone: &TimeZone) -> Result<Timestamp, (String, Stri
 fn value_time(value: &Value, trust: Trust, zone: &TimeZone) -> Option<Timestamp> {
     match value {
         Value::String(text) => text_time(text, trust, zone),
-        // Seconds since 1970.
-        Value::Number(number) => {
-            let whole = number.as_i64();
-            let whole = whole.map(Timestamp::from_second);
-            let parts = || {
-                let nanos = number.as_f64()? * 1e9;
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "what is out of range is refused"
-                )]
-                let nanos = nanos as i128;
-                Some(Timestamp::from_nanosecond(nanos))
-            };
-            whole.or_else(parts)?.ok()
-        }
+        Value::Number(number) => since_1970(number),
         _ => None,
     }
 }

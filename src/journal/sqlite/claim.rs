@@ -1,5 +1,7 @@
 //! What a claim wakes and hands out.
 
+mod queries;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,55 +18,15 @@ use crate::core::event::Key;
 use crate::core::run::{State, Transition};
 use crate::journal::{Claim, Claimed, ClaimedRun, JournalError, Owner, RunId};
 
+pub(super) use queries::{
+    CLAIMED, CLAIMED_RUN, NEXT_DUE, NEXT_SCHEDULED, SCHEDULED, SHARING_RUN, TO_CLAIM, TO_WAKE,
+};
+
 /// The fewest retries, and scheduled runs, that one claim wakes, if so many are due.
 const WAKE: usize = 64;
 
 /// How many times one claim looks for others, because what it found is of rules that have a limit by now.
 const ROUNDS: usize = 8;
-
-/// Retries whose time has come, longest due first.
-pub(super) const TO_WAKE: &str =
-    "SELECT id FROM runs WHERE turn = 1 AND state = 'retryable' AND due_at <= ?1
-     ORDER BY due_at LIMIT ?2";
-
-/// Scheduled runs whose time has come, longest due first.
-pub(super) const SCHEDULED: &str =
-    "SELECT id, key_space, key FROM runs WHERE state = 'scheduled' AND due_at <= ?1
-     ORDER BY due_at, id LIMIT ?2";
-
-/// What can be claimed of one kind, in order of acceptance.
-pub(super) const TO_CLAIM: &str =
-    "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
-            e.lease_failures, r.stand
-     FROM runs r JOIN events e ON e.id = r.event
-     WHERE r.turn = 1 AND r.state = 'due' AND r.share IS NULL AND r.awaits_lease = ?1 AND r.recheck = ?4
-     AND (r.start_by IS NULL OR r.start_by >= ?3) ORDER BY r.id LIMIT ?2";
-
-/// What an owner has claimed and not recorded. The index holds the open attempts of all: they are few.
-pub(super) const CLAIMED: &str = "SELECT a.run, a.number FROM attempts a INDEXED BY attempts_open
-     WHERE a.ended_at IS NULL AND a.owner = ?1 ORDER BY a.run";
-
-/// One that shares, in the columns of [`TO_CLAIM`].
-pub(super) const SHARING_RUN: &str =
-    "SELECT r.id, r.attempts + 1, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
-            e.lease_failures, r.stand
-     FROM runs r JOIN events e ON e.id = r.event
-     WHERE r.id = ?1 AND (r.start_by IS NULL OR r.start_by >= ?2)";
-
-/// One that is claimed, in the same columns.
-pub(super) const CLAIMED_RUN: &str =
-    "SELECT r.id, r.attempts, r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease,
-            e.lease_failures, r.stand
-     FROM runs r JOIN events e ON e.id = r.event WHERE r.id = ?1";
-
-/// The first retry that has to wait.
-pub(super) const NEXT_DUE: &str =
-    "SELECT due_at FROM runs WHERE turn = 1 AND state = 'retryable' AND due_at > ?1
-     ORDER BY due_at LIMIT 1";
-
-/// The first scheduled run that has to wait.
-pub(super) const NEXT_SCHEDULED: &str =
-    "SELECT due_at FROM runs WHERE state = 'scheduled' AND due_at > ?1 ORDER BY due_at LIMIT 1";
 
 /// What a run is claimed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
