@@ -1,5 +1,5 @@
-//! One event and 10, 1,000 or 10,000 rules: of types of their own, all of the event's type, and all of its type
-//! with filters, or operators, of which only the last refuses.
+//! One event and 10, 1,000 or 10,000 rules: of types of their own, with plain filters and with operators; all of the
+//! event's type; and all of its type with filters, or operators, of which only the last refuses.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -22,26 +22,38 @@ const LATE: &str = r#"{"purpose": "bench", "node_name": "node-[0-9]+", "properti
 /// The same with operators, over a list and times, too.
 const OPERATORS: &str = r#"{"purpose": {"in": ["bench", "test"], "neq": "ci"}, "node_name": {"matchwildcard": "node-*"}, "properties.cpus": {"gte": 32, "lt": 128}, "end_time": {"newer_than": "1h"}, "properties.disks": {"any": {"size": {"gt": 500}}}, "status": {"icontains": "never"}}"#;
 
+/// Operators that hold.
+const HOLDING: &str = r#"{"purpose": {"in": ["bench", "test"]}, "properties.cpus": {"gte": 32, "lt": 128}, "end_time": {"newer_than": "1h"}, "properties.disks": {"any": {"size": {"gt": 500}}}}"#;
+
 const REFUSING: &str = r#"{"purpose": "nobody"}"#;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("match");
     for count in [10, 1_000, 10_000] {
-        let distinct = |place: usize| {
-            if place + 1 == count {
-                (TYPE.to_owned(), r#"{"purpose": "bench"}"#)
-            } else {
-                (format!("esi_leap.lease.type-{place}"), REFUSING)
+        let distinct = |holding, others| {
+            move |place: usize| {
+                if place + 1 == count {
+                    (TYPE.to_owned(), holding)
+                } else {
+                    (format!("esi_leap.lease.type-{place}"), others)
+                }
             }
         };
+        let plain = distinct(r#"{"purpose": "bench"}"#, REFUSING);
         let cases = [
-            ("distinct types", rules(count, distinct)),
+            ("distinct types", rules(count, plain)),
+            (
+                "distinct types, operators",
+                rules(count, distinct(HOLDING, OPERATORS)),
+            ),
             ("one type", rules(count, |_| (TYPE.to_owned(), REFUSING))),
             ("refused late", rules(count, |_| (TYPE.to_owned(), LATE))),
             ("operators", rules(count, |_| (TYPE.to_owned(), OPERATORS))),
         ];
-        let [distinct, one, late, operators] = &cases;
-        assert!(matches!(last_verdict(&distinct.1), Verdict::Run { .. }));
+        let [plain, holding, one, late, operators] = &cases;
+        for distinct in [plain, holding] {
+            assert!(matches!(last_verdict(&distinct.1), Verdict::Run { .. }));
+        }
         assert_eq!(refused_at(&one.1), "purpose");
         assert_eq!(refused_at(&late.1), "status");
         assert_eq!(refused_at(&operators.1), "status");

@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use esi_event_actions::app::parts::{self, Config, Reading};
 use esi_event_actions::core::event::Event;
 use esi_event_actions::core::rules::{Given, Verdict};
+use esi_event_actions::core::throttle::Decision as Throttling;
 use esi_event_actions::engine::intake::Decision;
 use esi_event_actions::journal::Entry;
 use esi_event_actions::sources::amqp::notification::Labels;
@@ -23,9 +24,10 @@ use serde_json::Value;
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets by their names, which are those of the folders of kept inputs too.
-pub(crate) const TARGETS: [(&str, Target); 7] = [
+pub(crate) const TARGETS: [(&str, Target); 8] = [
     ("clouds", clouds),
     ("envelope", envelope),
+    ("expressions", expressions),
     ("filters", filters),
     ("history", history),
     ("ini", ini),
@@ -270,6 +272,55 @@ pub(crate) fn operators(data: &[u8]) {
             Verdict::Run { .. } => assert!(all.is_empty() || refused != all),
             Verdict::FilterError(_) => assert!(findings.iter().any(|it| it.holds.is_err())),
             verdict => panic!("{verdict:?}"),
+        }
+    }
+}
+
+/// The options of a rule that are expressions, a line each, and, after a NUL, a payload to which they are put. A time
+/// that cannot be told is told of, and counts nothing.
+pub(crate) fn expressions(data: &[u8]) {
+    const OPTIONS: [&str; 5] = [
+        "start_at",
+        "threshold",
+        "throttle_by",
+        "limit_by",
+        "times_without_zone",
+    ];
+    let at = data.iter().position(|byte| *byte == 0);
+    let (lines, payload) = data.split_at(at.unwrap_or(data.len()));
+    let Ok(lines) = std::str::from_utf8(lines) else {
+        return;
+    };
+    let lines = lines.replace('%', "%%").replace('\r', " ");
+    let said = OPTIONS.into_iter().zip(lines.split('\n'));
+    let said = said.filter(|(_, text)| !text.is_empty());
+    let said: Vec<String> = said
+        .map(|(name, text)| format!("{name} = {text}\n"))
+        .collect();
+    let text = format!("[r]\nevents = *\nscript = x\nlimit = 1\n{}", said.concat());
+    let reading = parts::read(&text, Path::new("/etc/file"));
+    holds(&text, &reading);
+    let payload = serde_json::from_slice(payload.get(1..).unwrap_or_default());
+    let (Some(config), Ok(payload)) = (reading.config, payload) else {
+        return;
+    };
+    let time = "2026-01-15 12:00:00".to_owned();
+    let event = Event::new("1".into(), "t".into(), time, None, payload);
+    let now = "2026-01-15T12:00:00Z".parse().expect("a time");
+    for rule in config.rules.all() {
+        let Verdict::Run { key } = rule.verdict(&event, &Given::at(now)) else {
+            panic!("nothing refuses it");
+        };
+        let plan = rule.plan(&event, &key);
+        assert!(plan.share.is_some());
+        match plan.timing.start_at {
+            Err(why) => assert!(!why.is_empty() && plan.throttle.is_none()),
+            Ok(_) => assert_eq!(plan.throttle.is_some(), rule.throttle.is_some()),
+        }
+        if let Some(throttled) = plan.throttle {
+            let (decision, window) = throttled.decide(None, now);
+            assert!(window.events == 1 && now < window.ends_at);
+            assert!(!matches!(decision, Throttling::StartAt(_)), "{decision:?}");
         }
     }
 }

@@ -23,10 +23,11 @@ const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
 /// The targets, which are the files under `fuzz/fuzz_targets`, and how long an input may be, in bytes:
 /// a captured body has 3 kB, but a configuration says all that can be said in less. The slowest come
 /// first, so that they are not left over at the end.
-const TARGETS: [(&str, u32); 7] = [
+const TARGETS: [(&str, u32); 8] = [
     ("ini", 1024),
     ("filters", 4096),
     ("operators", 4096),
+    ("expressions", 1024),
     ("transport_url", 1024),
     ("history", 4096),
     ("envelope", 4096),
