@@ -144,6 +144,9 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), Fault> {
     // FULL: a commit that was answered survives a power cut. What savepoints keep to undo stays in
     // memory: in temporary files it would be nine tenths of all that is written. The cache is
     // small, since the kernel's does the same work; the log is cut back after a flood.
+    // Without its guarantee of stable plans SQLite looks into some values to plan by them, a LIMIT for one, and
+    // prepares such a statement anew each time it is given values. No plan here depends on them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;

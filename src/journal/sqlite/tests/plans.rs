@@ -1,6 +1,6 @@
 //! What must stay cheap however much is finished or waits: the database says how it would do it.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 
 use super::journal;
 use crate::journal::sqlite::worker::Kind;
@@ -21,9 +21,20 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     lines.collect::<rusqlite::Result<_>>().unwrap()
 }
 
+/// How often SQLite prepares the statement anew because it is carried out for other values.
+fn prepared_again(connection: &Connection, sql: &str) -> i32 {
+    let mut statement = connection.prepare(sql).unwrap();
+    for value in [1, 2] {
+        let values = vec![value; statement.parameter_count()];
+        let mut rows = statement.query(rusqlite::params_from_iter(values)).unwrap();
+        rows.next().unwrap();
+    }
+    statement.get_status(StatementStatus::RePrepare)
+}
+
 #[expect(clippy::too_many_lines, reason = "a table of statements")]
 #[tokio::test]
-async fn nothing_in_the_daily_round_scans_or_sorts() {
+async fn nothing_in_the_daily_round_scans_sorts_or_is_prepared_again() {
     let (_folder, journal) = journal();
     let cases: [(&str, &[&str]); 41] = [
         (
@@ -124,6 +135,8 @@ async fn nothing_in_the_daily_round_scans_or_sorts() {
             .ask("explain", Kind::Read, move |db| Ok(plan(db, sql)))
             .await
             .unwrap();
+        let again = journal.ask("look", Kind::Read, move |db| Ok(prepared_again(db, sql)));
+        assert_eq!(again.await.unwrap(), 0, "prepared again: {sql}");
         for part in expected {
             assert!(
                 plan.iter().any(|step| step.contains(part)),
