@@ -23,14 +23,14 @@ use crate::engine::requests::answer_requests;
 use crate::engine::rulebook::Rulebook;
 use crate::engine::stop::Stop;
 use crate::engine::upkeep::{join, leave, prune, tell_held};
-use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{JournalError, Placement, Work};
+use crate::journal::{JournalError, Opened, Placement, Work};
 use crate::os::process::reap_orphans;
 use crate::sources::amqp::BUS;
 use crate::sources::history::options::History;
 use crate::sources::history::window::Start;
 use crate::sources::history::{Client, CloudProblem, HistorySource, source_name};
 use crate::sources::{Enrich, FeedSettings, Interest, Opening, Setup};
+use crate::state::Access;
 use crate::supervisor::{Failure, Feed, Open, Opener, Rest, Supervisor};
 use crate::telemetry::{self, Conditions};
 use asker::Asker;
@@ -103,7 +103,7 @@ pub async fn listen(
     until_idle: bool,
 ) -> Result<Tally, DaemonError> {
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
-    let journal = SqliteJournal::open(state_dir, Access::Service)?;
+    let opened = parts::open_journal(state_dir, Access::Service)?;
     let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
     let conditions = Conditions::default();
     let feeds = Feeds {
@@ -133,7 +133,7 @@ pub async fn listen(
         enrich: asker,
         until: Until::EveryRunIsFinal,
     };
-    serve(config, journal, signals, served).await
+    serve(config, opened, signals, served).await
 }
 
 /// Reads the event history until it is told to stop or, if it is to be read only once, until that is
@@ -148,8 +148,8 @@ pub async fn poll<C: Client>(
     poll: Poll,
 ) -> Result<Tally, DaemonError> {
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
-    let journal = SqliteJournal::open(state_dir, Access::Poller)?;
-    let (beginning, stored) = beginning(&journal, &poll).await?;
+    let opened = parts::open_journal(state_dir, Access::Poller)?;
+    let (beginning, stored) = beginning(&opened.journal, &poll).await?;
     let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
     let conditions = Conditions::default();
     let Poll { cloud, every, .. } = poll;
@@ -182,16 +182,19 @@ pub async fn poll<C: Client>(
         conditions,
         until: Until::NoRunIsDue,
     };
-    serve(config, journal, signals, served).await
+    serve(config, opened, signals, served).await
 }
 
 /// Takes what the feeds have to give, performs what is due, and stops both in order.
 async fn serve<F: FeedSettings + Send + Sync + 'static>(
     config: &Config<F>,
-    journal: SqliteJournal,
+    opened: Opened,
     signals: Signals,
     served: Served<F>,
 ) -> Result<Tally, DaemonError> {
+    // The folder is this service's to the very end, and goes after the journal.
+    let _held = opened.folder;
+    let journal = opened.journal;
     let stop = Stop::default();
     let asked = Arc::new(Notify::new());
     let signals = signals.into_tokens(stop.clone(), config.stop_timeout, asked.clone());
@@ -217,7 +220,7 @@ async fn serve<F: FeedSettings + Send + Sync + 'static>(
     );
     let dispatch = Dispatch {
         journal: journal.clone(),
-        store: Arc::new(journal.clone()),
+        store: journal.clone(),
         enrich: served.enrich,
         rules: served.rules,
         max_parallel: config.max_parallel,

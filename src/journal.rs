@@ -1,7 +1,9 @@
 //! The durable store in the middle of the journey: what intake accepts, dispatch claims.
 //!
 //! Intake and dispatch meet only here. Every promise about loss, repeats and order is a promise of
-//! [`Journal`], which is split by caller; [`sqlite`] is the implementation.
+//! [`Journal`], which is split by caller; [`sqlite`] is the implementation, known to the rest by its
+//! [`JournalPart`], a row in the table of parts. The folder and its locks are the service's own
+//! ([`state`](crate::state)).
 //!
 //! # What a journal promises
 //!
@@ -22,6 +24,7 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
+mod part;
 mod planned;
 mod records;
 mod requests;
@@ -38,6 +41,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::JournalError;
+pub use self::part::{JournalPart, Opened};
 pub use self::planned::{Cancels, PlannedRun, Start};
 pub use self::records::{
     AttemptRecord, Census, Dropped, Pruned, Quarantined, RunDetail, RunFilter, RunSummary,
@@ -47,7 +51,7 @@ pub use self::requests::{RequestId, Requests, Resolution, RetryAnswer, RetryRequ
 pub use self::store::{
     ChangeId, Changed, Store, StoreChange, StorePage, StoredValue, stored, with_values,
 };
-pub use self::traits::{Accept, Browse, Journal, Keep, Reply, Work};
+pub use self::traits::{Accept, Backup, Browse, Journal, Keep, Reply, Work};
 use crate::core::event::Key;
 use crate::core::outage::Outage;
 use crate::core::rules::{RuleNames, Stand};

@@ -27,6 +27,7 @@ pub mod http;
 pub mod journal;
 pub mod os;
 pub mod sources;
+pub mod state;
 
 // What the file says.
 pub mod config;

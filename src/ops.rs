@@ -7,6 +7,7 @@
 pub mod check;
 pub mod explain;
 pub mod histories;
+pub mod journal;
 mod permissions;
 pub mod quarantine;
 pub mod runs;

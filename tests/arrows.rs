@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and what belongs there. Imports point down this list.
-const ROOMS: [(&str, &str); 13] = [
+const ROOMS: [(&str, &str); 14] = [
     (
         "cli",
         "flags become one call, and its answer is printed: no decision",
@@ -41,6 +41,10 @@ const ROOMS: [(&str, &str); 13] = [
         "how the service tells what it does: logs, conditions, systemd",
     ),
     ("journal", "the durable store and its promises"),
+    (
+        "state",
+        "the service's folder on disk, and that one service has it; no journal by its name",
+    ),
     ("config", "how options are declared and read"),
     ("core", "pure decisions on plain values"),
 ];
@@ -99,16 +103,19 @@ fn objection(file: &Path, path: &str) -> Option<String> {
         ));
     }
     let is_part = |name: &str| Path::new("src").join(target).join(name).is_dir();
-    if matches!(target, "sources" | "actions")
+    if matches!(target, "sources" | "actions" | "journal")
         && let Some(name) = name.filter(|name| is_part(name))
     {
         let own = room == target && part.as_deref() == Some(name);
-        // What commands have to know of an action, its trait tells.
-        let may_name = room == "app" || room == "cli" && target == "sources";
+        let may_name = match target {
+            "journal" => file == Path::new("app/parts.rs"),
+            // What commands have to know of an action, its trait tells.
+            _ => room == "app" || room == "cli" && target == "sources",
+        };
         if !own && !may_name {
             return Some(format!(
-                "only `app` names the parts of `{target}`: what `{room}` needs of `{name}` belongs into \
-                 the trait in src/{target}.rs, or into a room below both"
+                "only `app` names the parts of `{target}`, in its table of parts: what `{room}` needs of \
+                 `{name}` belongs into the trait in src/{target}.rs, or into a room below both"
             ));
         }
     }
@@ -151,22 +158,60 @@ fn imports() -> Vec<Import> {
     let mut imports = Vec::new();
     for file in product() {
         let text = code(&Path::new("src").join(&file));
-        for (number, line) in (1..).zip(text.lines()) {
-            if line.trim_start().starts_with("//") {
-                continue;
-            }
-            for rest in line.split("crate::").skip(1) {
-                let rest = rest.trim_start_matches('{');
-                let end = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | ':'));
-                imports.push(Import {
-                    file: file.clone(),
-                    line: number,
-                    path: rest[..end.unwrap_or(rest.len())].to_owned(),
-                });
-            }
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        let lines = text
+            .lines()
+            .map(|line| Some(line).filter(is_code).unwrap_or_default());
+        let text = lines.collect::<Vec<_>>().join("\n");
+        for (at, root) in text.match_indices("crate::") {
+            let import = |path| Import {
+                file: file.clone(),
+                line: text[..at].matches('\n').count() + 1,
+                path,
+            };
+            imports.extend(
+                paths(&written(&text[at + root.len()..]))
+                    .into_iter()
+                    .map(import),
+            );
         }
     }
     imports
+}
+
+/// The path that a text begins with, and what its braces hold, without blanks.
+fn written(text: &str) -> String {
+    let mut depth = 0;
+    let end = text.find(|letter: char| {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            _ if depth > 0 => {}
+            _ => return !letter.is_alphanumeric() && !matches!(letter, '_' | ':'),
+        }
+        false
+    });
+    let path = text[..end.unwrap_or(text.len())].replace(" as ", "::");
+    path.split_whitespace().collect()
+}
+
+#[test]
+fn each_path_of_an_import_is_seen() {
+    let cases: [(&str, &[&str]); 4] = [
+        ("journal::Work;\nuse", &["journal::Work"]),
+        ("state::files::find(path)?", &["state::files::find"]),
+        (
+            "journal::{\n    Opened, sqlite as database,\n};\nuse {",
+            &["journal::Opened", "journal::sqlite::database"],
+        ),
+        (
+            "{app, ops::{self, check}};",
+            &["app", "ops::self", "ops::check"],
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(paths(&written(text)), expected, "{text}");
+    }
 }
 
 #[test]
@@ -224,8 +269,10 @@ fn paths(import: &str) -> Vec<String> {
             '{' => depth += 1,
             '}' => depth -= 1,
             ',' if depth == 0 => {
-                let path = format!("{stem}{}", &list[from..place]);
-                paths.extend(self::paths(&path));
+                let part = &list[from..place];
+                if !part.is_empty() {
+                    paths.extend(self::paths(&format!("{stem}{part}")));
+                }
                 from = place + 1;
             }
             _ => {}
@@ -293,10 +340,10 @@ fn circle<'a>(
 }
 
 #[test]
-fn the_files_of_the_journal_import_each_other_in_no_circle() {
+fn the_files_of_the_journal_and_its_folder_import_each_other_in_no_circle() {
     let product = product()
         .into_iter()
-        .filter(|file| file.starts_with("journal"));
+        .filter(|file| file.starts_with("journal") || file.starts_with("state"));
     let files: Vec<(String, String)> = product
         .map(|file| {
             let module = file
@@ -379,6 +426,20 @@ fn an_import_that_points_the_wrong_way_is_reported_with_the_right_place() {
         ("ops/check.rs", "cli::Places", Some("`ops` is below `cli`")),
         ("engine/intake.rs", "weather::Rain", Some("is no room")),
         ("journal/sqlite.rs", "crash::Point", None),
+        ("journal/sqlite/place.rs", "state::Folder", None),
+        (
+            "state/lock.rs",
+            "journal::JournalError",
+            Some("`state` is below `journal`"),
+        ),
+        ("app/parts.rs", "journal::sqlite", None),
+        ("app.rs", "journal::sqlite::PART", Some("only `app` names")),
+        (
+            "cli/inputs.rs",
+            "journal::sqlite::SqliteJournal",
+            Some("only `app` names"),
+        ),
+        ("cli/inputs.rs", "journal::Journal", None),
     ];
     for (file, path, part) in cases {
         let told = objection(Path::new(file), path);

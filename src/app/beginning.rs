@@ -4,14 +4,13 @@ use std::path::Path;
 
 use super::parts::read_history;
 use super::{DaemonError, Poll};
-use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Browse, Cursor, SourceRecord};
 use crate::sources::history::window::{Start, Window};
 use crate::sources::history::{Beginning, sample, source_name};
 
 /// Where to begin: where the journal says, unless something else is asked for; and the cursor there.
 pub(super) async fn beginning(
-    journal: &SqliteJournal,
+    journal: &dyn Browse,
     poll: &Poll,
 ) -> Result<(Beginning, Option<Cursor>), DaemonError> {
     let name = source_name(&poll.cloud);

@@ -1,5 +1,5 @@
-//! The table of parts: which actions and options there are, what to read for which service, and which source
-//! decodes what.
+//! The table of parts: which actions, journals and options there are, what to read for which service, and which
+//! source decodes what.
 
 mod forms;
 mod listen;
@@ -12,11 +12,12 @@ use crate::config::table::{Kind, OptionRow, PartOptions, RULE, SERVICE, Scope, S
 use crate::config::throttle::THROTTLE;
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
 use crate::core::rules::Asks;
-use crate::journal::SourceRecord;
+use crate::journal::{JournalError, JournalPart, Opened, SourceRecord, sqlite};
 use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::timer;
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart};
+use crate::state::Access;
 
 pub use forms::FORMS;
 
@@ -25,6 +26,9 @@ pub const ACTIONS: [ActionPart; 3] = [script::PART, http::PART, store::PART];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
 pub const SOURCES: [SourcePart; 1] = [timer::PART];
+
+/// What keeps what was accepted. The first is what does as long as no option chooses.
+pub const JOURNALS: [JournalPart; 1] = [sqlite::PART];
 
 /// The options of every part, in the order in which people want to read of them.
 pub const OPTIONS: Table = Table {
@@ -193,6 +197,14 @@ fn action(
     let action = (part.read)(options, rule)?;
     let asks = action.asks();
     Some((action, asks))
+}
+
+/// Opens the journal in this folder.
+///
+/// # Errors
+/// Those of [`JournalPart::open`].
+pub fn open_journal(state_dir: &Path, access: Access) -> Result<Opened, JournalError> {
+    JOURNALS[0].open(state_dir, access)
 }
 
 /// What recovers the open attempts in the journal of this name.

@@ -3,12 +3,13 @@
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Places;
 use crate::app::parts::{self, Config, Reading};
 use crate::cli::report::{Exit, Failure};
-use crate::journal::JournalError;
-use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::{Journal, JournalError};
+use crate::state::Access;
 
 const FILE_NAME: &str = "esi-event-action-listener.conf";
 const SYSTEM_FOLDER: &str = "/etc/esi-event-actions";
@@ -70,13 +71,13 @@ impl Places {
     }
 
     /// The journal, beside the service that may be using it.
-    pub(super) fn journal(&self) -> Result<SqliteJournal, Failure> {
+    pub(super) fn journal(&self) -> Result<Arc<dyn Journal>, Failure> {
         let folder = match &self.state_dir {
             // A configuration that has to be corrected is no reason not to look at the journal.
             Some(folder) => folder.clone(),
             None => self.state_dir(&self.load()?)?,
         };
-        Ok(SqliteJournal::open(&folder, Access::Beside)?)
+        Ok(parts::open_journal(&folder, Access::Beside)?.journal)
     }
 }
 

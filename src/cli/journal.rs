@@ -6,6 +6,7 @@ use super::Places;
 use super::inputs::ask;
 use super::output::print_line;
 use crate::cli::report::{Exit, Failure};
+use crate::ops::journal;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -24,8 +25,7 @@ pub(super) enum Command {
 
 pub(super) fn run(places: &Places, command: &Command) -> Result<Exit, Failure> {
     let Command::Backup { file } = command;
-    let journal = places.journal()?;
-    let size = ask(journal.backup(file.clone()))?;
+    let size = ask(journal::backup(&places.journal()?, file.clone()))?;
     print_line(&format!(
         "{} holds the journal, {size} bytes",
         file.display()

@@ -18,6 +18,7 @@ use crate::journal::JournalError;
 use crate::sources::history::options::{History, HistoryClient};
 use crate::sources::history::window::Start;
 use crate::sources::history::{Cloud, NativeClient, OpenstackClient, sample};
+use crate::state::InUse;
 use crate::supervisor::Failure;
 
 #[derive(Debug, clap::Args)]
@@ -121,12 +122,12 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, report::Failure>
     };
     match done {
         // One is enough: it sees what this one would have seen.
-        Err(DaemonError::Failed(Failure::Journal(JournalError::InUse {
+        Err(DaemonError::Failed(Failure::Journal(JournalError::InUse(InUse {
             folder,
             pid,
             poller: true,
             ..
-        }))) => {
+        })))) => {
             tracing::info!(
                 "process {pid} is polling into {folder} already: leaving it to that one"
             );

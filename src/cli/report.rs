@@ -117,7 +117,7 @@ impl From<JournalError> for Failure {
             JournalError::Unsuitable { remedy, .. } => {
                 Self::new(Exit::Configuration, &message, &remedy)
             }
-            JournalError::InUse { .. } => Self::new(
+            JournalError::InUse(_) => Self::new(
                 Exit::Temporary,
                 &message,
                 "one service serves a journal: stop the other one, or give this one its own `state_dir`",

@@ -7,8 +7,8 @@ use crate::app::log_problems;
 use crate::app::parts::{Config, Reading};
 use crate::cli::report::{Exit, Failure};
 use crate::engine::dispatch::Tally;
-use crate::journal::sqlite::network_warning;
 use crate::sources::FeedSettings;
+use crate::state::network_warning;
 
 /// Logs what is wrong with the configuration and the state folder, though not so wrong that nothing can
 /// be done.

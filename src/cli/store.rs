@@ -11,8 +11,7 @@ use crate::cli::report::{Exit, Failure};
 use crate::config::positive_duration;
 use crate::core::printable::printable;
 use crate::core::store::Operation;
-use crate::journal::sqlite::SqliteJournal;
-use crate::journal::{Changed, StorePage, StoredValue};
+use crate::journal::{Changed, Store, StorePage, StoredValue};
 use crate::ops::store;
 
 #[derive(Debug, clap::Subcommand)]
@@ -135,7 +134,7 @@ pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
 }
 
 /// Makes a change that nobody else asks for.
-fn change(journal: &SqliteJournal, name: &str, operation: Operation) -> Result<Changed, Failure> {
+fn change(journal: &dyn Store, name: &str, operation: Operation) -> Result<Changed, Failure> {
     let request = format!("{:032x}", fastrand::u128(..));
     ask(store::change(journal, request, name, operation))
 }
@@ -197,7 +196,7 @@ fn set(name: &str, changed: &Changed, ttl: Option<Duration>) -> Result<Exit, Fai
     }
 }
 
-fn delete(journal: &SqliteJournal, names: &[String]) -> Result<Exit, Failure> {
+fn delete(journal: &dyn Store, names: &[String]) -> Result<Exit, Failure> {
     let mut missing = None;
     for name in names {
         let changed = change(journal, name, Operation::Delete)?;

@@ -5,8 +5,9 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::core::event::{Event, Key};
-use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Accept, Acceptance, Entry, PlannedRun, Start};
+use crate::state::Access;
 
 /// A journal, in a folder that goes with the test, with one run of each of these rules, each of a node of
 /// its own.

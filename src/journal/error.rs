@@ -1,8 +1,12 @@
 //! Why a call of a journal failed, and whether trying again may help.
 
+use std::io;
+use std::path::Path;
+
 use super::RunId;
 use crate::core::run::IllegalTransition;
 use crate::core::store::StoreError;
+use crate::state::{InUse, StateError};
 
 /// Why a journal could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -34,17 +38,8 @@ pub enum JournalError {
         remedy: String,
     },
     /// Another service holds this journal.
-    #[error("the journal in {folder} is in use by another service (process {pid}){}", elsewhere_words(*elsewhere))]
-    InUse {
-        /// The state folder.
-        folder: String,
-        /// The process id that the other one left, or `unknown`.
-        pid: String,
-        /// Whether the other one is a poller.
-        poller: bool,
-        /// Whether the other one opened it under another path: this is a copy, or it was moved.
-        elsewhere: bool,
-    },
+    #[error(transparent)]
+    InUse(#[from] InUse),
     /// Nothing has this number.
     #[error("there is no {what} {id} in the journal")]
     Absent {
@@ -86,12 +81,47 @@ impl JournalError {
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
+
+    /// `what` failed in the journal at `path`, and may be done later.
+    pub(super) fn unavailable(
+        what: &'static str,
+        path: &Path,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unavailable {
+            what,
+            path: path.display().to_string(),
+            source: source.into(),
+        }
+    }
+
+    /// The same for what the system says: a refused access stays refused until somebody changes it; other I/O errors
+    /// may pass.
+    pub(super) fn failed(what: &'static str, path: &Path, error: io::Error) -> Self {
+        let lasting = [
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::NotADirectory,
+            io::ErrorKind::IsADirectory,
+            io::ErrorKind::AlreadyExists,
+        ];
+        if lasting.contains(&error.kind()) {
+            return Self::Unusable {
+                message: format!("failed to {what} in the journal {}: {error}", path.display()),
+                remedy: "run this as the user of the service or as root, or set `state_dir` to a folder of this user"
+                    .to_owned(),
+            };
+        }
+        Self::unavailable(what, path, error)
+    }
 }
 
-fn elsewhere_words(elsewhere: bool) -> &'static str {
-    if elsewhere {
-        ", which opened it, or the one that it is a copy of, in another folder"
-    } else {
-        ""
+impl From<StateError> for JournalError {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Failed { what, path, source } => Self::failed(what, &path, source),
+            StateError::Unusable { message, remedy } => Self::Unusable { message, remedy },
+            StateError::Unsuitable { message, remedy } => Self::Unsuitable { message, remedy },
+            StateError::InUse(other) => Self::InUse(other),
+        }
     }
 }

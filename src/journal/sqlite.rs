@@ -2,7 +2,10 @@
 //!
 //! The database runs with a write-ahead log and `synchronous=FULL`: a commit that was answered
 //! survives a power cut. All writes of a process go through one writer thread; what a service shows of its journal
-//! is read by another one (`reader`). Other processes may open the same file [`Access::Beside`] the service.
+//! is read by another one (`reader`). Other processes may open the same file beside the service.
+//!
+//! Here are the files of the database alone: the folder that they lie in, and its locks, are the service's
+//! ([`Folder`]).
 //!
 //! Which runs may start is decided here and nowhere else: each key has one *turn*, which belongs to its
 //! running run, else to its oldest unfinished one, unless a delivery in quarantine comes before that.
@@ -13,17 +16,14 @@
 mod accept;
 mod backup;
 mod begin;
+mod belonging;
 mod cancel;
 mod changes;
 mod claim;
 mod completion;
 mod fault;
-mod file_system;
-mod files;
-mod folder;
-mod lock;
-mod note;
 mod owners;
+mod place;
 mod presence;
 mod prune;
 mod quarantine;
@@ -43,7 +43,7 @@ mod worker;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -51,35 +51,28 @@ use rusqlite::Connection;
 
 use self::changes::Changes;
 use self::fault::Fault;
-pub use self::file_system::network_warning;
-use self::files::with_suffix;
+use self::place::{DATABASE, with_suffix};
 use self::presence::Presence;
 use self::reader::Readable;
 use self::worker::{Kind, Worker};
 use self::writer::Session;
 use super::{
-    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Changed, Claim, Claimed,
-    Completion, Dropped, Entry, Keep, OpenAttempt, Owner, Placement, Pruned, QuarantineId,
-    Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryFrom, RetryRequest,
-    RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Store, StoreChange, StorePage,
-    StoredValue, Version, Work,
+    Accept, Acceptance, Accepted, Answer, AttemptEnd, Backup, Browse, Census, Changed, Claim,
+    Claimed, Completion, Dropped, Entry, JournalError, JournalPart, Keep, OpenAttempt, Owner,
+    Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
+    RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
+    Store, StoreChange, StorePage, StoredValue, Version, Work,
 };
 use crate::core::limits::limited;
 use crate::core::retention::Retention;
 use crate::core::throttle::{Throttled, Window};
+use crate::state::Folder;
 
-/// In which part a process opens the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// The one that accepts and performs: makes the journal if there is none, brings an older one
-    /// up to date, and keeps other services out.
-    Service,
-    /// The same for a poller, which others are told of by this name: where one is at work already,
-    /// another one has nothing to do.
-    Poller,
-    /// A command that looks at a journal or puts a run back, while a service may be running.
-    Beside,
-}
+/// What the table of parts says of it.
+pub const PART: JournalPart = JournalPart {
+    file: DATABASE,
+    within: |folder| Ok(Arc::new(SqliteJournal::within(folder)?)),
+};
 
 /// A journal in a state folder. The last handle to go waits until what was asked for is on disk.
 #[derive(Clone, Debug)]
@@ -93,46 +86,34 @@ struct Shared {
     reader: Option<Worker>,
     writer: Worker,
     readable: Option<Arc<Readable>>,
-    /// Without a link on the way.
-    folder: PathBuf,
+    folder: Arc<Folder>,
     /// The write-ahead log.
     log: PathBuf,
     name: String,
 }
 
 impl SqliteJournal {
-    /// Opens the journal in `folder`.
-    ///
-    /// Folder and files are closed to other users, unless the folder also holds other things: then
-    /// only the files are.
+    /// Opens the journal in `folder`, whose files are closed to other users.
     ///
     /// # Errors
-    /// [`InUse`](super::JournalError::InUse) if another service has it, [`Unusable`](super::JournalError::Unusable) if there is
-    /// none to open [`Access::Beside`] a service, if it belongs to another user, or if the file is
-    /// damaged, of another program or of a newer version; [`Unavailable`](super::JournalError::Unavailable) for what may
-    /// pass.
-    pub fn open(folder: &Path, access: Access) -> Answer<Self> {
-        let mut place = folder::prepare(folder, access)?;
+    /// [`Unusable`](JournalError::Unusable) if a file belongs to another user, is damaged, of another program or of
+    /// a newer version; [`Unsuitable`](JournalError::Unsuitable) if its file system lacks what a database needs;
+    /// [`Unavailable`](JournalError::Unavailable) for what may pass.
+    pub fn within(folder: &Arc<Folder>) -> Answer<Self> {
+        let (folder, access) = (folder.clone(), folder.access());
+        let place = place::prepare(&folder)?;
         let connection = schema::open(&place, access)?;
         let name = schema::name(&connection, &place.database)?;
-        let mut lock = place.lock.take();
-        if let Some(lock) = &mut lock {
-            lock.take_name(&name)?;
-        }
-        let presence = Presence::of(&place.database, lock)
-            .map_err(|error| fault::failed("look at files", &place.database, error))?;
+        let presence = Presence::of(&place.database, folder.clone())
+            .map_err(|error| JournalError::failed("look at files", &place.database, error))?;
         let path = place.database.clone();
         let log = with_suffix(&place.real, "-wal");
-        let folder = place.real.parent().map(Path::to_owned).unwrap_or_default();
-        let readable = match access {
-            Access::Beside => None,
-            Access::Service | Access::Poller => {
-                let readable = Readable::of(&place);
-                Some(Arc::new(readable.map_err(|fault| {
-                    fault.into_journal_error("open the database for reading", &path)
-                })?))
-            }
-        };
+        let readable = access.serves().then(|| {
+            let readable = Readable::of(&place).map(Arc::new);
+            readable
+                .map_err(|fault| fault.into_journal_error("open the database for reading", &path))
+        });
+        let readable = readable.transpose()?;
         let session = Session::new(connection, presence, place, access, readable.clone())?;
         let writer = Worker::start("writer", &path, |inbox| writer::serve(session, inbox))?;
         let reader = readable
@@ -153,19 +134,6 @@ impl SqliteJournal {
                 name,
             }),
         })
-    }
-
-    /// Copies the whole journal, as it is at one moment, into a new file of the same name and owner that
-    /// nobody else may read; a service may go on writing meanwhile. Answers how large the copy is, in
-    /// bytes.
-    ///
-    /// # Errors
-    /// [`Unusable`](super::JournalError::Unusable) if there is something at `file` already;
-    /// [`Unavailable`](super::JournalError::Unavailable) if it cannot be written. Nothing is left there
-    /// then.
-    pub async fn backup(&self, file: PathBuf) -> Answer<u64> {
-        let work = move |db: &_| backup::write(db, &file);
-        self.ask("back up", Kind::Read, work).await
     }
 
     /// Has the writer do `work`; `what` names it in errors.
@@ -278,7 +246,7 @@ impl Browse for SqliteJournal {
     }
 
     fn changed(&self) -> Reply<'_, ()> {
-        let changes = Changes::of(&self.shared.folder, &self.shared.log);
+        let changes = Changes::of(self.shared.folder.real_path(), &self.shared.log);
         Box::pin(async {
             changes.next().await;
             Ok(())
@@ -352,12 +320,16 @@ impl Keep for SqliteJournal {
     }
 }
 
+impl Backup for SqliteJournal {
+    fn backup(&self, file: PathBuf) -> Reply<'_, u64> {
+        self.ask("back up", Kind::Read, move |db| backup::write(db, &file))
+    }
+}
+
 impl Requests for SqliteJournal {
     fn is_served(&self) -> Reply<'_, bool> {
-        let folder = &self.shared.folder;
-        let held = lock::is_held(folder);
-        let held = held.map_err(|error| fault::failed("look at the lock", folder, error));
-        Box::pin(std::future::ready(held))
+        let held = self.shared.folder.is_held();
+        Box::pin(std::future::ready(held.map_err(JournalError::from)))
     }
 
     fn request_retry(

@@ -1,6 +1,7 @@
 //! The calls of a [`Journal`], split by caller. Every part can be a `dyn`; a shared journal is
 //! a journal. See the [module above](super) for what it promises.
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -126,10 +127,19 @@ pub trait Keep: Send + Sync + 'static {
     fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned>;
 }
 
-/// A durable store of events, runs, attempts, quarantine and named values, for those who need all of it.
-pub trait Journal: Accept + Work + Browse + Keep + Requests + Store {}
+/// What is done with a journal as a whole.
+pub trait Backup: Send + Sync + 'static {
+    /// Copies all of it, as it is at one moment, into a new file that nobody but its owner may read; a service may
+    /// go on writing meanwhile. Answers how large the copy is, in bytes. Answers
+    /// [`Unusable`](super::JournalError::Unusable) if it cannot be written, or if there is something at `file`
+    /// already, so this is not asked again. Nothing is left there if it fails.
+    fn backup(&self, file: PathBuf) -> Reply<'_, u64>;
+}
 
-impl<J: Accept + Work + Browse + Keep + Requests + Store + ?Sized> Journal for J {}
+/// A durable store of events, runs, attempts, quarantine and named values, for those who need all of it.
+pub trait Journal: Accept + Work + Browse + Keep + Backup + Requests + Store {}
+
+impl<J: Accept + Work + Browse + Keep + Backup + Requests + Store + ?Sized> Journal for J {}
 
 impl<J: Accept + ?Sized> Accept for Arc<J> {
     fn accept(&self, entries: Arc<[Entry]>, now: Timestamp) -> Reply<'_, Vec<Accepted>> {
@@ -244,5 +254,11 @@ impl<J: Keep + ?Sized> Keep for Arc<J> {
 
     fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned> {
         (**self).prune(retention, now)
+    }
+}
+
+impl<J: Backup + ?Sized> Backup for Arc<J> {
+    fn backup(&self, file: PathBuf) -> Reply<'_, u64> {
+        (**self).backup(file)
     }
 }

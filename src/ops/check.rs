@@ -9,8 +9,8 @@ use super::permissions::PermissionCheck;
 use crate::actions::Action;
 use crate::config::{self, Problem, Problems, RuleAction};
 use crate::core::ini::merged::DEFAULT;
-use crate::journal::sqlite::network_warning;
 use crate::sources::FeedSettings;
+use crate::state::network_warning;
 
 /// What came of reading a configuration.
 type Reading<F> = config::Reading<F, Arc<dyn Action>>;

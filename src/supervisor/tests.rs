@@ -15,9 +15,10 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::core::rules::RuleSet;
-use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Placement, Work};
 use crate::sources::{NothingToAdd, Pending, Received, Source, SourceErrorKind};
+use crate::state::Access;
 use crate::telemetry::Conditions;
 
 /// What a made-up feed does, and after how long.

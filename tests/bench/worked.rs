@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use esi_event_actions::app::parts::open_journal;
 use esi_event_actions::core::event::Key;
 use esi_event_actions::core::run::{Outcome, Transition};
-use esi_event_actions::journal::sqlite::{Access, SqliteJournal};
 use esi_event_actions::journal::{
-    Accept as _, Acceptance, AttemptEnd, Claim, ClaimedRun, CountsAgainst, Entry, Owner,
-    PlannedRun, Start, Work as _,
+    Accept as _, Acceptance, AttemptEnd, Claim, ClaimedRun, CountsAgainst, Entry, Journal, Opened,
+    Owner, PlannedRun, Start, Work as _,
 };
+use esi_event_actions::state::Access;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -29,7 +30,7 @@ const SMALL: &str = "{}";
 
 /// A journal of its own, and the one service that it has.
 pub(crate) struct Worked {
-    journal: SqliteJournal,
+    journal: Arc<dyn Journal>,
     owner: Owner,
     runtime: Runtime,
     /// What events have in their place.
@@ -55,8 +56,8 @@ impl Worked {
             .enable_all()
             .build()
             .expect("a runtime");
-        let journal = SqliteJournal::open(&folder.path().join("state"), Access::Service);
-        let journal = journal.unwrap_or_else(|why| panic!("{why}"));
+        let opened = open_journal(&folder.path().join("state"), Access::Service);
+        let Opened { journal, .. } = opened.unwrap_or_else(|why| panic!("{why}"));
         let owner = runtime.block_on(journal.join("bench".to_owned(), Timestamp::now()));
         Self {
             owner: owner.expect("an owner"),

@@ -1,9 +1,11 @@
 //! What the journal of a trial counts, while the service goes on.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use esi_event_actions::journal::sqlite::{Access, SqliteJournal};
-use esi_event_actions::journal::{Browse, Census};
+use esi_event_actions::app::parts::open_journal;
+use esi_event_actions::journal::{Census, Journal};
+use esi_event_actions::state::Access;
 use tokio::runtime::Runtime;
 
 use super::support::scene::Scene;
@@ -14,7 +16,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// What the journal counts.
 pub(crate) struct Counts {
-    journal: SqliteJournal,
+    journal: Arc<dyn Journal>,
     runtime: Runtime,
 }
 
@@ -23,11 +25,11 @@ impl Counts {
     pub(crate) fn of(scene: &Scene) -> Self {
         let mut opened = None;
         wait_until("a journal", || {
-            opened = SqliteJournal::open(&scene.state(), Access::Beside).ok();
+            opened = open_journal(&scene.state(), Access::Beside).ok();
             opened.is_some()
         });
         Self {
-            journal: opened.expect("waited for"),
+            journal: opened.expect("waited for").journal,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()

@@ -41,8 +41,8 @@ const TAKEN: [(HeaderName, &str); 4] = [
     (TRANSFER_ENCODING, "remove it: the body decides"),
 ];
 
-/// What is wrong has been told.
-struct Told;
+/// What is wrong has been reported.
+struct Reported;
 
 /// Reads them; `None` if a problem makes it no request.
 pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<HttpAction> {
@@ -207,13 +207,13 @@ fn login(
     options: &mut Options<'_>,
     rule: &RuleContext<'_>,
     files: &mut Vec<FileInUse>,
-) -> Result<Option<Login>, Told> {
+) -> Result<Option<Login>, Reported> {
     let token = secret_file(options, rule, "token_file", files);
     let basic = secret_file(options, rule, "basic_file", files);
     if token.is_some() && basic.is_some() {
         let message = "expected either `token_file` or `basic_file`, but found both".to_owned();
         options.report_value("basic_file", Problem::error(message, "remove one of them"));
-        return Err(Told);
+        return Err(Reported);
     }
     Ok(token.map(Login::Token).or(basic.map(Login::Basic)))
 }
@@ -279,13 +279,13 @@ fn header(options: &mut Options<'_>, entry: JsonEntry) -> Option<(HeaderName, Te
 }
 
 /// The body, if there is one.
-fn body(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Told> {
+fn body(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Reported> {
     if options.lacks("body") {
         return Ok(None);
     }
     let entries = options.json_object("body", r#"write it like `{"node": "{{ node_name }}"}`"#);
     let mut fields = Vec::new();
-    for entry in entries.ok_or(Told)? {
+    for entry in entries.ok_or(Reported)? {
         let JsonEntry {
             name,
             value,
@@ -298,7 +298,7 @@ fn body(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Told> {
                     let problem = Problem::error(format!("`body`: {name}: {error}"), SYNTAX);
                     options.report(problem, option, position);
                 }
-                return Err(Told);
+                return Err(Reported);
             }
         }
     }

@@ -78,8 +78,8 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
     })
 }
 
-/// What is wrong has been told.
-struct Told;
+/// What is wrong has been reported.
+struct Reported;
 
 fn name(options: &mut Options<'_>) -> Option<Template> {
     if options.lacks("name") {
@@ -102,14 +102,14 @@ fn name(options: &mut Options<'_>) -> Option<Template> {
 }
 
 /// The value, if there is one.
-fn value(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Told> {
+fn value(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Reported> {
     if options.lacks("value") {
         return Ok(None);
     }
-    let text = options.get("value").ok_or(Told)?.value.as_str().trim();
+    let text = options.get("value").ok_or(Reported)?.value.as_str().trim();
     let is_object = text.starts_with('{') && is_fixed(&text[..text.len().min(2)]);
     if is_object {
-        let entries = options.json_object("value", VALUE_FORM).ok_or(Told)?;
+        let entries = options.json_object("value", VALUE_FORM).ok_or(Reported)?;
         let fields = entries.iter().map(|entry| field(options, entry));
         let fields: Vec<_> = fields.collect();
         let fields: Result<_, _> = fields.into_iter().collect();
@@ -120,7 +120,7 @@ fn value(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Told> {
         Err(error) if text.starts_with('[') => {
             let message = format!("expected JSON in `value`, but found a mistake in it: {error}");
             options.report_value("value", Problem::error(message, VALUE_FORM));
-            return Err(Told);
+            return Err(Reported);
         }
         Err(_) => Value::from(text),
     };
@@ -128,11 +128,11 @@ fn value(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Told> {
     template.map(Some).map_err(|error| {
         let message = format!("`value`: {error}");
         options.report_value("value", Problem::error(message, SYNTAX));
-        Told
+        Reported
     })
 }
 
-fn field(options: &mut Options<'_>, entry: &JsonEntry) -> Result<(String, JsonTemplate), Told> {
+fn field(options: &mut Options<'_>, entry: &JsonEntry) -> Result<(String, JsonTemplate), Reported> {
     let template = JsonTemplate::parse(&entry.value);
     template
         .map(|template| (entry.name.clone(), template))
@@ -141,7 +141,7 @@ fn field(options: &mut Options<'_>, entry: &JsonEntry) -> Result<(String, JsonTe
                 let message = format!("`value`: {}: {error}", entry.name);
                 options.report(Problem::error(message, SYNTAX), option, entry.position);
             }
-            Told
+            Reported
         })
 }
 

@@ -1,4 +1,5 @@
 mod decoding;
+mod journals;
 mod login;
 mod table;
 

@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -11,11 +12,11 @@ use jiff::Timestamp;
 use crate::core::retention::Retention;
 use crate::core::throttle::{Throttled, Window};
 use crate::journal::{
-    Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, Changed, Claim, Claimed,
-    Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
-    QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution, RetryAnswer, RetryFrom,
-    RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Store, StoreChange,
-    StorePage, StoredValue, Version, Work,
+    Accept, Acceptance, Accepted, Answer, AttemptEnd, Backup, Browse, Census, Changed, Claim,
+    Claimed, Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner,
+    Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
+    RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
+    Store, StoreChange, StorePage, StoredValue, Version, Work,
 };
 
 /// Such a journal, by another one.
@@ -187,6 +188,12 @@ impl<J: Journal> Keep for LostAnswers<J> {
 
     fn prune(&self, retention: Retention, now: Timestamp) -> Reply<'_, Pruned> {
         self.lose("prune", self.journal.prune(retention, now))
+    }
+}
+
+impl<J: Journal> Backup for LostAnswers<J> {
+    fn backup(&self, file: PathBuf) -> Reply<'_, u64> {
+        self.lose("backup", self.journal.backup(file))
     }
 }
 

@@ -10,10 +10,9 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::fault::Fault;
-use super::file_system;
-use super::folder::DATABASE;
-use super::note::LOCK;
+use super::place::DATABASE;
 use crate::journal::JournalError;
+use crate::state::{file_system, files, is_own};
 
 /// Writes the journal of `connection` into a new file at `target`, and answers its size.
 ///
@@ -56,7 +55,7 @@ pub(super) fn write(connection: &Connection, target: &Path) -> Result<u64, Fault
     }
     let finish = || {
         let file = File::open(&copy)?;
-        super::files::set_mode(&file, 0o600)?;
+        files::set_mode(&file, 0o600)?;
         file.sync_all()?;
         match renameat_with(CWD, &copy, CWD, target, RenameFlags::NOREPLACE) {
             // Some file systems cannot do that in one step; nobody else writes there.
@@ -78,7 +77,7 @@ fn is_ours(connection: &Connection, target: &Path, parent: &Path) -> bool {
     let folder = database.and_then(Path::parent);
     let same =
         folder.is_some_and(|folder| fs::canonicalize(folder).ok() == fs::canonicalize(parent).ok());
-    same && (name.starts_with(DATABASE) || name == LOCK)
+    same && is_own(&name, DATABASE)
 }
 
 /// A folder that goes with whatever is left in it.

@@ -1,15 +1,14 @@
 //! What can go wrong inside the journal, and what it means to the caller.
 
 use std::fmt;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
-use super::file_system;
 use crate::core::run::IllegalTransition;
 use crate::journal::{JournalError, RunId};
+use crate::state::{SERVICE_MAKES_IT, file_system};
 
 /// Why a statement, or a whole request, had no effect.
 #[derive(Debug)]
@@ -97,7 +96,7 @@ impl Fault {
     pub(super) fn into_journal_error(self, what: &'static str, path: &Path) -> JournalError {
         match self {
             Self::Refused(error) => error,
-            Self::Displaced(displaced) => unavailable(what, path, displaced),
+            Self::Displaced(displaced) => JournalError::unavailable(what, path, displaced),
             Self::Database(error) => from_database(error, what, path),
         }
     }
@@ -109,18 +108,6 @@ impl Fault {
 struct Refusal {
     error: Arc<rusqlite::Error>,
     refusal: String,
-}
-
-fn unavailable(
-    what: &'static str,
-    path: &Path,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> JournalError {
-    JournalError::Unavailable {
-        what,
-        path: path.display().to_string(),
-        source: source.into(),
-    }
 }
 
 /// Full disks and busy files may pass; anything else needs somebody to look.
@@ -136,7 +123,7 @@ fn from_database(error: Arc<rusqlite::Error>, what: &'static str, path: &Path) -
         .is_some_and(|code| of_disk.contains(&code))
         && let Some(refusal) = path.parent().and_then(file_system::refusal_of_writes)
     {
-        return unavailable(what, path, Refusal { error, refusal });
+        return JournalError::unavailable(what, path, Refusal { error, refusal });
     }
     let whole_path = path;
     let path = path.display();
@@ -151,7 +138,7 @@ fn from_database(error: Arc<rusqlite::Error>, what: &'static str, path: &Path) -
             | ErrorCode::PermissionDenied
             | ErrorCode::OutOfMemory
             | ErrorCode::FileLockingProtocolFailed,
-        ) => unavailable(what, whole_path, error),
+        ) => JournalError::unavailable(what, whole_path, error),
         Some(ErrorCode::NotADatabase) => JournalError::Unusable {
             message: format!("{path} is not a journal: {error}"),
             remedy: elsewhere(),
@@ -174,17 +161,6 @@ fn from_database(error: Arc<rusqlite::Error>, what: &'static str, path: &Path) -
 pub(super) fn elsewhere() -> String {
     "set `state_dir` to a folder of its own, or move the file away".to_owned()
 }
-
-/// A command was run before the service ever was.
-pub(super) fn none_yet(path: &Path) -> JournalError {
-    JournalError::Unusable {
-        message: format!("there is no journal {} yet", path.display()),
-        remedy: SERVICE_MAKES_IT.to_owned(),
-    }
-}
-
-const SERVICE_MAKES_IT: &str = "check that `state_dir` is the one of the service: its first `listen` or `poll` makes the \
-     journal";
 
 /// The file is there, and nothing is in it.
 pub(super) fn empty(path: &Path) -> JournalError {
@@ -210,24 +186,6 @@ pub(super) fn without_log(path: &Path) -> JournalError {
                  running service; or stop the service before you copy the file"
                 .to_owned(),
     }
-}
-
-/// A refused access stays refused until somebody changes it; other I/O errors may pass.
-pub(super) fn failed(what: &'static str, path: &Path, error: io::Error) -> JournalError {
-    let lasting = [
-        io::ErrorKind::PermissionDenied,
-        io::ErrorKind::NotADirectory,
-        io::ErrorKind::IsADirectory,
-        io::ErrorKind::AlreadyExists,
-    ];
-    if lasting.contains(&error.kind()) {
-        return JournalError::Unusable {
-            message: format!("failed to {what} in the journal {}: {error}", path.display()),
-            remedy: "run this as the user of the service or as root, or set `state_dir` to a folder of this user"
-                .to_owned(),
-        };
-    }
-    unavailable(what, path, error)
 }
 
 /// A thread is gone, which only a defect of this program can bring about.

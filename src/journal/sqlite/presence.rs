@@ -6,11 +6,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::belonging::Belonging;
 use super::fault::Displaced;
-use super::file_system;
-use super::files::{Identity, with_suffix};
-use super::lock::Lock;
+use super::place::with_suffix;
+use crate::state::files::Identity;
+use crate::state::{Folder, file_system};
 
 /// What the names of an open journal led to when it was opened.
 #[derive(Debug)]
@@ -22,8 +24,8 @@ pub(super) struct Presence {
     /// that as it likes.
     content: Option<Content>,
     on_network: bool,
-    /// Those of a service.
-    lock: Option<Lock>,
+    /// Where it is; a service holds it.
+    folder: Arc<Folder>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ const PUT_BACK: &str = "nothing is accepted or started until it is back under th
 
 impl Presence {
     /// Of the journal that was just opened and read at `database`.
-    pub(super) fn of(database: &Path, lock: Option<Lock>) -> io::Result<Self> {
+    pub(super) fn of(database: &Path, folder: Arc<Folder>) -> io::Result<Self> {
         let beside = ["-wal", "-shm"].map(|suffix| (with_suffix(database, suffix), None));
         let mut presence = Self {
             database: database.to_owned(),
@@ -56,7 +58,7 @@ impl Presence {
             beside,
             content: None,
             on_network: file_system::network(database).is_some(),
-            lock,
+            folder,
         };
         presence.note_beside();
         presence.note();
@@ -68,9 +70,15 @@ impl Presence {
         for (path, identity) in &mut self.beside {
             *identity = Identity::at(path).ok();
         }
-        if let Some(lock) = &mut self.lock {
-            lock.note_files(self.identity, self.beside[0].1);
-        }
+        let belonging = self.beside[0]
+            .1
+            .map(|log| Belonging::of(self.identity, log));
+        self.folder
+            .leave_line(belonging.map(|belonging| belonging.to_string()));
+    }
+
+    fn serves(&self) -> bool {
+        self.folder.access().serves()
     }
 
     /// Which file is the database.
@@ -80,24 +88,26 @@ impl Presence {
 
     /// Notes what this process itself has just made of the database.
     pub(super) fn note(&mut self) {
-        // Commands never write to this file but through the log, which the service works in.
-        if self.lock.is_some() && !self.on_network {
-            self.content = content(&self.database);
+        // Commands never write to this file but through the log, which the service works in. What was put in its
+        // place since the commit was checked is not of this process.
+        let found = content(&self.database).filter(|(identity, _)| *identity == self.identity);
+        if let Some((_, content)) = found
+            && self.serves()
+            && !self.on_network
+        {
+            self.content = Some(content);
         }
     }
 
     /// Whether a commit now would be found by whoever opens the journal next.
-    pub(super) fn check(&mut self) -> Result<(), Absence> {
+    pub(super) fn check(&self) -> Result<(), Absence> {
         self.database_is_there().map_err(Absence::Displaced)?;
         for (path, identity) in &self.beside {
             let Some(identity) = identity else { continue };
             is_there(path, *identity).map_err(|displaced| self.beside(path, displaced))?;
         }
-        if let Some(lock) = &mut self.lock {
-            let kept = lock.keep_note();
-            kept.map_err(|message| Absence::Displaced(Displaced(message)))?;
-        }
-        Ok(())
+        let kept = self.folder.keep_lock();
+        kept.map_err(|message| Absence::Displaced(Displaced(message)))
     }
 
     /// Whether another program has written to the database.
@@ -105,7 +115,7 @@ impl Presence {
         let found = content(&self.database);
         self.content
             .zip(found)
-            .is_some_and(|(known, found)| known != found)
+            .is_some_and(|(known, (_, found))| known != found)
     }
 
     /// What it means that a file beside the database is not there. A log with something in it was put
@@ -113,7 +123,7 @@ impl Presence {
     fn beside(&self, path: &Path, displaced: Displaced) -> Absence {
         let is_log = *path == self.beside[0].0;
         let size = rustix::fs::lstat(path).map_or(0, |stat| stat.st_size);
-        if self.lock.is_some() && (size == 0 || !is_log) {
+        if self.serves() && (size == 0 || !is_log) {
             return Absence::Beside(displaced);
         }
         Absence::Displaced(Displaced(format!(
@@ -138,13 +148,15 @@ impl Presence {
     }
 }
 
-fn content(path: &Path) -> Option<Content> {
+/// Which file is at `path`, and what can be told of what is in it.
+fn content(path: &Path) -> Option<(Identity, Content)> {
     let stat = rustix::fs::lstat(path).ok()?;
     let changed = (stat.st_mtime, i64::try_from(stat.st_mtime_nsec).ok()?);
-    Some(Content {
+    let content = Content {
         changed,
         size: stat.st_size,
-    })
+    };
+    Some((Identity::of(&stat), content))
 }
 
 /// Compares what is under a name with what was. Rights that were taken away say nothing.

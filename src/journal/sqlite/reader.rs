@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-use super::Access;
 use super::fault::{Displaced, Fault, Loss};
-use super::folder::Place;
+use super::place::Place;
 use super::schema;
 use super::worker::Inbox;
+use crate::state::Access;
 
 /// A connection that only reads. Opened when it is first needed, and again after it was closed.
 #[derive(Debug)]

@@ -10,11 +10,10 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::lstat;
 
 use super::fault::{self, Fault};
-use super::files::with_suffix;
-use super::folder::Place;
-use super::{Access, file_system};
+use super::place::{Place, with_suffix};
 use crate::crash::{self, Point};
 use crate::journal::JournalError;
+use crate::state::{Access, file_system};
 
 /// Marks a database as a journal: `ESIJ`.
 const APPLICATION_ID: i32 = 0x4553_494A;
@@ -31,10 +30,10 @@ pub(super) fn open(place: &Place, access: Access) -> Result<Connection, JournalE
     connect(path, &place.real, access).map_err(|fault| match &fault {
         Fault::Database(error) => match error.sqlite_extended_error_code() {
             Some(ffi::SQLITE_IOERR_SHMMAP) => {
-                file_system::lacks("memory that processes share (`mmap`)", path, error)
+                file_system::lacks("memory that processes share (`mmap`)", path, error).into()
             }
             Some(ffi::SQLITE_IOERR_LOCK | ffi::SQLITE_IOERR_RDLOCK | ffi::SQLITE_IOERR_SHMLOCK) => {
-                file_system::lacks("locks", path, error)
+                file_system::lacks("locks", path, error).into()
             }
             _ => fault.into_journal_error("open the database", path),
         },
@@ -139,7 +138,8 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), Fault> {
         connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
         let found = format!("the database stays in mode `{mode}`");
-        return Err(file_system::lacks("memory that processes share", path, &found).into());
+        let lacks = file_system::lacks("memory that processes share", path, &found);
+        return Err(Fault::Refused(lacks.into()));
     }
     // FULL: a commit that was answered survives a power cut. What savepoints keep to undo stays in
     // memory: in temporary files it would be nine tenths of all that is written. The cache is

@@ -11,13 +11,23 @@ mod property;
 mod world;
 mod writing;
 
+use std::path::Path;
+
 use tempfile::TempDir;
 
-use super::{Access, SqliteJournal};
+use super::{DATABASE, SqliteJournal};
 use crate::journal::conformance::story::{
     accept, at, end, event, meant, quarantine_entry, quarantine_entry_of,
 };
-use crate::journal::{Answer, Claim, Claimed, Owner, RunId, Work};
+use crate::journal::{Answer, Claim, Claimed, Owner, RunId, Work, part};
+use crate::state::Access;
+
+impl SqliteJournal {
+    /// Opens the journal in `folder` as its row of the table of parts does, but answers the journal itself.
+    pub(crate) fn open(folder: &Path, access: Access) -> Answer<Self> {
+        Ok(part::open(folder, access, DATABASE, Self::within)?.journal)
+    }
+}
 
 /// A journal in a folder that goes with the test.
 fn journal() -> (TempDir, SqliteJournal) {

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::fault::{self, Fault, Loss, failed};
+use super::fault::{self, Fault, Loss};
 use crate::journal::JournalError;
 
 /// Whether a request needs a transaction.
@@ -42,7 +42,7 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name(format!("journal {role}"))
             .spawn(move || work(inbox))
-            .map_err(|error| failed("start a thread", path, error))?;
+            .map_err(|error| JournalError::failed("start a thread", path, error))?;
         Ok(Self {
             role,
             path: path.to_owned(),

@@ -10,15 +10,15 @@ use std::sync::Arc;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl};
 
-use super::fault::{Displaced, Fault, Loss, failed};
-use super::files::with_suffix;
-use super::folder::Place;
+use super::fault::{Displaced, Fault, Loss};
+use super::place::{Place, with_suffix};
 use super::presence::{Absence, Presence};
 use super::reader::Readable;
 use super::worker::{Inbox, Kind, Performed, Request};
-use super::{Access, changes, schema};
+use super::{changes, schema};
 use crate::crash::{self, Point};
 use crate::journal::JournalError;
+use crate::state::Access;
 
 /// The most requests that share one commit, so that no answer waits for ever longer transactions.
 const BATCH: usize = 256;
@@ -52,7 +52,11 @@ impl Session {
             })?;
         if moved != 0 || presence.identity() != place.identity {
             let exchanged = io::Error::other("it was replaced while it was being opened");
-            return Err(failed("open the database", &place.database, exchanged));
+            return Err(JournalError::failed(
+                "open the database",
+                &place.database,
+                exchanged,
+            ));
         }
         Ok(Self {
             connection: Some(connection),

@@ -10,9 +10,10 @@ use crate::app::parts;
 use crate::engine::requests::answer_requests;
 use crate::engine::rulebook::Rulebook;
 use crate::engine::tests::journal_with;
-use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Accept, Browse, Entry, Requests};
 use crate::sources::for_quarantine;
+use crate::state::Access;
 
 const ROW: &[u8] =
     br#"{"id": 7, "event_type": "x", "event_time": "now", "object_type": "o", "object_uuid": "l"}"#;

@@ -11,10 +11,10 @@ use crate::core::event::Key;
 use crate::core::rules::Asks;
 use crate::core::store::Values;
 use crate::journal::conformance::LostAnswers;
-use crate::journal::sqlite::Access;
 use crate::journal::{
     Accept, Acceptance, AttemptEnd, CountsAgainst, Entry, PlannedRun, RunId, Start,
 };
+use crate::state::Access;
 
 const EVENT: &str = r#"{"id": "e", "type": "t", "time": "now", "payload": {}}"#;
 

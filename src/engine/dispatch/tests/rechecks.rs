@@ -84,8 +84,7 @@ fn rechecked() -> RuleSet {
 /// A journal with a run for each of these leases; none is an event that is about no lease.
 async fn journal_of(leases: &[Option<&str>]) -> (tempfile::TempDir, SqliteJournal) {
     let folder = tempfile::tempdir().unwrap();
-    let journal =
-        SqliteJournal::open(folder.path(), crate::journal::sqlite::Access::Service).unwrap();
+    let journal = SqliteJournal::open(folder.path(), crate::state::Access::Service).unwrap();
     let event = |(number, lease): (usize, Option<&str>)| {
         let id = number.to_string();
         let payload = json!({"esi_leap_object.data": {"uuid": lease}});

@@ -8,9 +8,10 @@ use crate::core::event::Event;
 use crate::core::retry::RetryPolicy;
 use crate::core::rules::{Chain, EventPattern, Rule, When};
 use crate::journal::conformance::LostAnswers;
-use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Browse, Progress, ProgressStep, RunFilter};
 use crate::sources::{Arrival, Batch, NothingToAdd, Pending};
+use crate::state::Access;
 
 /// One that has this to give, and counts how often it is settled.
 struct Once {

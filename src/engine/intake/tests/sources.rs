@@ -10,11 +10,12 @@ use super::rules;
 use crate::core::event::Event;
 use crate::engine::intake::{Intake, IntakeError};
 use crate::engine::rulebook::{Playbook, Rulebook};
-use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Browse, Cursor, Progress, ProgressStep, RunFilter};
 use crate::sources::{
     Arrival, Batch, Decoded, NothingToAdd, Pending, Received, Source, SourceError, SourceErrorKind,
 };
+use crate::state::Access;
 
 const RULES: &str = "
 [DEFAULT]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{accept, claim, journal};
+use crate::journal::sqlite::SqliteJournal;
 use crate::journal::sqlite::changes::Changes;
-use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::state::Access;
 
 /// Whether the kernel knows of a change already.
 async fn is_told(changes: Changes) -> bool {

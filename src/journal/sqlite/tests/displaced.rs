@@ -4,10 +4,13 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use super::{accept, at, claim_as, event, journal};
-use crate::journal::sqlite::{Access, SqliteJournal};
-use crate::journal::{Accept, Browse, Entry, JournalError, Owner, Work};
+use crate::journal::sqlite::presence::Presence;
+use crate::journal::sqlite::{DATABASE, SqliteJournal};
+use crate::journal::{Accept, Backup, Browse, Entry, JournalError, Owner, Work};
+use crate::state::{Access, Folder, InUse};
 
 async fn refused(journal: &SqliteJournal) -> String {
     let entries = vec![Entry::Event(event("refused", &[("r", "k")]))];
@@ -117,6 +120,22 @@ async fn nothing_is_written_where_it_cannot_be_found() {
     }
 }
 
+#[test]
+fn what_is_put_in_the_place_of_the_database_during_a_commit_is_not_taken_for_it() {
+    let parent = tempfile::tempdir().unwrap();
+    let state = parent.path().join("state");
+    let folder = Folder::open(&state, Access::Service, DATABASE).unwrap();
+    let database = state.join(DATABASE);
+    fs::write(&database, "ours").unwrap();
+    let mut presence = Presence::of(&database, Arc::new(folder)).unwrap();
+    fs::rename(&database, aside(&state)).unwrap();
+    fs::write(&database, "of somebody else").unwrap();
+    presence.note();
+    assert!(presence.check().is_err() && presence.is_changed());
+    fs::rename(aside(&state), &database).unwrap();
+    assert_eq!(presence.check(), Ok(()));
+}
+
 #[tokio::test]
 async fn a_link_on_the_way_that_leads_elsewhere_now_is_noticed() {
     let parent = tempfile::tempdir().unwrap();
@@ -204,11 +223,11 @@ async fn a_copy_is_not_served_beside_its_original() {
         .await
         .unwrap();
     match SqliteJournal::open(copy.path(), Access::Service) {
-        Err(JournalError::InUse {
+        Err(JournalError::InUse(InUse {
             elsewhere: true,
             pid,
             ..
-        }) => {
+        })) => {
             assert_eq!(pid, std::process::id().to_string());
         }
         other => panic!("expected a journal in use, found {other:?}"),

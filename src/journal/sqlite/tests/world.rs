@@ -16,10 +16,11 @@ use tempfile::TempDir;
 use super::{at, event, meant};
 use crate::core::rules::Stand;
 use crate::core::run::{Outcome, State, Transition};
-use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{
     Acceptance, Browse, Claim, Keep, Owner, RetryFrom, RunFilter, RunId, RunSummary, Work,
 };
+use crate::state::Access;
 
 const RULES: [&str; 3] = ["create", "tell", "wipe"];
 

@@ -14,9 +14,10 @@ use super::*;
 use crate::core::event::PayloadPath;
 use crate::core::run::State;
 use crate::engine::intake::Decision as Decided;
-use crate::journal::sqlite::{Access, SqliteJournal};
+use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{PlannedRun, RunFilter, RunId, RunSummary};
 use crate::sources::Arrival;
+use crate::state::Access;
 
 /// What filters look at. A row lacks `b`.
 const PATHS: [&str; 6] = ["a", "b", "l", "when", "$.l[*].n", "store:s"];

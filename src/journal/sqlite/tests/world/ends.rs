@@ -3,9 +3,10 @@
 use super::World;
 use crate::core::rules::Stand;
 use crate::core::run::Transition;
+use crate::journal::sqlite::SqliteJournal;
 use crate::journal::sqlite::tests::{at, end};
-use crate::journal::sqlite::{Access, SqliteJournal};
 use crate::journal::{AttemptEnd, Owner, Work};
+use crate::state::Access;
 
 impl World {
     /// An attempt that has ended cannot end again in another way. The same end again changes nothing.

@@ -1,10 +1,10 @@
-//! One service a journal, whatever happens to any file.
+//! One service a folder and a journal, whatever happens to any file.
 //!
 //! Three locks, all of which the kernel releases when the process ends, for any reason:
 //!
-//! - on the folder itself, which cannot be removed and made again without removing the journal, and
+//! - on the folder itself, which cannot be removed and made again without removing what is in it, and
 //!   which stays when the folder is moved;
-//! - on `service.lock`, which says who holds the journal, and keeps others out where folders have no
+//! - on `service.lock`, which says who holds the folder, and keeps others out where folders have no
 //!   locks (NFS);
 //! - on the journal's name, as an abstract socket: a copy of the journal, or one that was moved out of
 //!   its folder, has the same name, and its service would take the scripts of the first for leftovers.
@@ -24,11 +24,9 @@ use rustix::net::{
 };
 use rustix::process::{Pid, geteuid, test_kill_process};
 
-use super::fault::failed;
-use super::file_system;
 use super::files::{self, Identity};
-use super::note::{Belonging, LOCK, holder, open_note, write_note};
-use crate::journal::JournalError;
+use super::note::{LOCK, holder, line, open_note, write_note};
+use super::{InUse, StateError, file_system};
 
 /// What a poller adds to its process id in the lock.
 pub(super) const POLLER: &str = " poll";
@@ -46,7 +44,7 @@ pub(super) struct Lock {
     folder: PathBuf,
     role: &'static str,
     note: File,
-    belonging: Option<Belonging>,
+    line: Option<String>,
     // Held, and never asked.
     _of_folder: Option<File>,
     of_name: Option<OwnedFd>,
@@ -54,9 +52,11 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the locks of `folder`, a real path. `role` stands behind the process id in `service.lock`.
-    pub(super) fn take(folder: &Path, role: &'static str) -> Result<Self, JournalError> {
+    pub(super) fn take(folder: &Path, role: &'static str) -> Result<Self, StateError> {
         let waiting = Waiting::new(folder);
-        let open = || File::open(folder).map_err(|error| failed("open the folder", folder, error));
+        let open = || {
+            File::open(folder).map_err(|error| StateError::failed("open the folder", folder, error))
+        };
         // Network file systems lock no folders; that of the file has to do there.
         let of_folder = waiting.lock(folder, open)?.ok();
         let path = folder.join(LOCK);
@@ -65,7 +65,7 @@ impl Lock {
             if file_system::means_no_locks(&error) {
                 file_system::lacks("locks", folder, &error)
             } else {
-                failed("take the lock", &path, error)
+                StateError::failed("take the lock", &path, error)
             }
         };
         let mut note = note.map_err(unfit)?;
@@ -74,22 +74,22 @@ impl Lock {
             Err(error) if file_system::means_no_locks(&error) => return Err(unfit(error)),
             _ => {}
         }
-        // What stands there about the files of an earlier service is read once more when they are opened.
-        let belonging = Belonging::of_note(&mut note);
-        write_note(&mut note, role, belonging)
-            .map_err(|error| failed("write the lock", &path, error))?;
+        // What the journal of an earlier service has left there is asked for when that is opened.
+        let line = line(&mut note);
+        write_note(&mut note, role, line.as_deref())
+            .map_err(|error| StateError::failed("write the lock", &path, error))?;
         Ok(Self {
             folder: folder.to_owned(),
             role,
             note,
-            belonging,
+            line,
             _of_folder: of_folder,
             of_name: None,
         })
     }
 
     /// Takes the lock on the journal's name.
-    pub(super) fn take_name(&mut self, name: &str) -> Result<(), JournalError> {
+    pub(super) fn take_name(&mut self, name: &str) -> Result<(), StateError> {
         let waiting = Waiting::new(&self.folder);
         let Ok(address) =
             SocketAddrUnix::new_abstract_name(format!("esi-event-actions/{name}").as_bytes())
@@ -128,7 +128,7 @@ impl Lock {
                 Ok(holder) => Some(holder.pid.as_raw_nonzero().to_string()),
                 Err(_) => None,
             };
-            waiting.wait(pid.as_deref(), |pid| JournalError::InUse {
+            waiting.wait(pid.as_deref(), |pid| InUse {
                 folder: self.folder.display().to_string(),
                 pid,
                 poller: false,
@@ -145,21 +145,17 @@ impl Lock {
         user == 0 || user == geteuid().as_raw() || Some(user) == owner
     }
 
-    /// Writes down which log belongs to which database.
-    pub(super) fn note_files(&mut self, database: Identity, log: Option<Identity>) {
-        let belonging = log.map(|log| Belonging {
-            database: database.inode(),
-            log: log.inode(),
-        });
-        if self.belonging != belonging {
-            self.belonging = belonging;
+    /// Writes this line into `service.lock`, behind who holds it.
+    pub(super) fn leave_line(&mut self, line: Option<String>) {
+        if self.line != line {
+            self.line = line;
             // It is a precaution: a full disk must not stop the service here.
-            drop(write_note(&mut self.note, self.role, belonging));
+            drop(write_note(&mut self.note, self.role, self.line.as_deref()));
         }
     }
 
     /// Puts `service.lock` back if somebody removed or replaced it: others read there who holds the
-    /// journal.
+    /// folder.
     ///
     /// # Errors
     /// If another service has it now, which can only be where folders have no locks.
@@ -184,7 +180,7 @@ impl Lock {
             "{} was removed or replaced while this service holds it; it is made again",
             path.display()
         );
-        drop(write_note(&mut note, self.role, self.belonging));
+        drop(write_note(&mut note, self.role, self.line.as_deref()));
         self.note = note;
         Ok(())
     }
@@ -200,7 +196,7 @@ impl Lock {
     }
 }
 
-/// Whether a service holds the journal in `folder`, a real path. A lock that is found free is held for a
+/// Whether a service holds `folder`, a real path. A lock that is found free is held for a
 /// moment to see that; a service that starts just then tries again, as after one that has died.
 pub(super) fn is_held(folder: &Path) -> io::Result<bool> {
     for path in [folder, &folder.join(LOCK)] {
@@ -233,8 +229,8 @@ impl<'a> Waiting<'a> {
     fn lock(
         &self,
         path: &Path,
-        open: impl Fn() -> Result<File, JournalError>,
-    ) -> Result<io::Result<File>, JournalError> {
+        open: impl Fn() -> Result<File, StateError>,
+    ) -> Result<io::Result<File>, StateError> {
         loop {
             let file = open()?;
             match file.try_lock() {
@@ -253,7 +249,7 @@ impl<'a> Waiting<'a> {
                 .and_then(|found| holder(&mut found.open().ok()?));
             let poller = text.as_ref().is_some_and(|text| text.ends_with(POLLER));
             let pid = text.as_ref().and_then(|text| text.split(' ').next());
-            self.wait(pid, |pid| JournalError::InUse {
+            self.wait(pid, |pid| InUse {
                 folder: self.folder.display().to_string(),
                 pid,
                 poller,
@@ -266,10 +262,10 @@ impl<'a> Waiting<'a> {
     fn wait(
         &self,
         pid: Option<&str>,
-        refusal: impl FnOnce(String) -> JournalError,
-    ) -> Result<(), JournalError> {
+        refusal: impl FnOnce(String) -> InUse,
+    ) -> Result<(), StateError> {
         if Instant::now() >= self.deadline || pid.is_some_and(lives) {
-            return Err(refusal(pid.unwrap_or("unknown").to_owned()));
+            return Err(refusal(pid.unwrap_or("unknown").to_owned()).into());
         }
         std::thread::sleep(PAUSE);
         Ok(())
@@ -330,12 +326,12 @@ mod tests {
             held.keep_note().unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), own, "{harm}");
             match Lock::take(folder.path(), "") {
-                Err(JournalError::InUse {
+                Err(StateError::InUse(InUse {
                     poller: true, pid, ..
-                }) => {
+                })) => {
                     assert_eq!(pid, std::process::id().to_string());
                 }
-                other => panic!("{harm}: expected a journal in use, found {other:?}"),
+                other => panic!("{harm}: expected a folder in use, found {other:?}"),
             }
         }
         drop(held);

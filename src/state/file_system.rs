@@ -1,6 +1,6 @@
 //! Which file system a path is on, and what it lacks.
 //!
-//! A journal needs locks, shared memory, and a write that has reached the disk when the
+//! A service and its journal need locks, shared memory, and a write that has reached the disk when the
 //! kernel says so. Network file systems lack some of them, or have them only between processes of one
 //! host.
 
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use crate::journal::JournalError;
+use super::StateError;
 
 /// The types, as the kernel calls them, of file systems that lie on another machine.
 const NETWORK: &[&str] = &[
@@ -60,7 +60,7 @@ const NETWORK_FUSE: &[&str] = &[
 
 /// A mounted file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct FileSystem {
+pub(crate) struct FileSystem {
     kind: String,
     mounted_at: PathBuf,
 }
@@ -73,7 +73,7 @@ impl fmt::Display for FileSystem {
 
 impl FileSystem {
     /// The one that holds `path`, or the nearest folder above it that exists.
-    pub(super) fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         let absolute = std::path::absolute(path).ok()?;
         let real = absolute
             .ancestors()
@@ -120,7 +120,7 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
 }
 
 /// The network file system that holds `folder`, if it is one.
-pub(super) fn network(folder: &Path) -> Option<FileSystem> {
+pub(crate) fn network(folder: &Path) -> Option<FileSystem> {
     FileSystem::of(folder).filter(FileSystem::is_on_network)
 }
 
@@ -141,19 +141,19 @@ pub fn network_warning(folder: &Path) -> Option<(String, String)> {
 const LOCAL: &str = "set `state_dir` to a folder on a local disk";
 
 /// The file system of `path` lacks `what`.
-pub(super) fn lacks(what: &str, path: &Path, error: &dyn fmt::Display) -> JournalError {
+pub(crate) fn lacks(what: &str, path: &Path, error: &dyn fmt::Display) -> StateError {
     let name = match FileSystem::of(path) {
         Some(found) => format!("the file system of {} ({found})", path.display()),
         None => format!("the file system of {}", path.display()),
     };
-    JournalError::Unsuitable {
+    StateError::Unsuitable {
         message: format!("{name} has no {what}, which a journal needs: {error}"),
         remedy: LOCAL.to_owned(),
     }
 }
 
 /// Whether an error says that a file system has no locks.
-pub(super) fn means_no_locks(error: &io::Error) -> bool {
+pub(in crate::state) fn means_no_locks(error: &io::Error) -> bool {
     use rustix::io::Errno;
     Errno::from_io_error(error)
         .is_some_and(|errno| [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP].contains(&errno))
@@ -161,7 +161,7 @@ pub(super) fn means_no_locks(error: &io::Error) -> bool {
 
 /// What the kernel says to a write in `folder` now, if it refuses it. The database knows no more than
 /// that there was an error; this names a full disk, a quota, a file system that became read-only.
-pub(super) fn refusal_of_writes(folder: &Path) -> Option<String> {
+pub(crate) fn refusal_of_writes(folder: &Path) -> Option<String> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     let written = openat(CWD, folder, flags, Mode::RUSR | Mode::WUSR)
         .map_err(io::Error::from)

@@ -15,26 +15,25 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::fault::failed;
-use crate::journal::JournalError;
+use super::StateError;
 
 /// What its owner alone may do with a file.
 const OWNER_ALONE: u32 = 0o600;
 
 /// Which file it is, whatever it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     device: u64,
     inode: u64,
 }
 
 impl Identity {
     /// Its number within its file system.
-    pub(super) fn inode(self) -> u64 {
+    pub(crate) fn inode(self) -> u64 {
         self.inode
     }
 
-    pub(super) fn of(stat: &Stat) -> Self {
+    pub(crate) fn of(stat: &Stat) -> Self {
         Self {
             device: stat.st_dev,
             inode: stat.st_ino,
@@ -42,39 +41,40 @@ impl Identity {
     }
 
     /// That of what is found under a path. The folders on the way may be links.
-    pub(super) fn at(path: &Path) -> io::Result<Self> {
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
         Ok(Self::of(&rustix::fs::lstat(path)?))
     }
 }
 
 /// A regular file that is there.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     handle: OwnedFd,
     /// What is known of it.
-    pub(super) stat: Stat,
+    pub(crate) stat: Stat,
     path: PathBuf,
 }
 
 /// Looks at the file at `path`. Answers nothing if there is none, and refuses what is not a regular
 /// file of one name.
-pub(super) fn find(path: &Path) -> Result<Option<Found>, JournalError> {
+pub(crate) fn find(path: &Path) -> Result<Option<Found>, StateError> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let handle = match openat(CWD, path, flags, Mode::empty()) {
         Ok(handle) => handle,
         Err(Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(failed("look at files", path, error.into())),
+        Err(error) => return Err(StateError::failed("look at files", path, error.into())),
     };
-    let stat = fstat(&handle).map_err(|error| failed("look at files", path, error.into()))?;
+    let stat =
+        fstat(&handle).map_err(|error| StateError::failed("look at files", path, error.into()))?;
     if let Some(what) = kind(&stat) {
-        return Err(JournalError::Unusable {
+        return Err(StateError::Unusable {
             message: format!("expected a file at {}, but found {what}", path.display()),
             remedy: "move it away, or set `state_dir` to a folder that holds nothing else"
                 .to_owned(),
         });
     }
     if stat.st_nlink > 1 {
-        return Err(JournalError::Unusable {
+        return Err(StateError::Unusable {
             message: format!(
                 "{} has {} names (hard links), so it may be another file than it seems to be",
                 path.display(),
@@ -106,28 +106,28 @@ fn kind(stat: &Stat) -> Option<&'static str> {
 
 impl Found {
     /// Refuses a file of another user, and takes the rights of everybody but its owner away.
-    pub(super) fn close_to_others(&self) -> Result<(), JournalError> {
+    pub(crate) fn close_to_others(&self) -> Result<(), StateError> {
         refuse_other_owner(&self.path, self.stat.st_uid, geteuid().as_raw())?;
         let mode = self.stat.st_mode & 0o7777;
         if mode & !OWNER_ALONE == 0 {
             return Ok(());
         }
         set_mode(&self.handle, mode & OWNER_ALONE)
-            .map_err(|error| failed("close files to other users", &self.path, error))
+            .map_err(|error| StateError::failed("close files to other users", &self.path, error))
     }
 
     /// Opens this very file.
-    pub(super) fn open(&self) -> Result<fs::File, JournalError> {
+    pub(crate) fn open(&self) -> Result<fs::File, StateError> {
         let opened = fs::File::options()
             .read(true)
             .write(true)
             .open(by_handle(&self.handle));
-        opened.map_err(|error| failed("open files", &self.path, error))
+        opened.map_err(|error| StateError::failed("open files", &self.path, error))
     }
 }
 
 /// Changes the mode of what is open, by whatever kind of handle.
-pub(super) fn set_mode(handle: &impl AsRawFd, mode: u32) -> io::Result<()> {
+pub(crate) fn set_mode(handle: &impl AsRawFd, mode: u32) -> io::Result<()> {
     fs::set_permissions(by_handle(handle), Permissions::from_mode(mode))
 }
 
@@ -136,11 +136,11 @@ fn by_handle(handle: &impl AsRawFd) -> PathBuf {
 }
 
 /// Root may use everybody's files, anybody else only their own.
-pub(super) fn refuse_other_owner(path: &Path, owner: u32, user: u32) -> Result<(), JournalError> {
+pub(crate) fn refuse_other_owner(path: &Path, owner: u32, user: u32) -> Result<(), StateError> {
     if user == 0 || user == owner {
         return Ok(());
     }
-    Err(JournalError::Unusable {
+    Err(StateError::Unusable {
         message: format!(
             "{} belongs to user {owner}, but this process runs as user {user}",
             path.display()
@@ -156,7 +156,7 @@ pub(super) fn refuse_other_owner(path: &Path, owner: u32, user: u32) -> Result<(
 ///
 /// An existing database must not even be opened: closing it again would take away the locks that
 /// another connection of this process has on it.
-pub(super) fn make(path: &Path, folder: &Path) -> io::Result<()> {
+pub(crate) fn make(path: &Path, folder: &Path) -> io::Result<()> {
     let made = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -171,13 +171,6 @@ pub(super) fn make(path: &Path, folder: &Path) -> io::Result<()> {
         std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
     }
     Ok(())
-}
-
-/// The path of the file that `SQLite` keeps beside `path` under this ending.
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 #[cfg(test)]
