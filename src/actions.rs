@@ -8,6 +8,7 @@
 //! nothing durable: recording is dispatch's work. What an action leaves behind when the service dies is
 //! for its [`Recovery`], which finds it by the handle that the action gave.
 
+pub mod event;
 pub mod http;
 mod scope;
 pub mod script;
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::config::Purpose;
 use crate::config::table::PartOptions;
 use crate::config::{Options, Problem, RuleContext};
-use crate::core::event::Event;
+use crate::core::event::{Event, MadeEvent};
 use crate::core::ini::text::Position;
 use crate::core::retry::Again;
 use crate::core::rules::{Asks, Rule};
@@ -80,6 +81,8 @@ pub struct Performed {
     pub output_dropped: u64,
     /// What of it lives on and cannot be ended. Until that has gone, the attempt is not over.
     pub remains: Option<Box<dyn Remains>>,
+    /// The event that it makes, with the record of this attempt.
+    pub made: Option<MadeEvent>,
 }
 
 impl Performed {
@@ -94,6 +97,7 @@ impl Performed {
             output: Vec::new(),
             output_dropped: 0,
             remains: None,
+            made: None,
         }
     }
 }
@@ -125,6 +129,11 @@ pub trait Action: fmt::Debug + Send + Sync + 'static {
 
     /// What can be told beforehand, as things stand for the current user.
     fn check(&self) -> Checkup;
+
+    /// The type of the events that it makes, and where the configuration says that; `None` if it makes none.
+    fn makes(&self) -> Option<(&str, Position)> {
+        None
+    }
 
     /// What would be done for an event, with these values of the store.
     fn describe(&self, event: &Event, values: &Arc<Values>) -> Description;

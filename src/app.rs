@@ -230,7 +230,7 @@ async fn serve<F: FeedSettings + Send + Sync + 'static>(
     let dispatch = {
         let (stop, journal, work) = (stop.clone(), journal.clone(), work.clone());
         async move {
-            let owner = join(&journal, &stop.intake).await?;
+            let owner = join(&journal, &dispatch.rules, &stop.intake).await?;
             drop(joined.set(owner));
             let recoveries = parts::recoveries(journal.name());
             let unended = recover(&journal, owner, recoveries, &stop.intake).await?;

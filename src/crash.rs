@@ -92,6 +92,12 @@ points! {
     OutcomeUncommitted = "outcome-uncommitted",
     /// The outcome is on disk, and what is claimed in its place is not started yet.
     OutcomeWritten = "outcome-written",
+    /// It is decided what becomes of the end of a run, or of what an attempt made, and nothing of that is done.
+    AnnouncementDecided = "announcement-decided",
+    /// The event is written, and its announcement taken out, but not committed.
+    AnnouncedUncommitted = "announced-uncommitted",
+    /// They are on disk, and dispatch does not know.
+    Announced = "announced",
     /// Whatever it is, the journal is about to commit it.
     Committing = "committing",
     /// The request is on disk, and its caller does not know yet.

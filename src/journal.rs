@@ -17,10 +17,13 @@
 //!   the order in which they were accepted: a run that waits for its retry holds the later ones.
 //! - A delivery in quarantine that is known to be about a key holds the runs of that key which were
 //!   accepted after it, until it is released or deleted. What it is released to comes before them.
+//! - What is to become an event is announced in the commit that makes it so, and handed out until it has been
+//!   accepted, which is once ([`Work::announce`]). Its run's event is kept until then.
 //! - A value of the store is changed once for each identity that asks for it ([`Store`]), and gone at the second.
 //! - Keys, ids of events, rules and sources are kept, and looked for, as [`limited`](crate::core::limits::limited)
 //!   makes them: without NUL, and at most 1 kB long.
 
+mod announcements;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
@@ -40,6 +43,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+pub use self::announcements::{Announced, Announcement, AnnouncementId, Content, RunEnd};
 pub use self::error::JournalError;
 pub use self::part::{JournalPart, Opened};
 pub use self::planned::{Cancels, PlannedRun, Start};
@@ -52,7 +56,7 @@ pub use self::store::{
     ChangeId, Changed, Store, StoreChange, StorePage, StoredValue, stored, with_values,
 };
 pub use self::traits::{Accept, Backup, Browse, Journal, Keep, Reply, Work};
-use crate::core::event::Key;
+use crate::core::event::{Key, MadeEvent};
 use crate::core::outage::Outage;
 use crate::core::rules::{RuleNames, Stand};
 use crate::core::run::{Outcome, Transition};
@@ -85,6 +89,8 @@ pub struct Acceptance {
     /// The earlier runs that it makes pointless. Done once: with an event that is known by now, there is nothing
     /// to cancel.
     pub cancels: Vec<Cancels>,
+    /// It tells of the end of a run, or comes of such an event: the ends of its own runs are not announced.
+    pub after_end: bool,
 }
 
 /// A delivery that could not be decoded, or that a rule's filter could not decide.
@@ -272,6 +278,9 @@ pub struct Claimed {
     pub wait: Option<Duration>,
     /// The attempts of this owner that are to be ended, because their runs are cancelled.
     pub to_end: Vec<ToEnd>,
+    /// What is to become an event, the first of it; nothing if no runs were asked for. It is handed out until it is
+    /// [announced](Work::announce).
+    pub announcements: Vec<Announcement>,
 }
 
 /// An attempt that is to be ended, because its run is cancelled.
@@ -313,6 +322,8 @@ pub struct AttemptEnd {
     pub counts_against: CountsAgainst,
     /// How long after `ended_at` the next attempt is due, for a failed one.
     pub retry_in: Option<Duration>,
+    /// The event that it has made, which is announced with this end.
+    pub made: Option<MadeEvent>,
 }
 
 /// Where the operator has a run of several steps begin again.

@@ -8,6 +8,7 @@ pub mod check;
 pub mod explain;
 pub mod histories;
 pub mod journal;
+mod loops;
 mod permissions;
 pub mod quarantine;
 pub mod runs;

@@ -1,6 +1,7 @@
 //! What can befall any action, whatever it does: each fault is one test, and each kind of action one row.
 
-use std::fs;
+mod subjects;
+
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use esi_event_actions::crash::Point;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use crate::support::http_server::{HttpServer, Step, answer};
 use crate::support::scene::{FULFILL, Scene, Service, lease, wait_until};
 use crate::support::shim::{Refusal, Shim};
+use subjects::{Event, Http, Script, Store, Subject};
 
 /// A kind of action.
 struct Kind {
@@ -28,7 +29,7 @@ struct Kind {
     points: &'static [(Point, usize)],
 }
 
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
     Kind {
         name: "script",
         make: |scene| Box::new(Script::new(scene)),
@@ -73,98 +74,25 @@ const KINDS: [Kind; 3] = [
             (Point::OutcomeWritten, 1),
         ],
     },
+    Kind {
+        name: "event",
+        make: |_| Box::new(Event),
+        lasts: false,
+        died: "interrupted: the service ended while it was under way",
+        stopped: "",
+        // It does nothing before its end is on disk.
+        points: &[
+            (Point::RunClaimed, 0),
+            (Point::ProcessEnded, 0),
+            (Point::OutcomeUncommitted, 0),
+            (Point::OutcomeWritten, 1),
+        ],
+    },
 ];
 
 /// The kinds whose attempts can be found under way.
 fn lasting() -> impl Iterator<Item = &'static Kind> {
     KINDS.iter().filter(|kind| kind.lasts)
-}
-
-trait Subject {
-    /// What a rule says whose attempts are known by this word.
-    fn options(&self, word: &str) -> String;
-
-    /// The attempts that were begun: the word, the lease's purpose, and the number of the attempt.
-    fn begun(&self, scene: &Scene) -> Vec<String>;
-
-    /// Lets attempts end well, now and later.
-    fn release(&self, scene: &Scene);
-}
-
-struct Script;
-
-impl Script {
-    fn new(scene: &Scene) -> Self {
-        scene.script(
-            "held.sh",
-            r#"echo "$1 $2 $ESI_ATTEMPT" >>"$LOG"; while [ ! -e gate ]; do sleep 0.02; done"#,
-        );
-        Self
-    }
-}
-
-impl Subject for Script {
-    fn options(&self, word: &str) -> String {
-        format!("script = held.sh {word}\nscript_params = purpose")
-    }
-
-    fn begun(&self, scene: &Scene) -> Vec<String> {
-        scene.log()
-    }
-
-    fn release(&self, scene: &Scene) {
-        fs::write(scene.path("gate"), "").expect("a gate");
-    }
-}
-
-struct Http(HttpServer);
-
-impl Http {
-    fn new() -> Self {
-        let fine = answer("200 OK", &[], "").into_iter();
-        Self(HttpServer::start([std::iter::once(Step::Hold)
-            .chain(fine)
-            .collect()]))
-    }
-}
-
-impl Subject for Http {
-    fn options(&self, word: &str) -> String {
-        let url = self.0.url();
-        format!("action = http\nurl = {url}/{word}/{{{{ purpose }}}}/{{{{ run.attempt }}}}")
-    }
-
-    fn begun(&self, _: &Scene) -> Vec<String> {
-        let received = self.0.received();
-        let path = |line: &str| {
-            line.split(' ')
-                .nth(1)
-                .map(|path| path[1..].replace('/', " "))
-        };
-        received.iter().filter_map(|one| path(&one.line)).collect()
-    }
-
-    fn release(&self, _: &Scene) {
-        self.0.release();
-    }
-}
-
-/// Each attempt sets a value that is named after it.
-struct Store;
-
-impl Subject for Store {
-    fn options(&self, word: &str) -> String {
-        format!("action = store\nvalue = 1\nname = {word} {{{{ purpose }}}} {{{{ run.attempt }}}}")
-    }
-
-    fn begun(&self, scene: &Scene) -> Vec<String> {
-        let output = scene.run(&["store", "list", "--format", "json"]);
-        let values: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
-        let name = |value: &Value| value["name"].as_str().map(str::to_owned);
-        values.iter().filter_map(name).collect()
-    }
-
-    fn release(&self, _: &Scene) {}
 }
 
 /// A stage with one rule that does this.

@@ -31,8 +31,8 @@ fn times(point: Point) -> (&'static [u32], &'static [u32]) {
         | Point::LeaseCompleted => (&[], &[1]),
         Point::LeaseShown => (&[], &[1, 3]),
         // Come to by a rule that changes a value (`storing`, `action_faults`), by what a command asks (`retrying`),
-        // by what cancels runs (`cancelling`), and by a rule with a throttle (`throttling`) or a `recheck` (`rechecking`):
-        // the program is killed there.
+        // by what cancels runs (`cancelling`), by a rule with a throttle (`throttling`) or a `recheck` (`rechecking`), and
+        // by one for ends of runs (`run_events`): the program is killed there.
         Point::StoreUncommitted
         | Point::StoreChanged
         | Point::RequestDecided
@@ -40,7 +40,10 @@ fn times(point: Point) -> (&'static [u32], &'static [u32]) {
         | Point::CancelledUncommitted
         | Point::EndAsked
         | Point::LeaseRechecked
-        | Point::WindowWritten => (&[], &[]),
+        | Point::WindowWritten
+        | Point::AnnouncementDecided
+        | Point::AnnouncedUncommitted
+        | Point::Announced => (&[], &[]),
         Point::JournalMade
         | Point::MigrationHalfWay
         | Point::Migrated

@@ -31,6 +31,7 @@ mod python_patterns;
 mod rechecking;
 mod reloading;
 mod retrying;
+mod run_events;
 mod sources;
 mod stopping;
 mod storing;

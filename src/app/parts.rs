@@ -7,22 +7,23 @@ mod listen;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::actions::{Action, ActionPart, Recovery, http, script, store};
+use crate::actions::{Action, ActionPart, Recovery, event, http, script, store};
 use crate::config::table::{Kind, OptionRow, PartOptions, RULE, SERVICE, Scope, SourceKind, Table};
 use crate::config::throttle::THROTTLE;
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
+use crate::core::event::OF_RUNS;
 use crate::core::rules::Asks;
 use crate::journal::{JournalError, JournalPart, Opened, SourceRecord, sqlite};
 use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::timer;
-use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart};
+use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart, decode_event};
 use crate::state::Access;
 
 pub use forms::FORMS;
 
 /// What a rule can do. The first is what it does if it does not say.
-pub const ACTIONS: [ActionPart; 3] = [script::PART, http::PART, store::PART];
+pub const ACTIONS: [ActionPart; 4] = [script::PART, http::PART, store::PART, event::PART];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
 pub const SOURCES: [SourcePart; 1] = [timer::PART];
@@ -45,9 +46,10 @@ pub const OPTIONS: Table = Table {
 };
 
 /// What has no section of its own, with what decodes its deliveries when they are taken out of quarantine.
-const DECODERS: [(&str, Decode); 2] = [
+const DECODERS: [(&str, Decode); 3] = [
     (amqp::BUS, amqp::decode),
     (history::HISTORY, history::decode),
+    (OF_RUNS, decode_event),
 ];
 
 /// What decodes the deliveries of the source of this name.

@@ -176,6 +176,9 @@ fn show(run: &RunDetail, format: Format) -> Result<Exit, Failure> {
             summary.event_type, summary.event_id, run.source
         ),
     );
+    if let Some(maker) = runs::maker(run) {
+        line("made by", &maker);
+    }
     line("accepted", &moment(summary.accepted_at));
     if let Some(id) = summary.held_by {
         line(

@@ -1,8 +1,9 @@
-//! The types of ESI Leap's events, and suggestions for a type or a glob that is not one of them.
+//! The types of ESI Leap's events and of those that tell of the ends of runs, and suggestions for a type or a glob
+//! that is not one of them.
 
+use crate::core::event::ends;
+use crate::core::ini::problem::{Problem, nearest, nearest_within};
 use crate::core::rules::EventPattern;
-
-use crate::core::ini::problem::{nearest, nearest_within};
 
 /// What ESI Leap sends.
 const KNOWN: [&str; 6] = [
@@ -25,9 +26,53 @@ const NAMES: [&[&str]; 4] = [
 const ALL: &str = "ESI Leap sends `esi_leap.lease.fulfill` and `esi_leap.lease.delete`, each with \
                    `.start`, `.end` or `.error`";
 
+/// How else people call the ends of runs.
+const OTHER_WORDS: [(&[&str], &str); 3] = [
+    (
+        &["success", "ok", "done", "finished", "completed", "ended"],
+        "run.succeeded",
+    ),
+    (
+        &["failed", "failure", "error", "given_up", "timeout", "dead"],
+        "run.discarded",
+    ),
+    (&["canceled", "aborted", "skipped"], "run.cancelled"),
+];
+
+/// What is wrong with a pattern that no event has that there can be.
+pub(super) fn problem(pattern: &EventPattern) -> Option<Problem> {
+    let text = pattern.as_str();
+    if !pattern.is_about_runs() {
+        let remedy = remedy(pattern)?;
+        return Some(Problem::warning(
+            format!("ESI Leap sends no events of type `{text}`"),
+            remedy,
+        ));
+    }
+    if ends().any(|(_, event_type)| pattern.matches(event_type)) {
+        return None;
+    }
+    let message = format!("no event of type `{text}` tells of the end of a run");
+    let hint = end_meant(text).map_or_else(
+        || "write `run.succeeded`, `run.discarded`, `run.cancelled` or `run.*`".to_owned(),
+        |meant| format!("did you mean `{meant}`?"),
+    );
+    Some(Problem::warning(message, hint))
+}
+
+/// The end of a run that was probably meant.
+fn end_meant(text: &str) -> Option<&'static str> {
+    let text = normal(text);
+    let word = text.split('.').nth(1)?;
+    let near = |words: &[&'static str]| nearest(word, words.iter().copied()).is_some();
+    let other = OTHER_WORDS.iter().find(|(words, _)| near(words));
+    let known = ends().map(|(_, event_type)| event_type);
+    nearest(&text, known).or(other.map(|(_, meant)| *meant))
+}
+
 /// What to write instead, if events of ESI Leap are meant and none can match. Other services have
 /// types of their own, which may look similar, but not this similar.
-pub(super) fn remedy(pattern: &EventPattern) -> Option<String> {
+fn remedy(pattern: &EventPattern) -> Option<String> {
     if matches_any(pattern) {
         return None;
     }
@@ -96,6 +141,33 @@ fn normal(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_run_ends_as_is_reported_with_a_suggestion() {
+        let cases = [
+            ("run.discarded", None),
+            ("run.*", None),
+            ("run.[sd]*", None),
+            ("run.failed", Some("did you mean `run.discarded`?")),
+            ("run.failures", Some("did you mean `run.discarded`?")),
+            ("run.error", Some("did you mean `run.discarded`?")),
+            ("run.discard", Some("did you mean `run.discarded`?")),
+            ("run.canceled", Some("did you mean `run.cancelled`?")),
+            ("run.Cancelled", Some("did you mean `run.cancelled`?")),
+            ("run.success", Some("did you mean `run.succeeded`?")),
+            ("run.finished", Some("did you mean `run.succeeded`?")),
+            (
+                "run.started",
+                Some("write `run.succeeded`, `run.discarded`, `run.cancelled` or `run.*`"),
+            ),
+        ];
+        for (text, hint) in cases {
+            let pattern = EventPattern::parse(text).unwrap();
+            let found = problem(&pattern);
+            let found = found.as_ref().map(|problem| problem.hint.as_str());
+            assert_eq!(found, hint, "{text}");
+        }
+    }
 
     #[test]
     fn what_esi_leap_never_sends_is_reported_with_a_suggestion() {

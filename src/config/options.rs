@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::action::{foreign, named};
 use super::settings::Fingerprints;
-use super::source::of_sources;
+use super::source::{names_kind, of_sources};
 use super::table::{Kind, OptionRow, Table};
 use crate::core::duration::duration;
 use crate::core::ini::merged::{DEFAULT, Merged, MergedOption, Section};
@@ -37,10 +37,11 @@ pub(super) fn report_unknown(table: Table, merged: &Merged, problems: &mut Probl
                 // Whichever was meant may have it.
                 None => table.actions.iter().any(|action| action.has(name)),
             };
+            let is_misplaced = !(is_rule && of_action) && names_kind(table, name, option);
             let belongs_here = if is_rule {
                 of_action || table.is_of_every_rule(name)
             } else {
-                table.option(name).is_some()
+                table.option(name).is_some() && !is_misplaced
             };
             if belongs_here || option.used_as_variable {
                 continue;
@@ -52,7 +53,10 @@ pub(super) fn report_unknown(table: Table, merged: &Merged, problems: &mut Probl
                     ),
                     format!("move `{name}` to [DEFAULT]"),
                 )
-            } else if let Some(problem) = action.and_then(|own| foreign(table, own, name)) {
+            } else if let Some(problem) = action
+                .filter(|_| !is_misplaced)
+                .and_then(|own| foreign(table, own, name))
+            {
                 problem
             } else if let Some(problem) = of_sources(table, name) {
                 problem

@@ -6,7 +6,7 @@ use crate::core::ini::problem::{Problem, Problems};
 use crate::core::rules::{Chain, EventPattern, Filter, Rule};
 
 use super::chain::{Reader, handled_is_success, unreachable};
-use super::event_types::remedy;
+use super::event_types;
 use super::fields::payload_path;
 use super::filter_params::{filter_any, filter_params};
 use super::options::Options;
@@ -94,13 +94,12 @@ pub(super) fn event_types(
                 "separate types with commas",
             ),
             Ok(pattern) => {
-                let remedy = remedy(&pattern);
+                let problem = event_types::problem(&pattern);
                 events.push(pattern);
-                let Some(remedy) = remedy else {
+                let Some(problem) = problem else {
                     continue;
                 };
-                let message = format!("ESI Leap sends no events of type `{text}`");
-                Problem::warning(message, remedy)
+                problem
             }
             Err(_) if unclosed.is_some() => {
                 position = option.value.position_in(text, unclosed.unwrap_or_default());

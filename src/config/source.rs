@@ -6,7 +6,8 @@ use super::action::one_of;
 use super::options::Options;
 use super::settings::Fingerprints;
 use super::table::{SourceKind, Table};
-use crate::core::ini::merged::{Merged, Section};
+use crate::core::event::OF_RUNS;
+use crate::core::ini::merged::{Merged, MergedOption, Section};
 use crate::core::ini::problem::{Problem, Problems};
 use crate::core::rules::Rule;
 
@@ -116,6 +117,14 @@ impl SourceSection {
     fn read(table: Table, mut section: Section, problems: &mut Problems) -> Self {
         section.options.retain(|_, option| !option.inherited);
         let name = section.name[PREFIX.len()..].to_owned();
+        if name == OF_RUNS {
+            let problem = Problem::error(
+                format!("expected another name than `{OF_RUNS}` behind `[{PREFIX}`"),
+                "choose another one: events of that type, and of types that begin with `run.`, tell of the ends \
+                 of runs",
+            );
+            problems.push(problem.at(section.position).within(&section.name));
+        }
         if !is_name(&name) {
             let problem = Problem::error(
                 format!(
@@ -171,6 +180,12 @@ fn kind(table: Table, options: &mut Options<'_>) -> Option<&'static SourceKind> 
         options.report_value(TYPE, problem);
     }
     kind
+}
+
+/// Whether this says which kind of source a section is to be, where rules say something else with the option.
+pub(super) fn names_kind(table: Table, name: &str, option: &MergedOption) -> bool {
+    let text = option.value.as_str().trim();
+    name == TYPE && table.sources.iter().any(|kind| kind.options.name == text)
 }
 
 /// That an option is one of sources alone, and stands elsewhere; `None` if no source has it.

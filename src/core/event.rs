@@ -9,9 +9,13 @@
 //! ```
 
 mod key;
+mod made;
 mod path;
 
 pub use key::Key;
+pub use made::{
+    DEEPEST, MadeBy, MadeEvent, OF_RUNS, ends, is_about_runs, tells_of_end, type_of_end,
+};
 pub use path::{Found, InvalidPath, PayloadPath, Text, first_path_end};
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +45,9 @@ pub struct Event {
     /// What runs for it are ordered by, if its source says so; else the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+    /// The run that made it, if no source sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made_by: Option<Box<MadeBy>>,
     /// What it is about.
     pub payload: Value,
     /// As a later step of a run sees it: the results of the steps before, by their names. Else null.
@@ -65,6 +72,7 @@ impl Event {
             time,
             publisher,
             key: None,
+            made_by: None,
             payload,
             steps: Value::Null,
         }
@@ -76,6 +84,31 @@ impl Event {
     pub fn with_key(self, key: impl Into<String>) -> Self {
         let key = Some(key.into());
         Self { key, ..self }
+    }
+
+    /// The same event, which this run has made.
+    #[must_use]
+    pub fn with_maker(self, made_by: MadeBy) -> Self {
+        let made_by = Some(Box::new(made_by));
+        Self { made_by, ..self }
+    }
+
+    /// The run that made it; `None` if a source sent it.
+    #[must_use]
+    pub fn made_by(&self) -> Option<&MadeBy> {
+        self.made_by.as_deref()
+    }
+
+    /// How many runs were in a row before it, each for an event that the one before had made.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        self.made_by().map_or(0, |made_by| made_by.depth)
+    }
+
+    /// Whether it tells of the end of a run, or comes of such an event.
+    #[must_use]
+    pub fn is_after_end(&self) -> bool {
+        self.made_by().is_some_and(|made_by| made_by.after_end)
     }
 
     /// The same event as a later step of a run sees it, with the results of the steps before.
@@ -108,14 +141,15 @@ impl Event {
         versioned.unwrap_or(&self.payload)
     }
 
-    /// What runs for this event are ordered by, unless their rule has an `order_by`: what its source says,
-    /// else the node.
+    /// What runs for this event are ordered by, unless their rule has an `order_by`: what its source says, or what
+    /// the run that made it was ordered by, else the node.
     #[must_use]
     pub fn key(&self) -> Key {
         let source = self.event_type.split('.').next().unwrap_or_default();
-        match &self.key {
-            Some(text) => Key::of_source(source, text.as_str()),
-            None => Key::node(self.node()),
+        match (&self.made_by, &self.key) {
+            (Some(made_by), _) => made_by.key.clone(),
+            (None, Some(text)) => Key::of_source(source, text.as_str()),
+            (None, None) => Key::node(self.node()),
         }
     }
 
@@ -132,9 +166,13 @@ impl Event {
             .unwrap_or_default()
     }
 
-    /// The lease that the event is about, if ESI Leap says that it is about one.
+    /// The lease that the event is about, if ESI Leap says that it is about one, or that the event of the run was about
+    /// which made it.
     #[must_use]
     pub fn lease(&self) -> Option<&str> {
+        if let Some(made_by) = &self.made_by {
+            return made_by.lease.as_deref();
+        }
         let is_of_lease = self.event_type.starts_with("esi_leap.lease.");
         let uuid = self.data().get("uuid").filter(|_| is_of_lease)?;
         uuid.as_str().filter(|uuid| !uuid.is_empty())
@@ -205,6 +243,25 @@ mod tests {
         let event = event.with_key("e");
         let again: Event = serde_json::from_str(&event.to_json()).unwrap();
         assert_eq!((again.key(), again), (Key::of_source("hook", "e"), event));
+    }
+
+    #[test]
+    fn what_a_run_made_is_about_what_that_run_was_about() {
+        let payload = json!({"node_uuid": "n", "uuid": "other"});
+        let event = event(payload);
+        assert_eq!((event.depth(), event.is_after_end()), (0, false));
+        let made_by = MadeBy {
+            run: 7,
+            depth: 2,
+            key: Key::of_source("hook", "e"),
+            lease: Some("l".to_owned()),
+            after_end: true,
+        };
+        let event = event.with_maker(made_by.clone());
+        let again: Event = serde_json::from_str(&event.to_json()).unwrap();
+        assert_eq!(again.made_by(), Some(&made_by));
+        assert_eq!((again.key(), again.lease()), (made_by.key, Some("l")));
+        assert_eq!((again.depth(), again.is_after_end()), (2, true));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use recheck::Recheck;
 pub use set::{RuleNames, RuleSet};
 pub use when::{StartAt, Timing, When};
 
-use crate::core::event::{Event, Key, PayloadPath};
+use crate::core::event::{Event, Key, PayloadPath, is_about_runs, tells_of_end};
 use crate::core::throttle::Throttling;
 
 /// One section of the configuration: which events, and which filters. What is done then is the affair of the
@@ -64,7 +64,8 @@ pub type Asks = Vec<(&'static str, PayloadPath)>;
 /// The most bytes of a key at a path. Longer ones differ in their beginnings, or have to wait for each other.
 const LONGEST_KEY: usize = 128 * 1024 - 1;
 
-/// Which types of event a rule is for: an exact type, or a glob in which `*` stands for any text.
+/// Which types of event a rule is for: an exact type, or a glob in which `*` stands for any text. Events that tell of
+/// the ends of runs are meant only by globs that begin with `run.`: a rule for `*` is for what sources send.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EventPattern {
     /// `esi_leap.lease.fulfill.end`
@@ -92,8 +93,16 @@ impl EventPattern {
     pub fn matches(&self, event_type: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == event_type,
-            Self::Glob(glob) => glob.matches(event_type),
+            Self::Glob(glob) => {
+                glob.matches(event_type) && (self.is_about_runs() || !tells_of_end(event_type))
+            }
         }
+    }
+
+    /// Whether only events of runs are meant.
+    #[must_use]
+    pub fn is_about_runs(&self) -> bool {
+        is_about_runs(self.as_str())
     }
 
     /// Whether only events of ESI Leap are meant. Those of other services have fields of their own.
@@ -206,6 +215,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::core::retry::RetryPolicy;
+    use crate::core::run::State::{Cancelled, Discarded, Succeeded};
 
     pub(super) fn rule(name: &str, events: &[&str], filters: &Value) -> Rule {
         Rule {
@@ -265,6 +275,36 @@ mod tests {
             assert_eq!(set.names().contains(name), there, "{name}");
         }
         assert_eq!(set.all().len(), 4);
+    }
+
+    #[test]
+    fn the_ends_of_runs_are_meant_only_by_globs_that_begin_so() {
+        let set = RuleSet::new(vec![
+            rule("all", &["*", "*.discarded", "[r]un.*"], &json!({})),
+            rule("ends", &["run.*"], &json!({})),
+            rule("one", &["run.discarded"], &json!({})),
+            rule("some", &["run.[ds]*"], &json!({})),
+        ]);
+        for (event_type, expected) in [
+            ("run.discarded", &["ends", "one", "some"][..]),
+            ("run.succeeded", &["ends", "some"]),
+            ("run.cancelled", &["ends"]),
+            ("run.other", &["all", "ends"]),
+            ("run", &["all"]),
+        ] {
+            assert_eq!(names(&set.concerned(event_type)), expected, "{event_type}");
+            for rule in set.all() {
+                let is_for = rule.verdict(&event(event_type), &given()) != Verdict::OtherType;
+                assert_eq!(is_for, expected.contains(&&*rule.name), "{event_type}");
+            }
+        }
+        assert_eq!(set.told_ends(), [Succeeded, Discarded, Cancelled]);
+        let of = |events: &[&str]| RuleSet::new(vec![rule("r", events, &json!({}))]);
+        assert_eq!(of(&["*"]).told_ends(), []);
+        assert_eq!(of(&["run.discarded"]).told_ends(), [Discarded]);
+        let mut cancelled = rule("r", &["a"], &json!({}));
+        cancelled.when.cancelled_by = vec![EventPattern::parse("run.c*").unwrap()];
+        assert_eq!(RuleSet::new(vec![cancelled]).told_ends(), [Cancelled]);
     }
 
     #[test]

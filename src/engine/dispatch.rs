@@ -2,8 +2,10 @@
 //!
 //! The second half of the journey. The journal decides what may run now (per key in order, one at
 //! a time); dispatch decides how many run at once. The ends of attempts and what takes their places are one
-//! question to the journal, and so one commit; however long that takes, no place is free before.
+//! question to the journal, and so one commit; however long that takes, no place is free before. The same question
+//! tells which ends of runs are to become events, for rules that are for that.
 
+mod announcing;
 mod follow;
 mod held;
 pub(super) mod order;
@@ -136,6 +138,7 @@ impl<J: Journal> Dispatch<J> {
         let enrichment = Enrichment::new(this.enrich.clone(), this.rules.clone());
         let recheck = Recheck::new(this.enrich.clone(), this.rules.clone());
         let mut under_way = UnderWay::new(enrichment, recheck);
+        let mut rules = this.rules.clone();
         let mut tally = Tally::default();
         let mut clock = Clock::start();
         let mut stepped = false;
@@ -156,7 +159,9 @@ impl<J: Journal> Dispatch<J> {
                 let wait = this
                     .move_on(owner, &mut under_way, &mut tally, stop)
                     .await?;
-                let ends = under_way.is_over() && (stopping || last && this.is_over().await?);
+                let has_more = wait == Some(Duration::ZERO);
+                let ends = under_way.is_over()
+                    && (stopping || last && !has_more && this.is_over().await?);
                 Ok((wait, ends))
             }
             .await;
@@ -176,6 +181,7 @@ impl<J: Journal> Dispatch<J> {
             tokio::select! {
                 ended = under_way.next_end(&this) => ended?,
                 () = this.work.notified() => {}
+                () = rules.replaced() => {}
                 () = elapsed(wait) => {}
                 () = clock.set() => {}
                 () = drained.cancelled(), if !last => {}
@@ -231,8 +237,9 @@ impl<J: Journal> Dispatch<J> {
             }
         }
         under_way.asked = Instant::now();
-        // Names and limits are of the same rules, whenever these are replaced.
+        // Names, limits and ends are of the same rules, whenever these are replaced.
         let rules = self.rules.current();
+        self.announce_ends(&rules, under_way).await?;
         let claim = Claim {
             owner,
             rules: rules.names(),
@@ -286,10 +293,9 @@ impl<J: Journal> Dispatch<J> {
                 under_way.attempts.spawn(this.attempt(run, holding));
             }
         }
-        if claimed.orphans.is_empty() && under_way.ended.is_empty() {
-            let fresh_for = under_way.prospects.fresh_for();
-            return Ok(claimed.wait.into_iter().chain(fresh_for).min());
-        }
+        let is_next_at_once = !claimed.orphans.is_empty()
+            || !claimed.announcements.is_empty()
+            || !under_way.ended.is_empty();
         // They end with the next claim, at once.
         for run in claimed.orphans {
             let holding = under_way.held.hold(&run, &stop.work);
@@ -297,7 +303,14 @@ impl<J: Journal> Dispatch<J> {
             let ended = Ended::of(&run, holding, performed, then);
             under_way.ended.push(ended);
         }
-        Ok(Some(Duration::ZERO))
+        if !claimed.announcements.is_empty() {
+            self.announce(claimed.announcements).await?;
+        }
+        if is_next_at_once {
+            return Ok(Some(Duration::ZERO));
+        }
+        let fresh_for = under_way.prospects.fresh_for();
+        Ok(claimed.wait.into_iter().chain(fresh_for).min())
     }
 
     /// Makes one attempt.

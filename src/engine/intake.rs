@@ -154,7 +154,8 @@ async fn decide(
     decision.into_entries(source)
 }
 
-fn tell((entry, accepted): (&Entry, &Accepted)) {
+/// Logs what was accepted.
+pub(in crate::engine) fn tell((entry, accepted): (&Entry, &Accepted)) {
     match (entry, accepted) {
         (Entry::Event(event), Accepted::Runs(runs)) if runs.is_empty() => {
             tracing::info!(event = %event.id, "{} matches no rule", event.event_type);

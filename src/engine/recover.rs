@@ -167,6 +167,7 @@ const UNDER_WAY: &str = "the service ended while it was under way";
 fn interrupted(attempt: &OpenAttempt, why: &str, now: Timestamp) -> AttemptEnd {
     AttemptEnd {
         stand: None,
+        made: None,
         owner: attempt.owner,
         run: attempt.run,
         attempt: attempt.attempt,

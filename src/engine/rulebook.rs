@@ -59,6 +59,14 @@ impl Rulebook {
         self.0.borrow().clone()
     }
 
+    /// Comes back when the rules in force have been replaced since this was called last on this copy of the book.
+    pub async fn replaced(&mut self) {
+        // Without an editor there is nobody who replaces them.
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// What the rules in force want, at any time.
     #[must_use]
     pub fn interest(&self) -> Interest {

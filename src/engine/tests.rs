@@ -25,6 +25,7 @@ pub(crate) async fn journal_with(rules: &[&str]) -> (TempDir, SqliteJournal) {
             is_incomplete: false,
             lease: None,
             cancels: Vec::new(),
+            after_end: false,
             runs: vec![PlannedRun {
                 rule: (*rule).to_owned(),
                 key: Key::node(&id),

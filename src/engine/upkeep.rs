@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::rulebook::Rulebook;
 use crate::core::retention::Retention;
 use crate::crash::{self, Point};
 use crate::journal::{Journal, JournalError, Owner, retry_while_unavailable};
@@ -18,16 +19,22 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 /// The pause between two steps of pruning, so that intake and dispatch come in between.
 const PRUNE_PAUSE: Duration = Duration::from_millis(20);
 
-/// Makes this service an owner of attempts, as soon as the journal can be written.
+/// Makes this service an owner of attempts, as soon as the journal can be written, and says which ends of runs its
+/// rules want to be told of: before any run can end.
 ///
 /// # Errors
 /// If the journal cannot be used, now or later; or not now, once `stop` is cancelled.
 pub async fn join<J: Journal>(
     journal: &J,
+    rules: &Rulebook,
     stop: &CancellationToken,
 ) -> Result<Owner, JournalError> {
     let (host, now) = (host_name(), Timestamp::now());
-    retry_while_unavailable(stop, || journal.join(host.clone(), now)).await
+    let owner = retry_while_unavailable(stop, || journal.join(host.clone(), now)).await?;
+    let rules = rules.current();
+    let announce = || journal.announce_ends(rules.told_ends().to_vec());
+    retry_while_unavailable(stop, announce).await?;
+    Ok(owner)
 }
 
 /// Notes that the service performs nothing any more.

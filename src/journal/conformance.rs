@@ -8,10 +8,12 @@
 //! Cases name runs and deliveries by the numbers that a fresh journal gives: from 1, without gaps.
 
 pub(in crate::journal) mod accepting;
+pub(in crate::journal) mod announcing;
 pub(in crate::journal) mod attempts;
 mod caller;
 pub(in crate::journal) mod cancelling;
 pub(in crate::journal) mod completing;
+pub(in crate::journal) mod ending;
 pub(in crate::journal) mod holding;
 pub(in crate::journal) mod keeping;
 pub(in crate::journal) mod limiting;
@@ -129,6 +131,14 @@ macro_rules! hold_to_the_contract {
                 a_rule_that_matches_later_reopens_a_finished_event,
                 text_is_kept_as_it_is,
                 what_is_looked_up_is_kept_short_and_still_distinguished;
+            announcing:
+                the_end_of_a_run_is_handed_out_until_it_is_announced,
+                only_ends_that_are_wanted_are_announced,
+                a_run_that_is_retried_ends_again_and_its_first_end_stays_as_it_was,
+                what_comes_of_an_end_has_no_end_to_tell_of,
+                what_an_attempt_made_is_announced_with_its_end,
+                the_event_of_a_run_is_kept_until_its_end_is_announced,
+                many_announcements_are_handed_out_in_order_and_in_parts;
             attempts:
                 each_step_leaves_the_run_as_it_should,
                 an_attempt_ends_once_and_only_if_it_began,
@@ -158,6 +168,9 @@ macro_rules! hold_to_the_contract {
                 a_run_whose_event_is_complete_has_its_place_in_its_own_key,
                 what_awaits_its_lease_is_claimed_apart,
                 of_an_event_that_comes_again_the_fuller_body_stays;
+            ending:
+                an_end_is_announced_whoever_ends_the_run,
+                what_is_held_back_or_interrupted_is_no_end;
             holding:
                 later_runs_of_the_key_wait_and_no_others,
                 what_is_released_comes_before_what_waited_for_it,

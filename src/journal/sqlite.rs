@@ -14,6 +14,8 @@
 //! finished, waits for its retry, or queues up behind one node.
 
 mod accept;
+mod announce;
+mod announcements;
 mod backup;
 mod begin;
 mod belonging;
@@ -57,14 +59,15 @@ use self::reader::Readable;
 use self::worker::{Kind, Worker};
 use self::writer::Session;
 use super::{
-    Accept, Acceptance, Accepted, Answer, AttemptEnd, Backup, Browse, Census, Changed, Claim,
-    Claimed, Completion, Dropped, Entry, JournalError, JournalPart, Keep, OpenAttempt, Owner,
-    Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
+    Accept, Acceptance, Accepted, Announced, Answer, AttemptEnd, Backup, Browse, Census, Changed,
+    Claim, Claimed, Completion, Dropped, Entry, JournalError, JournalPart, Keep, OpenAttempt,
+    Owner, Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
     RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
     Store, StoreChange, StorePage, StoredValue, Version, Work,
 };
 use crate::core::limits::limited;
 use crate::core::retention::Retention;
+use crate::core::run::State;
 use crate::core::throttle::{Throttled, Window};
 use crate::state::Folder;
 
@@ -223,6 +226,22 @@ impl Work for SqliteJournal {
     fn open_attempts(&self, owner: Owner) -> Reply<'_, Vec<OpenAttempt>> {
         self.ask("read open attempts", Kind::Read, move |db| {
             transitions::open_attempts(db, owner)
+        })
+    }
+
+    fn announce_ends(&self, ends: Vec<State>) -> Reply<'_, ()> {
+        self.ask("say what is announced", Kind::Write, move |db| {
+            announcements::announce_ends(db, &ends)
+        })
+    }
+
+    fn announce(
+        &self,
+        announced: Arc<[Announced]>,
+        now: Timestamp,
+    ) -> Reply<'_, Vec<Vec<Accepted>>> {
+        self.ask("accept events of runs", Kind::Write, move |db| {
+            announce::announce(db, &announced, now)
         })
     }
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Acceptance, Accepted, Answer, AttemptEnd, Census, Claim, Claimed, Completion, Dropped, Entry,
-    OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Requests, RetryFrom,
-    RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Store, Version,
+    Acceptance, Accepted, Announced, Answer, AttemptEnd, Census, Claim, Claimed, Completion,
+    Dropped, Entry, OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Requests,
+    RetryFrom, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Store, Version,
 };
 use crate::core::retention::Retention;
+use crate::core::run::State;
 use crate::core::throttle::{Throttled, Window};
 
 /// An answer that is to be waited for.
@@ -62,6 +63,18 @@ pub trait Work: Send + Sync + 'static {
 
     /// The attempts that other owners left open.
     fn open_attempts(&self, owner: Owner) -> Reply<'_, Vec<OpenAttempt>>;
+
+    /// Says which ends of runs are to become events: from now on those in these states, and no others, are announced
+    /// in the commit that ends the run, whoever ends it.
+    fn announce_ends(&self, ends: Vec<State>) -> Reply<'_, ()>;
+
+    /// Accepts what announcements came to, as [`Accept::accept`] does it, and takes them out, in one transaction;
+    /// answers in the same order. Of one that has gone nothing is accepted, and nothing answered.
+    fn announce(
+        &self,
+        announced: Arc<[Announced]>,
+        now: Timestamp,
+    ) -> Reply<'_, Vec<Vec<Accepted>>>;
 
     /// After a step of the clock: no `retryable` run waits longer than its own delay from `now`.
     fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()>;
@@ -182,6 +195,18 @@ impl<J: Work + ?Sized> Work for Arc<J> {
 
     fn open_attempts(&self, owner: Owner) -> Reply<'_, Vec<OpenAttempt>> {
         (**self).open_attempts(owner)
+    }
+
+    fn announce_ends(&self, ends: Vec<State>) -> Reply<'_, ()> {
+        (**self).announce_ends(ends)
+    }
+
+    fn announce(
+        &self,
+        announced: Arc<[Announced]>,
+        now: Timestamp,
+    ) -> Reply<'_, Vec<Vec<Accepted>>> {
+        (**self).announce(announced, now)
     }
 
     fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustix::fs::{Access, access};
 
+use super::loops::made_events;
 use super::permissions::PermissionCheck;
 use crate::actions::Action;
 use crate::config::{self, Problem, Problems, RuleAction};
@@ -113,6 +114,7 @@ pub fn file_problems<F: FeedSettings>(file: &Path, reading: &Reading<F>) -> Prob
     permissions.configuration(file, reading.secret.as_ref());
     let mut problems = action_problems(&reading.actions, &mut permissions);
     if let Some(config) = &reading.config {
+        problems.append(made_events(&config.rules, &reading.actions));
         for file in config.feed.files(&config.folder()) {
             permissions.file(&file.path, file.purpose, |problem| match file.section {
                 Some(section) => problem.within(section),

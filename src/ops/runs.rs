@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::core::event::{Event, tells_of_end};
 use crate::core::rules::Stand;
 use crate::core::run::State;
 use crate::journal::{
@@ -43,6 +44,18 @@ pub async fn retry(
     let count = ids.len();
     journal.retry(ids, from).await?;
     Ok(count)
+}
+
+/// Which run made the event of this one, and by what; `None` if a source sent it.
+#[must_use]
+pub fn maker(run: &RunDetail) -> Option<String> {
+    let event: Event = serde_json::from_str(&run.event).ok()?;
+    let made_by = event.made_by()?;
+    Some(if tells_of_end(&event.event_type) {
+        format!("the end of run {}", made_by.run)
+    } else {
+        format!("run {}, at depth {}", made_by.run, made_by.depth)
+    })
 }
 
 /// At which step a run is that has several and is not at its first, or was when it ended; and which one failed.

@@ -116,6 +116,7 @@ impl Worked {
             is_incomplete: false,
             lease: None,
             cancels: Vec::new(),
+            after_end: false,
             runs: vec![PlannedRun {
                 rule: "rule".to_owned(),
                 key: Key::node(format!("node-{}", self.events % NODES)),
@@ -165,6 +166,7 @@ impl Worked {
                 transition: Transition::Succeed,
                 counts_against: CountsAgainst::Retries,
                 retry_in: None,
+                made: None,
             })
         });
         self.runtime.block_on(try_join_all(ends)).expect("recorded");

@@ -14,7 +14,7 @@ pub(super) use rows::OPTIONS;
 use super::HttpAction;
 use super::request::{Address, Call, Login, no_dots};
 use super::statuses::Statuses;
-use crate::actions::scope::{SYNTAX, looked_up};
+use crate::actions::scope::{SYNTAX, looked_up, object_template};
 use crate::actions::{FileInUse, Purpose};
 use crate::config::{JsonEntry, Options, Problem, RuleContext, positive_duration};
 use crate::core::template::{JsonTemplate, Place, Template};
@@ -283,26 +283,12 @@ fn body(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Reported> {
     if options.lacks("body") {
         return Ok(None);
     }
-    let entries = options.json_object("body", r#"write it like `{"node": "{{ node_name }}"}`"#);
-    let mut fields = Vec::new();
-    for entry in entries.ok_or(Reported)? {
-        let JsonEntry {
-            name,
-            value,
-            position,
-        } = entry;
-        match JsonTemplate::parse(&value) {
-            Ok(template) => fields.push((name, template)),
-            Err(error) => {
-                if let Some(option) = options.get("body") {
-                    let problem = Problem::error(format!("`body`: {name}: {error}"), SYNTAX);
-                    options.report(problem, option, position);
-                }
-                return Err(Reported);
-            }
-        }
-    }
-    Ok(Some(JsonTemplate::Object(fields)))
+    let template = object_template(
+        options,
+        "body",
+        r#"write it like `{"node": "{{ node_name }}"}`"#,
+    );
+    template.map(Some).ok_or(Reported)
 }
 
 fn template(options: &mut Options<'_>, name: &str, text: &str, place: Place) -> Option<Template> {

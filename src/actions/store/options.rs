@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{StoreAction, What, whole_number};
-use crate::actions::scope::{SYNTAX, looked_up};
+use crate::actions::scope::{SYNTAX, looked_up, object_template};
 use crate::config::table::{Kind, OptionRow, Scope};
-use crate::config::{JsonEntry, Options, Problem, RuleContext, positive_duration};
+use crate::config::{Options, Problem, RuleContext, positive_duration};
 use crate::core::store::check_name;
 use crate::core::template::{JsonTemplate, Place, Template};
 
@@ -109,11 +109,8 @@ fn value(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Reported> {
     let text = options.get("value").ok_or(Reported)?.value.as_str().trim();
     let is_object = text.starts_with('{') && is_fixed(&text[..text.len().min(2)]);
     if is_object {
-        let entries = options.json_object("value", VALUE_FORM).ok_or(Reported)?;
-        let fields = entries.iter().map(|entry| field(options, entry));
-        let fields: Vec<_> = fields.collect();
-        let fields: Result<_, _> = fields.into_iter().collect();
-        return fields.map(|fields| Some(JsonTemplate::Object(fields)));
+        let template = object_template(options, "value", VALUE_FORM);
+        return template.map(Some).ok_or(Reported);
     }
     let json = match serde_json::from_str::<Value>(text) {
         Ok(json) => json,
@@ -130,19 +127,6 @@ fn value(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Reported> {
         options.report_value("value", Problem::error(message, SYNTAX));
         Reported
     })
-}
-
-fn field(options: &mut Options<'_>, entry: &JsonEntry) -> Result<(String, JsonTemplate), Reported> {
-    let template = JsonTemplate::parse(&entry.value);
-    template
-        .map(|template| (entry.name.clone(), template))
-        .map_err(|error| {
-            if let Some(option) = options.get("value") {
-                let message = format!("`value`: {}: {error}", entry.name);
-                options.report(Problem::error(message, SYNTAX), option, entry.position);
-            }
-            Reported
-        })
 }
 
 /// What is done, if the other options are those that it needs.

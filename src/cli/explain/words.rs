@@ -62,7 +62,12 @@ fn verdict(answer: &Answer<'_>) -> String {
                 .iter()
                 .map(EventPattern::as_str)
                 .collect();
-            format!("it is for {}", types.join(", "))
+            let about = if answer.rule.events.iter().all(EventPattern::is_about_runs) {
+                ": what tells of the ends of runs"
+            } else {
+                ""
+            };
+            format!("it is for {}{about}", types.join(", "))
         }
         Verdict::Refused(mismatch) => mismatch.to_string(),
         Verdict::FilterError(why) => why.clone(),

@@ -10,7 +10,7 @@ pub(super) struct ByType {
     /// Of those that name a type exactly.
     exact: HashMap<String, Vec<usize>>,
     /// Of those that have a glob.
-    globs: Vec<(glob::Pattern, usize)>,
+    globs: Vec<(EventPattern, usize)>,
 }
 
 impl ByType {
@@ -18,7 +18,7 @@ impl ByType {
     pub(super) fn add(&mut self, pattern: &EventPattern, place: usize) {
         match pattern {
             EventPattern::Exact(exact) => self.exact.entry(exact.clone()).or_default().push(place),
-            EventPattern::Glob(glob) => self.globs.push((glob.clone(), place)),
+            EventPattern::Glob(_) => self.globs.push((pattern.clone(), place)),
         }
     }
 

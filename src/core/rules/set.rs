@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::Rule;
 use super::by_type::ByType;
+use crate::core::event::ends;
 use crate::core::limits::limited;
+use crate::core::run::State;
 
 /// All rules of a configuration, found by the type of event.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub struct RuleSet {
     rechecked: RuleNames,
     /// Of the values of the store that filters of enabled rules need.
     stored: BTreeSet<String>,
+    /// The ends of runs that enabled rules want to be told of.
+    told_ends: Vec<State>,
 }
 
 /// The names of the enabled rules, as a journal keeps them. A copy costs nothing: a claim takes one along.
@@ -77,6 +81,8 @@ impl RuleSet {
             set.rules.push(Arc::new(rule));
         }
         set.names = set.places.keys().collect();
+        let wanted = ends().filter(|(_, event_type)| set.wants(event_type));
+        set.told_ends = wanted.map(|(state, _)| state).collect();
         set
     }
 
@@ -84,6 +90,12 @@ impl RuleSet {
     #[must_use]
     pub fn stored_names(&self) -> &BTreeSet<String> {
         &self.stored
+    }
+
+    /// The states to which runs come in the end and of which an enabled rule wants to be told.
+    #[must_use]
+    pub fn told_ends(&self) -> &[State] {
+        &self.told_ends
     }
 
     /// Every rule, in the order of the configuration.

@@ -1,5 +1,6 @@
 //! Dispatch of an action that exists in tests alone: nothing here knows a script.
 
+mod announcing;
 mod commits;
 mod owners;
 mod rechecks;

@@ -12,6 +12,7 @@ use super::prospects::{Prospects, Rechecked};
 use super::unended::Unended;
 use super::{Dispatch, Then, tell};
 use crate::actions::Performed;
+use crate::core::run::State;
 use crate::crash::{self, Point};
 use crate::engine::enrich::Enrichment;
 use crate::engine::recheck::{self, Recheck};
@@ -64,6 +65,7 @@ impl Ended {
             stand,
             retry_in,
             counts_against: performed.counts_against,
+            made: performed.made,
         };
         Self {
             end,
@@ -89,6 +91,8 @@ pub(super) struct UnderWay {
     pub(super) held: Held,
     /// When the journal was last asked.
     pub(super) asked: Instant,
+    /// Which ends of runs the journal announces, as far as it has been told.
+    pub(super) told_ends: Option<Vec<State>>,
     pub(super) enrichment: Arc<Enrichment>,
     pub(super) recheck: Arc<Recheck>,
 }
@@ -104,6 +108,7 @@ impl UnderWay {
             ended: Vec::new(),
             held: Held::default(),
             asked: Instant::now(),
+            told_ends: None,
             enrichment: Arc::new(enrichment),
             recheck: Arc::new(recheck),
         }

@@ -173,6 +173,7 @@ impl Decision {
         });
         let acceptance = Acceptance {
             cancels: cancels.collect(),
+            after_end: event.is_after_end(),
             lease: event.lease().map(str::to_owned),
             source: source.to_owned(),
             body: event.to_json(),

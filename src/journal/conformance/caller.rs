@@ -1,5 +1,6 @@
 //! Makes the calls of a case, once or twice, and compares the answers.
 
+mod announcing;
 mod requests;
 mod storing;
 

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 
 use crate::core::retention::Retention;
+use crate::core::run::State as RunState;
 use crate::core::throttle::{Throttled, Window};
 use crate::journal::{
-    Accept, Acceptance, Accepted, Answer, AttemptEnd, Backup, Browse, Census, Changed, Claim,
-    Claimed, Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner,
+    Accept, Acceptance, Accepted, Announced, Answer, AttemptEnd, Backup, Browse, Census, Changed,
+    Claim, Claimed, Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner,
     Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
     RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
     Store, StoreChange, StorePage, StoredValue, Version, Work,
@@ -116,6 +117,18 @@ impl<J: Journal> Work for LostAnswers<J> {
 
     fn open_attempts(&self, owner: Owner) -> Reply<'_, Vec<OpenAttempt>> {
         self.lose("open_attempts", self.journal.open_attempts(owner))
+    }
+
+    fn announce_ends(&self, ends: Vec<RunState>) -> Reply<'_, ()> {
+        self.lose("announce_ends", self.journal.announce_ends(ends))
+    }
+
+    fn announce(
+        &self,
+        announced: Arc<[Announced]>,
+        now: Timestamp,
+    ) -> Reply<'_, Vec<Vec<Accepted>>> {
+        self.lose("announce", self.journal.announce(announced, now))
     }
 
     fn clock_stepped(&self, now: Timestamp) -> Reply<'_, ()> {

@@ -44,6 +44,7 @@ pub(in crate::journal) fn event(id: &str, runs: &[(&str, &str)]) -> Acceptance {
         is_incomplete: false,
         lease: None,
         cancels: Vec::new(),
+        after_end: false,
         runs: runs.iter().map(planned).collect(),
     }
 }
@@ -121,6 +122,7 @@ pub(in crate::journal) fn end(
         transition,
         counts_against: CountsAgainst::Retries,
         retry_in: (transition == Transition::Fail).then_some(Duration::from_secs(10)),
+        made: None,
     }
 }
 

@@ -169,8 +169,8 @@ fn keep_event(
     let inserted = connection
         .prepare_cached(
             "INSERT INTO events
-                 (source, event_id, event_type, body, accepted_at, finished_at, is_incomplete, lease)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (event_id, source) DO NOTHING",
+                 (source, event_id, event_type, body, accepted_at, finished_at, is_incomplete, lease, after_end)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (event_id, source) DO NOTHING",
         )?
         .execute(params![
             source,
@@ -180,7 +180,8 @@ fn keep_event(
             Millis(now),
             finished_at,
             event.is_incomplete,
-            event.lease.as_deref().map(limited)
+            event.lease.as_deref().map(limited),
+            event.after_end
         ])?;
     if inserted > 0 {
         return Ok((connection.last_insert_rowid(), true));

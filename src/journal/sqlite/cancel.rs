@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
+use super::announcements::note_end;
 use super::fault::Fault;
 use super::rows::{Millis, sql_limit, time};
 use super::transitions::{Standing, after, expect_one, finish_event, standing};
@@ -166,6 +167,7 @@ fn cancel_one(
         )?
         .execute(params![run, state, cancelled, Millis(now), reason])?;
     expect_one(changed)?;
+    note_end(connection, run, cancelled, None, None, now)?;
     finish_event(connection, event, now)?;
     give_turn(connection, &key)?;
     Ok(state)

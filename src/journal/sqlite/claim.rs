@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::announcements;
 use super::begin::begin;
 use super::cancel::{expire, to_end};
 use super::fault::Fault;
@@ -123,6 +124,7 @@ pub(super) fn claim(
     }
     let mut runs = Vec::new();
     let mut due: Vec<ClaimedRun> = Vec::new();
+    let mut announcements = Vec::new();
     let mut is_more = false;
     if claim.limit + claim.rechecks + claim.awaiting > 0 {
         let most = (claim.limit + claim.rechecks + claim.awaiting).max(WAKE);
@@ -152,6 +154,7 @@ pub(super) fn claim(
             }
         }
         due.sort_unstable_by_key(|run| run.id);
+        announcements = announcements::first(connection)?;
     }
     for run in &due {
         let state = after(run.id, State::Due, Transition::Claim)?;
@@ -202,6 +205,7 @@ pub(super) fn claim(
         lost,
         wait,
         to_end: to_end(connection, owner)?,
+        announcements,
     })
 }
 

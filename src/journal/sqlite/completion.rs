@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::announcements::note_end;
 use super::fault::Fault;
 use super::rows::Millis;
 use super::transitions::{Standing, after, expect_one, expect_open, finish_event, standing};
@@ -82,6 +83,10 @@ pub(super) fn complete(connection: &Connection, completion: &Completion) -> Resu
     expect_one(changed)?;
     if let Some(asked) = &asked {
         windows::note(connection, &rule, asked, *run)?;
+    }
+    // One that is held back has not begun, and so has no end to tell of.
+    if cancelling {
+        note_end(connection, *run, state, None, None, *at)?;
     }
     if state.is_final() {
         finish_event(connection, event, *at)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::announcements::{note_end, note_made};
 use super::fault::Fault;
 use super::rows::{Millis, OutcomeColumns, key, millis, stand, time};
 use super::store;
@@ -133,7 +134,23 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
             is_cancelled
         ])?;
     expect_one(changed)?;
+    if let Some(made) = &end.made {
+        note_made(connection, run, event, made, end.ended_at)?;
+    }
     if state.is_final() {
+        // What the lease is refused for, now that it is shown, has not begun: nothing is announced then.
+        if transition != Transition::Refuse || !awaits_lease(connection, run)? {
+            let handled = end.stand.as_ref().and_then(Stand::handled);
+            let handled = handled.filter(|_| !is_cancelled);
+            note_end(
+                connection,
+                run,
+                state,
+                Some(end.attempt),
+                handled.as_deref(),
+                end.ended_at,
+            )?;
+        }
         finish_event(connection, event, end.ended_at)?;
     }
     // The attempt that repeats an interrupted one asks for the same.
@@ -145,17 +162,25 @@ pub(super) fn record(connection: &Connection, end: &AttemptEnd) -> Result<(), Fa
     Ok(())
 }
 
-/// Notes that an event is finished, if no run of it has anything left to do.
+fn awaits_lease(connection: &Connection, run: RunId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT awaits_lease FROM runs WHERE id = ?1")?
+        .query_row([run], |row| row.get(0))
+}
+
+/// As long as nothing of the event is left to do.
+pub(super) const FINISH_EVENT: &str = "UPDATE events SET finished_at = ?2 WHERE id = ?1
+     AND NOT EXISTS (SELECT 1 FROM announcements WHERE event = ?1)
+     AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND finished_at IS NULL)";
+
+/// Notes that an event is finished, if no run of it has anything left to do and nothing of them is to be announced.
 pub(super) fn finish_event(
     connection: &Connection,
     event: i64,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     connection
-        .prepare_cached(
-            "UPDATE events SET finished_at = ?2 WHERE id = ?1
-             AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND finished_at IS NULL)",
-        )?
+        .prepare_cached(FINISH_EVENT)?
         .execute(params![event, Millis(now)])
         .map(drop)
 }

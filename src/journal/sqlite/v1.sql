@@ -9,7 +9,8 @@ CREATE TABLE meta (
 
 INSERT INTO meta VALUES ('name', lower(hex(randomblob(16))));
 
--- `finished_at` is set while no run of the event has anything left to do; only such events are pruned.
+-- `finished_at` is set while no run of the event has anything left to do, and nothing of them is to be announced; only
+-- such events are pruned.
 CREATE TABLE events (
     id          INTEGER PRIMARY KEY,
     source      TEXT NOT NULL,
@@ -24,6 +25,8 @@ CREATE TABLE events (
     lease_failures INTEGER NOT NULL DEFAULT 0,
     -- The lease that the event is about, if it is about one: by that, a later event cancels its runs.
     lease       TEXT,
+    -- 1 if it tells of the end of a run, or comes of such an event: the ends of its own runs are not announced.
+    after_end   INTEGER NOT NULL DEFAULT 0 CHECK (after_end IN (0, 1)),
     UNIQUE (event_id, source)
 ) STRICT;
 
@@ -149,6 +152,29 @@ CREATE TABLE attempts (
 
 CREATE UNIQUE INDEX attempts_open ON attempts (run) WHERE ended_at IS NULL;
 CREATE INDEX attempts_owner ON attempts (owner);
+
+-- The states to which runs come in the end and of which a rule wants to be told. In the journal, because also commands
+-- and the acceptance of other events end runs.
+CREATE TABLE announced_ends (
+    state TEXT PRIMARY KEY CHECK (state = 'succeeded' OR state = 'discarded' OR state = 'cancelled')
+) STRICT, WITHOUT ROWID;
+
+-- What is to become an event: written in the commit that ends a run (in that state, by that attempt or by none, or for
+-- that reason), or records the attempt that made it. It goes in the commit that accepts the event. Numbers are
+-- never used again, since the ids of the events are made of them.
+CREATE TABLE announcements (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    run     INTEGER NOT NULL,
+    event   INTEGER NOT NULL REFERENCES events ON DELETE CASCADE,
+    attempt INTEGER,
+    state   TEXT CHECK (state = 'succeeded' OR state = 'discarded' OR state = 'cancelled'),
+    reason  TEXT,
+    made    TEXT,
+    at      INTEGER NOT NULL,
+    CHECK ((state IS NULL) = (made IS NOT NULL))
+) STRICT;
+
+CREATE INDEX announcements_event ON announcements (event);
 
 -- How far sources that keep a cursor have been read, and how that went last.
 CREATE TABLE sources (

@@ -77,6 +77,7 @@ impl<J: Journal + std::fmt::Debug> Noting<J> {
                 transition: Transition::Discard,
                 counts_against: CountsAgainst::Nothing,
                 retry_in: None,
+                made: None,
             };
             journal.record(end).await.unwrap();
             started.send("7".to_owned()).unwrap();
@@ -100,6 +101,7 @@ pub(super) async fn journal(keys: &[&str]) -> (tempfile::TempDir, SqliteJournal,
             is_incomplete: false,
             lease: None,
             cancels: Vec::new(),
+            after_end: false,
             runs: vec![PlannedRun {
                 rule: "r".to_owned(),
                 key: Key::node(*key),

@@ -97,6 +97,7 @@ async fn journal_of(leases: &[Option<&str>]) -> (tempfile::TempDir, SqliteJourna
             is_incomplete: false,
             lease: event.lease().map(str::to_owned),
             cancels: Vec::new(),
+            after_end: false,
             runs: vec![PlannedRun {
                 rule: "r".to_owned(),
                 key: Key::node(&id),

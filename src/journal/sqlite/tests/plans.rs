@@ -5,8 +5,8 @@ use rusqlite::{Connection, StatementStatus};
 use super::journal;
 use crate::journal::sqlite::worker::Kind;
 use crate::journal::sqlite::{
-    cancel, claim, owners, prune, quarantine, reads, requests, shares, store, transitions, turns,
-    windows,
+    announcements, cancel, claim, owners, prune, quarantine, reads, requests, shares, store,
+    transitions, turns, windows,
 };
 
 /// The steps of the plan for `sql`, as far as they read or sort tables.
@@ -36,7 +36,7 @@ fn prepared_again(connection: &Connection, sql: &str) -> i32 {
 #[tokio::test]
 async fn nothing_in_the_daily_round_scans_sorts_or_is_prepared_again() {
     let (_folder, journal) = journal();
-    let cases: [(&str, &[&str]); 41] = [
+    let cases: [(&str, &[&str]); 44] = [
         (
             claim::TO_CLAIM,
             &[
@@ -121,6 +121,30 @@ async fn nothing_in_the_daily_round_scans_sorts_or_is_prepared_again() {
             transitions::OPEN,
             &["attempts_open", "r USING INTEGER PRIMARY KEY"],
         ),
+        (
+            announcements::FIRST,
+            &[
+                "SCAN announcements",
+                "r USING INTEGER PRIMARY KEY",
+                "e USING INTEGER PRIMARY KEY",
+                "a USING INDEX sqlite_autoindex_attempts_1 (run=? AND number=?)",
+            ],
+        ),
+        (
+            announcements::NOTE_END,
+            &[
+                "announced_ends USING PRIMARY KEY (state=?)",
+                "r USING INTEGER PRIMARY KEY",
+                "e USING INTEGER PRIMARY KEY",
+            ],
+        ),
+        (
+            transitions::FINISH_EVENT,
+            &[
+                "COVERING INDEX announcements_event (event=?)",
+                "sqlite_autoindex_runs_1 (event=?)",
+            ],
+        ),
         (store::VALUE, &["sqlite_autoindex_store_1 (name=?)"]),
         (
             store::LIST,
@@ -146,6 +170,7 @@ async fn nothing_in_the_daily_round_scans_sorts_or_is_prepared_again() {
         for step in &plan {
             // What is open or unfinished is all in indexes of its own, which may be read from end to end.
             let of_open = [
+                "announcements",
                 "attempts_open",
                 "requests_unanswered",
                 "runs_unfinished",
