@@ -24,6 +24,7 @@
 //!   makes them: without NUL, and at most 1 kB long.
 
 mod announcements;
+mod claim;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
@@ -35,15 +36,14 @@ pub mod sqlite;
 mod store;
 mod traits;
 
-use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use self::announcements::{Announced, Announcement, AnnouncementId, Content, RunEnd};
+pub use self::claim::{Claim, Claimed, ClaimedRun, ToEnd};
 pub use self::error::JournalError;
 pub use self::part::{JournalPart, Opened};
 pub use self::planned::{Cancels, PlannedRun, Start};
@@ -58,7 +58,7 @@ pub use self::store::{
 pub use self::traits::{Accept, Backup, Browse, Journal, Keep, Reply, Work};
 use crate::core::event::{Key, MadeEvent};
 use crate::core::outage::Outage;
-use crate::core::rules::{RuleNames, Stand};
+use crate::core::rules::Stand;
 use crate::core::run::{Outcome, Transition};
 use crate::core::throttle::Throttled;
 
@@ -181,62 +181,6 @@ pub enum Placement {
     Every,
 }
 
-/// What dispatch asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Whose the attempts will be.
-    pub owner: Owner,
-    /// The rules that the owner has. Runs of others are not for it to perform.
-    pub rules: RuleNames,
-    /// Attempts of this owner that are over. Their ends are recorded first, as [`Work::record`] does it, and in
-    /// the same commit: so what takes their places is claimed by the commit that frees them.
-    pub ended: Vec<AttemptEnd>,
-    /// At most this many runs that await nothing.
-    pub limit: usize,
-    /// The rules of which ESI Leap is asked about the lease before an attempt.
-    pub rechecked: RuleNames,
-    /// At most this many runs of these rules. They do not count against `limit`, and begin later.
-    pub rechecks: usize,
-    /// Attempts of this owner that begin now, having been claimed to ask ESI Leap first. Until then a run has not
-    /// started: one that is pointless or too old by now is in [`Claimed::to_end`].
-    pub begun: Vec<(RunId, u32)>,
-    /// At most this many runs that await their lease.
-    pub awaiting: usize,
-    /// At most this many runs to cancel, because no service has their rule.
-    pub orphans: usize,
-    /// The attempts of this owner that it knows of, by run and number. Others that are its own and open
-    /// were claimed with an answer that was lost.
-    pub held: Vec<(RunId, u32)>,
-    /// How many runs of a rule with the same [`share`](PlannedRun::share) may run at once, by the rule's name.
-    /// Runs of these rules without one, which were accepted before there was a limit, share one.
-    pub limits: Arc<BTreeMap<String, u32>>,
-}
-
-/// A run whose next attempt dispatch is to perform now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimedRun {
-    /// Whose this attempt is.
-    pub owner: Owner,
-    /// The run.
-    pub id: RunId,
-    /// The number of this attempt, counted from 1, interrupted ones included.
-    pub attempt: u32,
-    /// How many attempts failed since the run was accepted, or last retried by the operator.
-    pub failures: u32,
-    /// The name of its rule.
-    pub rule: String,
-    /// What it is ordered by.
-    pub key: Key,
-    /// How far it has come, if it has several steps and is not at its first.
-    pub stand: Option<Stand>,
-    /// The event as JSON text.
-    pub event: String,
-    /// Whether the event's lease has to be shown first. Then the rule is yet to be decided.
-    pub awaits_lease: bool,
-    /// How many times ESI Leap did not show the event's lease.
-    pub lease_failures: u32,
-}
-
 /// The event of a run that awaited its lease, now that this is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
@@ -260,38 +204,6 @@ pub struct Completion {
     pub throttle: Option<Throttled>,
     /// When this is decided.
     pub at: Timestamp,
-}
-
-/// The answer to a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimed {
-    /// At most as many runs as asked for: those that were claimed before, with an answer that was lost, then
-    /// others, both in order of acceptance; `running` from now on.
-    pub runs: Vec<ClaimedRun>,
-    /// The same of rules that no service has: their attempts are claimed to cancel them.
-    pub orphans: Vec<ClaimedRun>,
-    /// The attempts in `ended` that have ended in another way, or are not of this owner, by run and number:
-    /// nothing was recorded of them.
-    pub lost: Vec<(RunId, u32)>,
-    /// How long to wait, by the journal's clock, until the first run is due that is `scheduled`, or is
-    /// `retryable` and nothing else holds back.
-    pub wait: Option<Duration>,
-    /// The attempts of this owner that are to be ended, because their runs are cancelled.
-    pub to_end: Vec<ToEnd>,
-    /// What is to become an event, the first of it; nothing if no runs were asked for. It is handed out until it is
-    /// [announced](Work::announce).
-    pub announcements: Vec<Announcement>,
-}
-
-/// An attempt that is to be ended, because its run is cancelled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToEnd {
-    /// The run.
-    pub run: RunId,
-    /// Which of its attempts.
-    pub attempt: u32,
-    /// Why the run is cancelled.
-    pub reason: String,
 }
 
 /// The end of an attempt, and what it means for its run.

@@ -44,7 +44,6 @@ mod windows;
 mod worker;
 mod writer;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -59,11 +58,11 @@ use self::reader::Readable;
 use self::worker::{Kind, Worker};
 use self::writer::Session;
 use super::{
-    Accept, Acceptance, Accepted, Announced, Answer, AttemptEnd, Backup, Browse, Census, Changed,
-    Claim, Claimed, Completion, Dropped, Entry, JournalError, JournalPart, Keep, OpenAttempt,
-    Owner, Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
+    Accept, Acceptance, Accepted, Announced, Answer, AttemptEnd, Backup, Browse, Census, Claim,
+    Claimed, Completion, Dropped, Entry, JournalError, JournalPart, Keep, OpenAttempt, Owner,
+    Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
     RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
-    Store, StoreChange, StorePage, StoredValue, Version, Work,
+    Version, Work,
 };
 use crate::core::limits::limited;
 use crate::core::retention::Retention;
@@ -384,26 +383,6 @@ impl Requests for SqliteJournal {
     ) -> Reply<'_, Option<RetryAnswer>> {
         self.ask("answer a request", Kind::Write, move |db| {
             requests::answer(db, request, &resolution, now)
-        })
-    }
-}
-
-impl Store for SqliteJournal {
-    fn values(
-        &self,
-        names: BTreeSet<String>,
-        now: Timestamp,
-    ) -> Reply<'_, BTreeMap<String, StoredValue>> {
-        self.look("read values", move |db| store::values(db, names, now))
-    }
-
-    fn list_values(&self, page: StorePage, now: Timestamp) -> Reply<'_, Vec<StoredValue>> {
-        self.look("list values", move |db| store::list(db, &page, now))
-    }
-
-    fn change_value(&self, change: StoreChange, now: Timestamp) -> Reply<'_, Changed> {
-        self.ask("change a value", Kind::Write, move |db| {
-            store::change(db, &change, now)
         })
     }
 }

@@ -7,13 +7,17 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
+use super::SqliteJournal;
 use super::fault::Fault;
 use super::reads::tally;
 use super::rows::{Millis, millis, optional_time, sql_limit, time};
+use super::worker::Kind;
 use crate::core::limits::limited;
 use crate::core::store::{Effect, Lasting, MOST_VALUES, Operation, StoreError};
 use crate::crash::{self, Point};
-use crate::journal::{ChangeId, Changed, JournalError, RunId, StoreChange, StorePage, StoredValue};
+use crate::journal::{
+    ChangeId, Changed, JournalError, Reply, RunId, Store, StoreChange, StorePage, StoredValue,
+};
 
 /// How long, in milliseconds, a command may ask again for the same change.
 const REMEMBERED: i64 = 60 * 60 * 1000;
@@ -40,6 +44,26 @@ pub(super) const FORGOTTEN: &str = "DELETE FROM store_changes WHERE rowid IN
 
 /// What came of the change that the run `?1` asked for.
 pub(super) const OF_RUN: &str = "DELETE FROM store_changes WHERE run = ?1";
+
+impl Store for SqliteJournal {
+    fn values(
+        &self,
+        names: BTreeSet<String>,
+        now: Timestamp,
+    ) -> Reply<'_, BTreeMap<String, StoredValue>> {
+        self.look("read values", move |db| values(db, names, now))
+    }
+
+    fn list_values(&self, page: StorePage, now: Timestamp) -> Reply<'_, Vec<StoredValue>> {
+        self.look("list values", move |db| list(db, &page, now))
+    }
+
+    fn change_value(&self, what: StoreChange, now: Timestamp) -> Reply<'_, Changed> {
+        self.ask("change a value", Kind::Write, move |db| {
+            change(db, &what, now)
+        })
+    }
+}
 
 /// The values of these names, as far as there are any.
 pub(super) fn values(
