@@ -230,6 +230,7 @@ macro_rules! hold_to_the_contract {
                 what_is_never_to_start_is_on_record_with_the_reason;
             stepping:
                 a_run_that_goes_on_keeps_its_turn_and_begins_without_failures,
+                a_run_between_two_steps_keeps_its_turn_whoever_is_retried,
                 a_crash_goes_on_at_the_step,
                 another_round_begins_at_the_step_that_failed_or_at_the_first;
             storing:

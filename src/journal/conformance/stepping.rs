@@ -67,6 +67,39 @@ pub(in crate::journal) async fn a_run_that_goes_on_keeps_its_turn_and_begins_wit
     assert_eq!(steps, [None, None, Some("r/next")]);
 }
 
+pub(in crate::journal) async fn a_run_between_two_steps_keeps_its_turn_whoever_is_retried(
+    scene: &Scene<'_>,
+) {
+    let journal = scene.journal().await;
+    accept(&journal, "a", &[("r", "k")], 0).await;
+    accept(&journal, "b", &[("r", "k")], 0).await;
+    claim_one(&journal, 0).await;
+    journal
+        .record(end(1, 1, Transition::Discard, 0))
+        .await
+        .unwrap();
+    assert_eq!(claim_one(&journal, 0).await.id, 2);
+    // While the first step runs, and while the second one waits for its retry.
+    journal.retry(vec![1], RetryFrom::Start).await.unwrap();
+    let next = stand("r/next", None);
+    journal
+        .record(to(2, 1, Transition::Proceed, next.clone()))
+        .await
+        .unwrap();
+    assert_eq!(claim_one(&journal, 0).await.id, 2);
+    journal
+        .record(end(2, 2, Transition::Fail, 0))
+        .await
+        .unwrap();
+    assert_eq!(claim(&journal, 9, 0).await, [0; 0]);
+    assert_eq!(claim_one(&journal, 20).await.id, 2);
+    journal
+        .record(to(2, 3, Transition::Succeed, next))
+        .await
+        .unwrap();
+    assert_eq!(claim(&journal, 9, 20).await, [1]);
+}
+
 pub(in crate::journal) async fn a_crash_goes_on_at_the_step(scene: &Scene<'_>) {
     let ground = scene.ground();
     let next = stand("r/next", Some("r"));

@@ -4,12 +4,12 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::core::event::Key;
-use crate::core::run::State;
 use crate::journal::RunId;
 
-/// The run that has the turn of a key.
-pub(super) const HAS_TURN: &str =
-    "SELECT id, state FROM runs WHERE key_space = ?1 AND key = ?2 AND turn = 1";
+/// The run that has the turn of a key, and whether it keeps that whoever else may come before it: while an attempt of
+/// it is under way, and once it has come to its second step.
+pub(super) const HAS_TURN: &str = "SELECT id, state = 'running' OR stand IS NOT NULL FROM runs
+     WHERE key_space = ?1 AND key = ?2 AND turn = 1";
 
 /// The oldest unfinished run of a key, unless it has to wait for a delivery in quarantine.
 pub(super) const FIRST: &str = "SELECT id FROM runs
@@ -18,16 +18,16 @@ pub(super) const FIRST: &str = "SELECT id FROM runs
                                 FROM quarantine WHERE key_space = ?1 AND key = ?2)
      ORDER BY COALESCE(place, id), id LIMIT 1";
 
-/// Gives the turn of `key` to whom it belongs: to the running run, else to the oldest unfinished one; to
-/// none while a delivery in quarantine comes before that one.
+/// Gives the turn of `key` to whom it belongs: to the run that is running or between two steps, else to the oldest
+/// unfinished one; to none while a delivery in quarantine comes before that one.
 pub(super) fn give_turn(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
     let holder = connection
         .prepare_cached(HAS_TURN)?
         .query_row([&key.space, &key.text], |row| {
-            Ok((row.get::<_, RunId>(0)?, row.get::<_, State>(1)?))
+            Ok((row.get::<_, RunId>(0)?, row.get(1)?))
         })
         .optional()?;
-    if let Some((_, State::Running)) = holder {
+    if let Some((_, true)) = holder {
         return Ok(());
     }
     let holder = holder.map(|(id, _)| id);

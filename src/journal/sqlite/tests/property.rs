@@ -182,6 +182,7 @@ async fn apply(world: &mut World, op: &Op) {
             beside,
         } => world.cancel_by(rule, *key, *running, *beside).await,
     }
+    world.give_turns();
 }
 
 proptest! {

@@ -91,6 +91,8 @@ pub(super) struct World {
     owner: Owner,
     beside: SqliteJournal,
     runs: Vec<Expected>,
+    /// The run that has the turn of each key.
+    turns: BTreeMap<u8, RunId>,
     held: Vec<held::Delivery>,
     windows: Vec<throttled::Counted>,
     /// The last number that a run or a delivery in quarantine has got.
@@ -114,6 +116,7 @@ impl World {
             owner,
             beside,
             runs: Vec::new(),
+            turns: BTreeMap::new(),
             held: Vec::new(),
             windows: Vec::new(),
             last: 0,
@@ -139,31 +142,33 @@ impl World {
             .collect()
     }
 
-    /// The run of each key that is next: the oldest unfinished one, if none is running, and it waits
-    /// for no delivery.
-    fn next_of_each_key(&self) -> Vec<usize> {
+    /// The turn of each key is with the run that is running or between two steps, else with the oldest unfinished one,
+    /// if that waits for no delivery.
+    pub(super) fn give_turns(&mut self) {
         let mut first = BTreeMap::new();
-        let mut unfinished: Vec<_> = (0..self.len())
-            .filter(|run| self.runs[*run].has_place())
-            .collect();
-        unfinished.sort_unstable_by_key(|run| self.runs[*run].order());
-        for index in unfinished {
-            first.entry(self.runs[index].key).or_insert(index);
+        let mut unfinished: Vec<_> = self.runs.iter().filter(|run| run.has_place()).collect();
+        unfinished.sort_unstable_by_key(|run| run.order());
+        for run in unfinished {
+            first.entry(run.key).or_insert(run);
         }
-        first.retain(|_, index| self.held_by(&self.runs[*index]).is_none());
-        let is_free = |key| {
-            !self
-                .runs
-                .iter()
-                .any(|run| run.key == key && run.state == State::Running)
+        first.retain(|_, run| self.held_by(run).is_none());
+        let keeps = |run: &&Expected| {
+            let has_turn = run.has_place() && self.turns.get(&run.key) == Some(&run.id);
+            has_turn && (run.state == State::Running || run.stand.is_some())
         };
-        let mut next: Vec<_> = first
-            .into_iter()
-            .filter(|(key, _)| is_free(*key))
-            .map(|(_, index)| index)
-            .collect();
-        next.sort_unstable();
-        next
+        first.extend(self.runs.iter().filter(keeps).map(|run| (run.key, run)));
+        let turns = first.into_iter().map(|(key, run)| (key, run.id));
+        self.turns = turns.collect();
+    }
+
+    /// The run of each key that is next.
+    fn next_of_each_key(&self) -> Vec<usize> {
+        let is_next = |run: &Expected| {
+            run.state != State::Running && self.turns.get(&run.key) == Some(&run.id)
+        };
+        (0..self.len())
+            .filter(|run| is_next(&self.runs[*run]))
+            .collect()
     }
 
     /// The runs that no attempt is under way of.
@@ -230,6 +235,7 @@ impl World {
             }
             self.wake_scheduled();
             self.expire();
+            self.give_turns();
             next = self.next_of_each_key();
         }
         let mut free = LIMIT as usize - self.running_limited();
@@ -366,6 +372,7 @@ impl World {
         while !self.held.is_empty() {
             self.drop_delivery(0, false).await;
         }
+        self.give_turns();
         let mut rounds = 0;
         while self.runs.iter().any(|run| !run.state.is_final()) {
             self.now += 2 * 86_400;
@@ -373,6 +380,7 @@ impl World {
             for index in self.running() {
                 self.record(index, Transition::Succeed, 0).await;
             }
+            self.give_turns();
             rounds += 1;
             assert!(rounds <= self.runs.len() + 1, "a run starves");
         }
