@@ -245,13 +245,13 @@ pub fn decode(body: &[u8], interest: &Interest) -> Result<Option<Arrival>, Strin
     Ok(wanted.then(|| arrival(event)))
 }
 
-/// Whether a row alone may not say what is at this path.
+/// Whether a row alone may not say what is at this path. What earlier steps found is of neither.
 #[must_use]
 pub fn needs_lease(path: &PayloadPath) -> bool {
     // What a JSONPath asks for is not analysed: with the lease it is answered in any case.
     let text = path.as_str();
     let name = text.split_once('.').map_or(text, |(name, _)| name);
-    !ROW_FIELDS.contains(&name)
+    path.of_step().is_none() && !ROW_FIELDS.contains(&name)
 }
 
 #[cfg(test)]

@@ -170,6 +170,7 @@ fn paths_are_known_by_who_can_answer_them() {
         ("$['esi_leap_object.data'].id", true, Some("id")),
         ("$.properties.id", true, None),
         ("$.node_power_states", true, None),
+        ("@create.ip", false, None),
     ];
     for (text, needs, bus) in cases {
         let path = PayloadPath::parse(text).unwrap();
