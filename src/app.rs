@@ -23,6 +23,7 @@ use crate::engine::requests::answer_requests;
 use crate::engine::rulebook::Rulebook;
 use crate::engine::stop::Stop;
 use crate::engine::upkeep::{join, leave, prune, tell_held};
+use crate::http::listener::Listeners;
 use crate::journal::{JournalError, Opened, Placement, Work};
 use crate::os::process::reap_orphans;
 use crate::sources::amqp::BUS;
@@ -106,9 +107,11 @@ pub async fn listen(
     let opened = parts::open_journal(state_dir, Access::Service)?;
     let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
     let conditions = Conditions::default();
+    let listeners = Listeners::default();
     let feeds = Feeds {
         interest: rules.interest(),
         conditions: conditions.clone(),
+        listeners: listeners.clone(),
         until_drained: until_idle,
     };
     let asker = Arc::new(Asker::new(config.folder()));
@@ -133,7 +136,9 @@ pub async fn listen(
         enrich: asker,
         until: Until::EveryRunIsFinal,
     };
-    serve(config, opened, signals, served).await
+    let ended = serve(config, opened, signals, served).await;
+    listeners.close().await;
+    ended
 }
 
 /// Reads the event history until it is told to stop or, if it is to be read only once, until that is
@@ -161,6 +166,7 @@ pub async fn poll<C: Client>(
         interest: rules.interest(),
         stored,
         teller: teller.clone(),
+        listeners: Listeners::default(),
         until_drained: every.is_none(),
     };
     let source = HistorySource::new(client, &config.feed, opening, beginning, every);
@@ -276,6 +282,7 @@ async fn serve<F: FeedSettings + Send + Sync + 'static>(
 struct Feeds {
     interest: Interest,
     conditions: Conditions,
+    listeners: Listeners,
     until_drained: bool,
 }
 
@@ -311,6 +318,7 @@ impl Feeds {
         let (until_drained, placement) = (self.until_drained, setup.placement());
         // From now on the service is not ready before this feed is, though it is opened a moment later.
         let (interest, teller) = (self.interest.clone(), self.conditions.teller());
+        let listeners = self.listeners.clone();
         let opener: Opener = Box::new({
             let (identity, teller) = (identity.clone(), teller.clone());
             move |stored| {
@@ -320,6 +328,7 @@ impl Feeds {
                     interest: interest.clone(),
                     stored,
                     teller: teller.clone(),
+                    listeners: listeners.clone(),
                     until_drained,
                 })
             }

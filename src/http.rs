@@ -1,9 +1,14 @@
-//! HTTP requests: one request, one answer before a deadline, nothing followed and nothing repeated.
+//! HTTP requests, in both directions.
 //!
-//! For sources that ask and actions that tell. The process has installed its TLS provider; the proxy is
-//! that of its environment.
+//! For sources that ask and actions that tell: one request, one answer before a deadline, nothing followed and nothing
+//! repeated. The process has installed its TLS provider; the proxy is that of its environment.
+//!
+//! For sources that are told: [`listener`] takes connections, and [`posts`] decides which requests are let in.
 
+pub mod listener;
 pub mod message;
+pub mod posts;
+pub mod refusal;
 mod trust;
 
 use std::error::Error;

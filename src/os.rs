@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub mod credentials;
+pub mod limits;
 pub(crate) mod lookup;
 pub mod process;
 pub mod program;

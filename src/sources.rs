@@ -4,6 +4,7 @@
 //! which types of event are wanted. Intake receives from it, puts the decisions on disk, and only then
 //! settles.
 
+pub mod alertmanager;
 pub mod amqp;
 mod batch;
 mod check;
@@ -11,7 +12,9 @@ mod enrich;
 mod fields;
 pub mod history;
 mod part;
+mod posted;
 pub mod timer;
+pub mod webhook;
 
 use std::pin::Pin;
 
@@ -22,6 +25,7 @@ pub use batch::{
 pub use check::{FeedCheckup, FeedFile, FeedSettings};
 pub use enrich::{Enrich, Incomplete, NotNow, NothingToAdd};
 pub use part::{Opening, Setup, SourcePart};
+pub use posted::KeyPath;
 
 /// What is to be waited for.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -85,3 +89,6 @@ pub enum SourceErrorKind {
     /// What was asked for on the command line cannot be done.
     Usage,
 }
+
+#[cfg(test)]
+mod tests;

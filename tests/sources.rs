@@ -1,7 +1,9 @@
 //! Sources in sections of their own, with the real program.
 
+mod alerts;
 mod faults;
 mod ready;
 mod reloads;
 mod shown;
 mod timers;
+mod webhooks;

@@ -16,8 +16,8 @@ use crate::core::rules::Asks;
 use crate::journal::{JournalError, JournalPart, Opened, SourceRecord, sqlite};
 use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History, window::Window};
-use crate::sources::timer;
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart, decode_event};
+use crate::sources::{alertmanager, timer, webhook};
 use crate::state::Access;
 
 pub use forms::FORMS;
@@ -26,7 +26,7 @@ pub use forms::FORMS;
 pub const ACTIONS: [ActionPart; 4] = [script::PART, http::PART, store::PART, event::PART];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
-pub const SOURCES: [SourcePart; 1] = [timer::PART];
+pub const SOURCES: [SourcePart; 3] = [timer::PART, webhook::PART, alertmanager::PART];
 
 /// What keeps what was accepted. The first is what does as long as no option chooses.
 pub const JOURNALS: [JournalPart; 1] = [sqlite::PART];
@@ -175,6 +175,14 @@ fn listen(feeds: &mut Feeds<'_>) -> Option<Listen> {
         let kind = part.kind.options.name;
         Some(SourceSetup { kind, setup })
     });
+    let conflicts = sources
+        .as_deref()
+        .map(listen::conflicts)
+        .unwrap_or_default();
+    for (name, problem) in &conflicts {
+        feeds.report(name, "listen", problem.clone());
+    }
+    let sources = sources.filter(|_| conflicts.is_empty());
     let options = &mut feeds.defaults();
     let of_bus = &amqp::options::OPTIONS;
     let bus = if has_sources && of_bus.iter().all(|row| options.lacks(row.name)) {

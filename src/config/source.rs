@@ -68,6 +68,14 @@ impl Feeds<'_> {
         in_force.any(|rule| rule.when.recheck.is_some())
     }
 
+    /// Puts a problem with what a source says in an option on the list.
+    pub fn report(&mut self, source: &str, option: &str, problem: Problem) {
+        let found = self.sources.iter().find(|it| it.name == source);
+        if let Some(SourceSection { section, .. }) = found {
+            Options::new(self.table, section, self.problems).report_value(option, problem);
+        }
+    }
+
     /// Reads each source by its kind; `None` if a problem makes one of them none.
     pub fn sources<S>(
         &mut self,

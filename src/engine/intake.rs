@@ -11,6 +11,7 @@ mod decide;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -31,6 +32,10 @@ pub(in crate::engine) use decide::planned;
 
 /// After this many refused commits of a batch, the source gives back what it holds meanwhile.
 const REFUSALS: u32 = 2;
+
+/// When intake is to stop, the batch that is under way has this time to come on disk and be settled: what is on disk and not
+/// settled comes again, if its sender has no other way.
+const LAST_BATCH: Duration = Duration::from_secs(1);
 
 /// Takes deliveries from a source into a journal.
 pub struct Intake<J> {
@@ -63,14 +68,31 @@ impl<J: Journal> Intake<J> {
     /// # Errors
     /// [`IntakeError`] when the source gives up, or the journal is beyond waiting.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), IntakeError> {
-        let taken = stop.run_until_cancelled(self.take(&stop)).await;
+        let late = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_BATCH).await;
+        };
+        let taken = tokio::select! {
+            biased;
+            taken = self.take(&stop) => taken,
+            () = late => Ok(()),
+        };
         self.source.close().await;
-        taken.unwrap_or(Ok(()))
+        match taken {
+            // It was tried a last time. What was not accepted comes again.
+            Err(IntakeError::Journal(error)) if stop.is_cancelled() && error.is_temporary() => {
+                Ok(())
+            }
+            taken => taken,
+        }
     }
 
     async fn take(&mut self, stop: &CancellationToken) -> Result<(), IntakeError> {
         loop {
-            let received = self.source.receive().await;
+            let receiving = stop.run_until_cancelled(self.source.receive());
+            let Some(received) = receiving.await else {
+                return Ok(());
+            };
             let Received::Batch(batch) = received? else {
                 return Ok(());
             };

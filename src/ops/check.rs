@@ -117,7 +117,7 @@ pub fn file_problems<F: FeedSettings>(file: &Path, reading: &Reading<F>) -> Prob
         problems.append(made_events(&config.rules, &reading.actions));
         for file in config.feed.files(&config.folder()) {
             permissions.file(&file.path, file.purpose, |problem| match file.section {
-                Some(section) => problem.within(section),
+                Some(section) => problem.within(&section),
                 None => problem,
             });
         }

@@ -1,5 +1,6 @@
 //! Files with secrets: where a service finds them, and how they are read.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -20,10 +21,41 @@ pub fn credential_file(name: &Path, folder: &Path) -> PathBuf {
 /// # Errors
 /// Why it cannot be read: the message names the file and the `option` that names it.
 pub fn first_line(path: &Path, option: &str) -> Result<SecretString, String> {
-    let named = |why: &dyn std::fmt::Display| format!("{} (`{option}`): {why}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => named(&"expected text in UTF-8, but found other bytes"),
-        _ => format!("failed to read {}", named(&error)),
-    })?;
+    let text = read(path, option)?;
     Ok(text.lines().next().unwrap_or_default().into())
+}
+
+/// The lines of such a file that say something: several secrets hold at the same time while one is replaced by another.
+///
+/// # Errors
+/// Why it cannot be read, or that there are none.
+pub fn lines(path: &Path, option: &str) -> Result<Vec<SecretString>, String> {
+    let text = read(path, option)?;
+    let lines: Vec<SecretString> = (text.lines().map(str::trim))
+        .filter(|line| !line.is_empty())
+        .map(Into::into)
+        .collect();
+    if lines.is_empty() {
+        return Err(named(
+            path,
+            option,
+            &"expected a secret in it, but found none",
+        ));
+    }
+    Ok(lines)
+}
+
+fn read(path: &Path, option: &str) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => named(
+            path,
+            option,
+            &"expected text in UTF-8, but found other bytes",
+        ),
+        _ => format!("failed to read {}", named(path, option, &error)),
+    })
+}
+
+fn named(path: &Path, option: &str, why: &dyn fmt::Display) -> String {
+    format!("{} (`{option}`): {why}", path.display())
 }

@@ -27,7 +27,7 @@ pub struct FeedFile {
     /// What for.
     pub purpose: Purpose,
     /// The section that names it; `None` if it is not the configuration that does.
-    pub section: Option<&'static str>,
+    pub section: Option<String>,
 }
 
 /// What there is to tell of a feed.

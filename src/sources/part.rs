@@ -7,6 +7,8 @@ use std::sync::Arc;
 use super::{Decode, Interest, Source};
 use crate::config::Options;
 use crate::config::table::SourceKind;
+use crate::http::listener::Listeners;
+use crate::http::posts::options::PostOptions;
 use crate::journal::{Cursor, Placement};
 use crate::telemetry::Teller;
 
@@ -32,6 +34,11 @@ pub trait Setup: fmt::Debug + Send + Sync + 'static {
 
     /// What it is, in a few words, for the log and for `check`.
     fn summary(&self) -> String;
+
+    /// Where requests are sent to it, if any are: no two sources may be in each other's way there.
+    fn posts(&self) -> Option<&PostOptions> {
+        None
+    }
 }
 
 /// What a source is opened with.
@@ -47,6 +54,8 @@ pub struct Opening {
     pub stored: Option<Cursor>,
     /// By what it tells how it is doing.
     pub teller: Teller,
+    /// What takes requests for it, if any are sent to it.
+    pub listeners: Listeners,
     /// It hands over what is there, and then says that it is drained.
     pub until_drained: bool,
 }

@@ -9,22 +9,26 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use esi_event_actions::app::parts::{self, Config, Reading};
-use esi_event_actions::core::event::Event;
+use esi_event_actions::core::event::{Event, PayloadPath};
 use esi_event_actions::core::rules::{Given, Verdict};
 use esi_event_actions::core::throttle::Decision as Throttling;
 use esi_event_actions::engine::intake::Decision;
+use esi_event_actions::http::posts::Post;
+use esi_event_actions::http::refusal::Refusal;
 use esi_event_actions::journal::Entry;
+use esi_event_actions::sources::alertmanager::Alerts;
 use esi_event_actions::sources::amqp::notification::Labels;
 use esi_event_actions::sources::history::record::{Row, lacks};
 use esi_event_actions::sources::history::{self as event_history, Cloud, Variables};
-use esi_event_actions::sources::{Arrival, Decoded, Interest, amqp};
+use esi_event_actions::sources::webhook::{Identity, Webhook};
+use esi_event_actions::sources::{Arrival, Decoded, Interest, KeyPath, amqp, decode_event};
 use serde_json::Value;
 
 /// Tries one input.
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets by their names, which are those of the folders of kept inputs too.
-pub(crate) const TARGETS: [(&str, Target); 8] = [
+pub(crate) const TARGETS: [(&str, Target); 9] = [
     ("clouds", clouds),
     ("envelope", envelope),
     ("expressions", expressions),
@@ -32,6 +36,7 @@ pub(crate) const TARGETS: [(&str, Target); 8] = [
     ("history", history),
     ("ini", ini),
     ("operators", operators),
+    ("posts", posts),
     ("transport_url", transport_url),
 ];
 
@@ -213,6 +218,50 @@ pub(crate) fn history(data: &[u8]) {
     for row in rows {
         let record = serde_json::to_vec(&row).expect("our own form");
         row_decided(rules(), &record);
+    }
+}
+
+/// The body of a request to a webhook, and to a source of alerts.
+pub(crate) fn posts(data: &[u8]) {
+    let path = |text| PayloadPath::parse(text).expect("a path");
+    let identities = ["payload.id", "$..id"].map(|text| Identity::Path(path(text)));
+    let post = Post {
+        endpoint: "a/b".to_owned(),
+        body: data.to_vec(),
+        ..Post::default()
+    };
+    let now = "2026-01-15T12:00:00Z".parse().expect("a time");
+    for identity in identities.into_iter().chain([Identity::None]) {
+        let webhook = Webhook {
+            name: "s".to_owned(),
+            identity,
+            key: KeyPath::at(path("payload.id")),
+            signature: None,
+        };
+        kept(webhook.event(&post, now).map(|event| vec![event]));
+    }
+    for is_whole in [false, true] {
+        let alerts = Alerts {
+            name: "s".to_owned(),
+            alerts: path(if is_whole { "alerts" } else { "$..alerts" }),
+            is_whole,
+            key: KeyPath::default(),
+            signature: None,
+        };
+        kept(alerts.of(&post, now));
+    }
+}
+
+/// Events can be read back as they are kept, and have all that they need; where there are none, the sender is told why.
+fn kept(events: Result<Vec<Event>, Refusal>) {
+    for event in events.unwrap_or_else(|refusal| {
+        assert!(!refusal.why.is_empty());
+        Vec::new()
+    }) {
+        assert!(!event.id.is_empty() && !names_context(&event.payload));
+        let again = decode_event(event.to_json().as_bytes(), &Interest::in_all());
+        let again = again.expect("our own form").expect("all are wanted");
+        assert_eq!(again.event, event);
     }
 }
 

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::history::history;
 use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, Scene, Service, notification, wait_until};
+use crate::support::sender::{free_port, request, send_until_taken};
 use crate::support::shim::{Refusal, Shim};
 use crate::support::stage::Stage;
 use crate::support::timer::{drain, set_clock_to, timer};
@@ -25,10 +26,11 @@ const EACH: usize = 5;
 type Make = fn() -> Box<dyn Fed>;
 
 /// The sources.
-const SOURCES: [(&str, Make); 3] = [
+const SOURCES: [(&str, Make); 4] = [
     ("bus", || Box::new(Bus::new())),
     ("history", || Box::new(History::new())),
     ("timer", || Box::new(Timer::new())),
+    ("webhook", || Box::new(Webhook::new())),
 ];
 
 /// A source that events come from when the test says so.
@@ -43,6 +45,11 @@ trait Fed {
 
     /// Has [`EACH`] more events come, and gives their ids.
     fn more(&mut self, shim: &Shim) -> Vec<String>;
+
+    /// Its section, if it has one of its own: the name of the source, and the options.
+    fn section(&self) -> Option<(&'static str, String)> {
+        None
+    }
 
     /// What it takes before the first event can come.
     fn prepare(&mut self, _: &Shim) {}
@@ -71,12 +78,12 @@ impl Trial {
 
     /// Has a rule write the events down with this word, in place of the former one.
     fn rule(&mut self, word: &str) {
-        let events = self.source.events();
+        let (events, section) = (self.source.events(), self.source.section());
         let options = format!("events = {events}\nscript = record.sh {word}");
         let stage = self.source.stage();
         stage.no_rules();
-        if events == "nightly" {
-            stage.rule("source:nightly", &format!("type = timer\n{HOURLY}"));
+        if let Some((name, options)) = section {
+            stage.rule(&format!("source:{name}"), &options);
         }
         stage.rule("r", &options);
     }
@@ -268,6 +275,10 @@ impl Fed for Timer {
         "nightly"
     }
 
+    fn section(&self) -> Option<(&'static str, String)> {
+        Some(("nightly", format!("type = timer\n{HOURLY}")))
+    }
+
     fn command(&self) -> Command {
         self.stage.program("listen")
     }
@@ -286,5 +297,56 @@ impl Fed for Timer {
         let ids = (0..EACH).map(hour).collect();
         set_clock_to(shim, &self.now.to_string());
         ids
+    }
+}
+
+/// Its senders send again what was not taken.
+struct Webhook {
+    stage: Stage,
+    port: u16,
+    last: usize,
+}
+
+impl Webhook {
+    fn new() -> Self {
+        Self {
+            stage: Stage::new(""),
+            port: free_port(),
+            last: 0,
+        }
+    }
+}
+
+impl Fed for Webhook {
+    fn stage(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+
+    fn events(&self) -> &'static str {
+        "hook"
+    }
+
+    fn section(&self) -> Option<(&'static str, String)> {
+        let place = format!(
+            "type = webhook\nlisten = 127.0.0.1:{}\nauth = none",
+            self.port
+        );
+        Some(("hook", format!("{place}\nid = payload.id")))
+    }
+
+    fn command(&self) -> Command {
+        self.stage.program("listen")
+    }
+
+    fn more(&mut self, _: &Shim) -> Vec<String> {
+        let numbers = self.last..self.last + EACH;
+        self.last += EACH;
+        let send = |number: usize| {
+            let (id, port) = (number.to_string(), self.port);
+            let request = request("POST /", &[], &json!({ "id": id }).to_string());
+            std::thread::spawn(move || send_until_taken(port, &request));
+            id
+        };
+        numbers.map(send).collect()
     }
 }

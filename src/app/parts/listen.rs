@@ -3,15 +3,32 @@
 use std::path::Path;
 
 use super::{Listen, SourceSetup};
+use crate::config::{NamedSource, Problem, Purpose};
 use crate::core::rules::RuleSet;
+use crate::http::listener::Conflict;
+use crate::http::posts::options::PostOptions;
 use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Setup};
 
 impl FeedSettings for Listen {
     fn files(&self, folder: &Path) -> Vec<FeedFile> {
-        let bus = self.bus.iter();
-        let of_bus = bus.flat_map(|(_, bus)| bus.files(folder));
+        let of_bus = self.bus.iter().flat_map(|(_, bus)| bus.files(folder));
+        let of_sources = self
+            .sources
+            .iter()
+            .flat_map(|NamedSource { name, source, .. }| {
+                let files = source
+                    .setup
+                    .posts()
+                    .into_iter()
+                    .flat_map(PostOptions::secret_files);
+                files.map(move |(path, option)| FeedFile {
+                    path,
+                    purpose: Purpose::Secret(option),
+                    section: Some(format!("source:{name}")),
+                })
+            });
         let of_cloud = self.asking.iter().flat_map(|asking| asking.files(folder));
-        of_bus.chain(of_cloud).collect()
+        of_bus.chain(of_sources).chain(of_cloud).collect()
     }
 
     fn check(&self, folder: &Path, rules: &RuleSet) -> FeedCheckup {
@@ -32,4 +49,45 @@ impl FeedSettings for Listen {
         });
         bus.chain(sources).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Sources to which requests are sent where another one is in the way: the later one of each two, and what is wrong.
+pub(super) fn conflicts(sources: &[NamedSource<SourceSetup>]) -> Vec<(String, Problem)> {
+    let places = sources
+        .iter()
+        .filter_map(|NamedSource { name, source, .. }| {
+            let posts = source.setup.posts()?;
+            Some((name, &posts.place))
+        });
+    let places: Vec<_> = places.collect();
+    let mut found = Vec::new();
+    for (at, (name, place)) in places.iter().enumerate() {
+        let mut before = places[..at].iter();
+        let conflict = before.find_map(|(other, its)| Some((other, its, place.conflict(its)?)));
+        let Some((other, its, conflict)) = conflict else {
+            continue;
+        };
+        let (message, hint) = match conflict {
+            Conflict::Path => (
+                format!("`{name}` and `{other}` both take the requests at {place}"),
+                "give each of them a `path` of its own",
+            ),
+            Conflict::Tls => (
+                format!(
+                    "`{name}` and `{other}` share {}, but not their TLS",
+                    place.address
+                ),
+                "let both say the same in `ssl_cert_file`, `ssl_key_file` and `ssl_ca_file`, or use another port",
+            ),
+            Conflict::Address => (
+                format!(
+                    "`{name}` listens on {} and `{other}` on {}: one of them is a part of the other",
+                    place.address, its.address
+                ),
+                "let both say the same in `listen`, or use another port",
+            ),
+        };
+        found.push(((*name).clone(), Problem::error(message, hint)));
+    }
+    found
 }

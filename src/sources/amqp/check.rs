@@ -22,7 +22,7 @@ impl FeedSettings for Amqp {
         let file = |(option, path)| FeedFile {
             path,
             purpose: Purpose::Secret(option),
-            section: Some(DEFAULT),
+            section: Some(DEFAULT.to_owned()),
         };
         files.map(file).collect()
     }

@@ -53,7 +53,7 @@ impl FeedSettings for History {
             files.push(FeedFile {
                 path,
                 purpose: Purpose::Program,
-                section: Some(DEFAULT),
+                section: Some(DEFAULT.to_owned()),
             });
         }
         files

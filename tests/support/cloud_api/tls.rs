@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +26,11 @@ impl Authority {
         self.0.pem()
     }
 
+    /// A certificate that it has signed.
+    pub(crate) fn signed(&self, params: &CertificateParams, key: &KeyPair) -> Certificate {
+        params.signed_by(key, &self.0).expect("a certificate")
+    }
+
     /// A server with a certificate for `localhost`.
     fn server(&self) -> ServerConfig {
         self.server_for("localhost", |_| {})
@@ -40,7 +45,7 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         change(&mut params);
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        let certificate = self.signed(&params, &key);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -17,6 +17,8 @@ use crate::state::Access;
 struct Once {
     given: Option<Batch>,
     settled: Arc<AtomicUsize>,
+    /// What it cancels when it gives that.
+    stop: CancellationToken,
 }
 
 impl Source for Once {
@@ -25,8 +27,11 @@ impl Source for Once {
     }
 
     fn receive(&mut self) -> Pending<'_, Result<Received, SourceError>> {
-        let given = self.given.take().map_or(Received::Drained, Received::Batch);
-        Box::pin(std::future::ready(Ok(given)))
+        Box::pin(async {
+            let given = self.given.take().map_or(Received::Drained, Received::Batch);
+            self.stop.cancel();
+            Ok(given)
+        })
     }
 
     fn settle(&mut self) -> Pending<'_, ()> {
@@ -55,17 +60,52 @@ fn rules() -> RuleSet {
     }])
 }
 
+fn one_event() -> Batch {
+    let payload = serde_json::json!({});
+    let event = Event::new("m1".into(), "t".into(), "now".into(), None, payload);
+    Batch {
+        decoded: vec![Decoded::Event(Arrival::whole(event))],
+        progress: None,
+    }
+}
+
+fn intake<J: Journal>(source: Once, journal: J) -> Intake<J> {
+    Intake {
+        source: Box::new(source),
+        journal,
+        rules: Rulebook::new(rules(), HashMap::new()).0,
+        enrich: Arc::new(NothingToAdd),
+        work: Arc::default(),
+    }
+}
+
+async fn number_of_runs(journal: &SqliteJournal) -> usize {
+    let all = RunFilter {
+        limit: 9,
+        ..RunFilter::default()
+    };
+    journal.runs(all).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_the_batch_under_way_to_be_on_disk_and_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(folder.path(), Access::Service).unwrap();
+    let (settled, stop) = (Arc::<AtomicUsize>::default(), CancellationToken::new());
+    let source = Once {
+        given: Some(one_event()),
+        settled: Arc::clone(&settled),
+        stop: stop.clone(),
+    };
+    intake(source, journal.clone()).run(stop).await.unwrap();
+    assert_eq!(settled.load(Ordering::Relaxed), 1);
+    assert_eq!(number_of_runs(&journal).await, 1);
+}
+
 #[tokio::test]
 async fn what_is_accepted_with_a_lost_answer_is_accepted_once_and_settled_once() {
     let folder = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(folder.path(), Access::Service).unwrap();
-    let event = Event::new(
-        "m1".into(),
-        "t".into(),
-        "now".into(),
-        None,
-        serde_json::json!({}),
-    );
     let progress = Progress {
         source: "bus".to_owned(),
         from: None,
@@ -74,25 +114,16 @@ async fn what_is_accepted_with_a_lost_answer_is_accepted_once_and_settled_once()
     let settled: Arc<AtomicUsize> = Arc::default();
     let source = Once {
         given: Some(Batch {
-            decoded: vec![Decoded::Event(Arrival::whole(event))],
             progress: Some(progress),
+            ..one_event()
         }),
         settled: Arc::clone(&settled),
+        stop: CancellationToken::new(),
     };
-    let intake = Intake {
-        source: Box::new(source),
-        journal: Arc::new(LostAnswers::of(journal.clone())),
-        rules: Rulebook::new(rules(), HashMap::new()).0,
-        enrich: Arc::new(NothingToAdd),
-        work: Arc::default(),
-    };
+    let intake = intake(source, Arc::new(LostAnswers::of(journal.clone())));
     intake.run(CancellationToken::new()).await.unwrap();
     assert_eq!(settled.load(Ordering::Relaxed), 1);
-    let all = RunFilter {
-        limit: 9,
-        ..RunFilter::default()
-    };
-    assert_eq!(journal.runs(all).await.unwrap().len(), 1);
+    assert_eq!(number_of_runs(&journal).await, 1);
     // Both tries had the same time, so the second told nothing new.
     assert_eq!(journal.sources().await.unwrap()[0].failures, 1);
 }

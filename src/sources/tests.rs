@@ -1,0 +1,3 @@
+//! For tests of several sources.
+
+pub(in crate::sources) mod recorded;
