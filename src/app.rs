@@ -36,7 +36,7 @@ use crate::supervisor::{Failure, Feed, Open, Opener, Rest, Supervisor};
 use crate::telemetry::{self, Conditions};
 use asker::Asker;
 use beginning::beginning;
-use parts::{Config, Listen, SourceSetup};
+use parts::{Config, Listen};
 pub use problems::log_problems;
 use reload::Reload;
 use signals::Signals;
@@ -293,11 +293,10 @@ impl Feeds {
             self.feed(BUS.to_owned(), BUS.to_owned(), said.clone(), setup, None)
         });
         let sources = listen.sources.iter().map(|named| {
-            let SourceSetup { kind, setup } = &named.source;
-            let identity = format!("{kind}:{}", named.name);
+            let setup = &named.source.setup;
             let summary = Some(setup.summary());
             self.feed(
-                identity,
+                named.source.identity(&named.name),
                 named.name.clone(),
                 named.said.clone(),
                 setup.clone(),

@@ -14,6 +14,7 @@ mod quarantine;
 mod report;
 mod runs;
 mod service;
+mod sources;
 mod store;
 mod user;
 
@@ -77,6 +78,9 @@ enum Command {
     /// List, show and retry deliveries that could not be decoded
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// List where events come from, how far each source has come and what failed last
+    #[command(subcommand)]
+    Sources(sources::Command),
     /// List, get, set, delete and count up named values
     #[command(subcommand)]
     Store(store::Command),
@@ -135,6 +139,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&cli.places, &args),
         Command::Runs(command) => runs::run(&cli.places, command),
         Command::Quarantine(command) => quarantine::run(&cli.places, command),
+        Command::Sources(command) => sources::run(&cli.places, &command),
         Command::Store(command) => store::run(&cli.places, command),
         Command::Journal(command) => journal::run(&cli.places, &command),
         Command::Completions { shell } => {

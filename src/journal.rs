@@ -143,6 +143,8 @@ pub enum ProgressStep {
     Passed(Cursor),
     /// It could not be read, in words.
     Failed(String),
+    /// A service begins to take events from it.
+    Opened,
 }
 
 /// How far a source has been read, in a text that means something to the source alone.

@@ -12,6 +12,7 @@ mod loops;
 mod permissions;
 pub mod quarantine;
 pub mod runs;
+pub mod sources;
 pub mod store;
 
 use std::fmt;

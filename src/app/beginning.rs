@@ -98,6 +98,7 @@ mod tests {
     fn histories_that_have_been_read_by_other_names_are_told_with_their_last_events() {
         let record = |source: &str, cursor| SourceRecord {
             source: source.to_owned(),
+            opened_at: None,
             cursor,
             passed_at: None,
             failure: None,

@@ -13,7 +13,7 @@ use crate::config::throttle::THROTTLE;
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
 use crate::core::event::OF_RUNS;
 use crate::core::rules::Asks;
-use crate::journal::{JournalError, JournalPart, Opened, SourceRecord, sqlite};
+use crate::journal::{Cursor, JournalError, JournalPart, Opened, SourceRecord, sqlite};
 use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart, decode_event};
@@ -71,6 +71,20 @@ pub fn read_history(record: &SourceRecord) -> Option<(String, Option<i64>)> {
     let window = record.cursor.as_ref().map(Window::of);
     let last_event_id = window.and_then(Result::ok).map(|window| window.position());
     Some((cloud.to_owned(), last_event_id))
+}
+
+/// The kinds of sources whose cursors say something to people.
+const CURSORS: [(&str, fn(&Cursor) -> Option<String>); 2] = [
+    (history::HISTORY, history::window::reached),
+    (timer::PART.kind.options.name, timer::reached),
+];
+
+/// What a journal's record says of how far its source has come, in words.
+#[must_use]
+pub fn reached(record: &SourceRecord) -> Option<String> {
+    let kind = record.source.split(':').next()?;
+    let (_, reached) = CURSORS.into_iter().find(|(name, _)| *name == kind)?;
+    reached(record.cursor.as_ref()?)
 }
 
 /// What bytes hold that may be from any source.

@@ -146,12 +146,14 @@ pub struct Pruned {
     pub dropped: Vec<Dropped>,
 }
 
-/// What is known of the reading of a source that keeps a cursor.
+/// What is known of the reading of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceRecord {
     /// The source.
     pub source: String,
-    /// How far it has been read; `None` if it never could be.
+    /// When a service last began to take events from it.
+    pub opened_at: Option<Timestamp>,
+    /// How far it has been read; `None` if it never could be, or keeps no cursor.
     pub cursor: Option<Cursor>,
     /// When it was last read to its end.
     pub passed_at: Option<Timestamp>,

@@ -104,7 +104,7 @@ pub trait Browse: Send + Sync + 'static {
     /// An event as JSON text by its id, of any source.
     fn event(&self, id: String) -> Reply<'_, Option<String>>;
 
-    /// What is known of the reading of each source that keeps a cursor.
+    /// What is known of the reading of each source, in the order of their names.
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>>;
 
     /// The window of the group in which a throttle counts a run of this rule, as it was last written: it may

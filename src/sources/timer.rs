@@ -28,8 +28,8 @@ use jiff::Timestamp;
 use super::{Opening, Setup, Source, SourcePart, decode_event};
 use crate::config::Options;
 use crate::config::table::{PartOptions, SourceKind};
-use crate::journal::Placement;
-use schedule::Schedule;
+use crate::journal::{Cursor, Placement};
+use schedule::{Reached, Schedule};
 use source::TimerSource;
 
 /// The row in the table of parts.
@@ -44,6 +44,17 @@ pub const PART: SourcePart = SourcePart {
     read,
     decode: decode_event,
 };
+
+/// How far a timer has come, in words.
+#[must_use]
+pub fn reached(cursor: &Cursor) -> Option<String> {
+    let reached: Reached = serde_json::from_str(&cursor.0).ok()?;
+    let last = match reached.last {
+        Some(last) => format!(", last for {last}"),
+        None => String::new(),
+    };
+    Some(format!("fired {} times{last}", reached.count))
+}
 
 fn read(options: &mut Options<'_>, _: &Path) -> Option<Arc<dyn Setup>> {
     let schedule = options::read(options, Timestamp::now())?;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, SetOnce};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Fingerprints;
 use crate::engine::intake::{Intake, IntakeError};
 use crate::engine::rulebook::Rulebook;
-use crate::journal::{Cursor, Journal, JournalError, Owner, Placement, retry_while_unavailable};
+use crate::journal::{
+    Cursor, Entry, Journal, JournalError, Owner, Placement, Progress, ProgressStep,
+    retry_while_unavailable,
+};
 use crate::sources::{Enrich, Source, SourceErrorKind};
 use crate::telemetry::{Condition, Teller};
 
@@ -91,19 +95,28 @@ impl<J: Journal + Clone> Keeper<J> {
         };
         let mut delay = OPEN_AGAIN.0;
         loop {
-            let asking = self.stop.run_until_cancelled(self.cursor(identity));
-            let Some(cursor) = asking.await else {
+            let opening = async {
+                self.note(identity, ProgressStep::Opened).await?;
+                self.cursor(identity).await
+            };
+            let Some(cursor) = self.stop.run_until_cancelled(opening).await else {
                 return Ok(());
             };
             let began = Instant::now();
             let error = match self.take(opener(cursor?)).await {
-                Err(IntakeError::Source(error))
-                    if !is_final && error.kind != SourceErrorKind::Usage =>
-                {
-                    error
-                }
+                Err(IntakeError::Source(error)) => error,
                 ended => return ended,
             };
+            if error.kind == SourceErrorKind::Usage {
+                return Err(error.into());
+            }
+            let noting = self.note(identity, ProgressStep::Failed(error.message.clone()));
+            if let Some(noted) = self.stop.run_until_cancelled(noting).await {
+                noted?;
+            }
+            if is_final {
+                return Err(error.into());
+            }
             if began.elapsed() >= OPEN_AGAIN.1 {
                 delay = OPEN_AGAIN.0;
             }
@@ -163,6 +176,19 @@ impl<J: Journal + Clone> Keeper<J> {
             work: self.work.clone(),
         };
         intake.run(self.stop.clone()).await
+    }
+
+    /// Has the journal note how it goes with a feed, for those who look at it there.
+    async fn note(&self, identity: &str, step: ProgressStep) -> Result<(), JournalError> {
+        let progress = Progress {
+            source: identity.to_owned(),
+            from: None,
+            step,
+        };
+        let entries: Arc<[Entry]> = [Entry::Progress(progress)].into();
+        let now = Timestamp::now();
+        let ask = || self.journal.accept(Arc::clone(&entries), now);
+        retry_while_unavailable(&self.stop, ask).await.map(drop)
     }
 
     /// Where the cursor of a feed is, if it has one.

@@ -7,7 +7,33 @@ use crate::config::{NamedSource, Problem, Purpose};
 use crate::core::rules::RuleSet;
 use crate::http::listener::Conflict;
 use crate::http::posts::options::PostOptions;
+use crate::ops::sources::Configured;
+use crate::sources::amqp::BUS;
 use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Setup};
+
+impl Listen {
+    /// What there is, as the journal calls it.
+    #[must_use]
+    pub fn configured(&self) -> Vec<Configured> {
+        let bus = self.bus.iter().map(|(_, bus)| Configured {
+            source: BUS.to_owned(),
+            summary: Setup::summary(bus),
+        });
+        let sources = self.sources.iter().map(|named| Configured {
+            source: named.source.identity(&named.name),
+            summary: named.source.setup.summary(),
+        });
+        bus.chain(sources).collect()
+    }
+}
+
+impl SourceSetup {
+    /// What the journal calls the source of this name.
+    #[must_use]
+    pub fn identity(&self, name: &str) -> String {
+        format!("{}:{name}", self.kind)
+    }
+}
 
 impl FeedSettings for Listen {
     fn files(&self, folder: &Path) -> Vec<FeedFile> {

@@ -79,6 +79,7 @@ pub(in crate::journal) async fn passes_and_failures_are_distinguished(scene: &Sc
         journal.accept(entries.into(), at(now)).await.unwrap();
         let record = SourceRecord {
             source: "history:a".to_owned(),
+            opened_at: None,
             cursor: position.map(cursor),
             passed_at: passed_at.map(at),
             failure: failure.map(|(seconds, why)| (at(seconds), why.to_owned())),
@@ -89,6 +90,21 @@ pub(in crate::journal) async fn passes_and_failures_are_distinguished(scene: &Sc
     let entries = vec![progress("history:b", None, ProgressStep::Read(cursor(1)))];
     journal.accept(entries.into(), at(9)).await.unwrap();
     assert_eq!(journal.sources().await.unwrap().len(), 2);
+    // To begin to take events from it changes nothing else, and is no reading.
+    for (source, cursor) in [("history:a", Some(cursor(5))), ("hook:c", None)] {
+        for now in [10, 11] {
+            let entries = vec![progress(source, None, ProgressStep::Opened)];
+            journal.accept(entries.into(), at(now)).await.unwrap();
+        }
+        let records = journal.sources().await.unwrap();
+        let record = records.iter().find(|record| record.source == source);
+        let record = record.expect("a record");
+        assert_eq!(
+            (&record.opened_at, &record.cursor),
+            (&Some(at(11)), &cursor)
+        );
+        assert_eq!(record.failures, u32::from(source == "history:a"));
+    }
 }
 
 pub(in crate::journal) async fn a_cursor_is_moved_only_from_where_it_was_when_the_source_was_read(

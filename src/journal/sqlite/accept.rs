@@ -75,6 +75,15 @@ fn note(connection: &Connection, progress: &Progress, now: Timestamp) -> Result<
                 )?
                 .execute(params![source, now])?;
         }
+        ProgressStep::Opened => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO sources (source, opened_at) VALUES (?1, ?2)
+                     ON CONFLICT (source) DO UPDATE SET opened_at = ?2",
+                )?
+                .execute(params![source, now])?;
+            return Ok(());
+        }
         // Asked again with the same time, it is the same failure.
         ProgressStep::Failed(why) => {
             connection

@@ -79,7 +79,7 @@ pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Ru
     Ok(runs)
 }
 
-/// What is known of each source that keeps a cursor.
+/// What is known of each source.
 pub(super) fn sources(connection: &Connection) -> Result<Vec<SourceRecord>, Fault> {
     let source = |row: &Row<'_>| {
         Ok(SourceRecord {
@@ -88,11 +88,12 @@ pub(super) fn sources(connection: &Connection) -> Result<Vec<SourceRecord>, Faul
             passed_at: optional_time(row, 2)?,
             failure: optional_time(row, 3)?.zip(row.get(4)?),
             failures: row.get(5)?,
+            opened_at: optional_time(row, 6)?,
         })
     };
     let sources = connection
         .prepare_cached(
-            "SELECT source, cursor, passed_at, failed_at, failure, failures
+            "SELECT source, cursor, passed_at, failed_at, failure, failures, opened_at
              FROM sources ORDER BY source",
         )?
         .query_map([], source)?

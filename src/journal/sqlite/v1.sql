@@ -176,9 +176,10 @@ CREATE TABLE announcements (
 
 CREATE INDEX announcements_event ON announcements (event);
 
--- How far sources that keep a cursor have been read, and how that went last.
+-- How far sources have been read, if they keep a cursor, and how that went last.
 CREATE TABLE sources (
     source    TEXT PRIMARY KEY,
+    opened_at INTEGER,
     cursor    TEXT,
     passed_at INTEGER,
     failed_at INTEGER,

@@ -174,5 +174,12 @@ impl Window {
     }
 }
 
+/// How far a history has been read, in words.
+#[must_use]
+pub fn reached(cursor: &Cursor) -> Option<String> {
+    let window = Window::of(cursor).ok()?;
+    Some(format!("up to event {}", window.position()))
+}
+
 #[cfg(test)]
 mod tests;
