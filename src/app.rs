@@ -109,6 +109,7 @@ pub async fn listen(
     let conditions = Conditions::default();
     let listeners = Listeners::default();
     let feeds = Feeds {
+        journal_name: opened.journal.name().to_owned(),
         interest: rules.interest(),
         conditions: conditions.clone(),
         listeners: listeners.clone(),
@@ -163,6 +164,7 @@ pub async fn poll<C: Client>(
     let opening = Opening {
         name: cloud,
         identity: identity.clone(),
+        journal_name: opened.journal.name().to_owned(),
         interest: rules.interest(),
         stored,
         teller: teller.clone(),
@@ -280,6 +282,7 @@ async fn serve<F: FeedSettings + Send + Sync + 'static>(
 
 /// Makes feeds of what a configuration says.
 struct Feeds {
+    journal_name: String,
     interest: Interest,
     conditions: Conditions,
     listeners: Listeners,
@@ -318,12 +321,14 @@ impl Feeds {
         // From now on the service is not ready before this feed is, though it is opened a moment later.
         let (interest, teller) = (self.interest.clone(), self.conditions.teller());
         let listeners = self.listeners.clone();
+        let journal_name = self.journal_name.clone();
         let opener: Opener = Box::new({
             let (identity, teller) = (identity.clone(), teller.clone());
             move |stored| {
                 setup.open(Opening {
                     name: name.clone(),
                     identity: identity.clone(),
+                    journal_name: journal_name.clone(),
                     interest: interest.clone(),
                     stored,
                     teller: teller.clone(),

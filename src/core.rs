@@ -4,6 +4,7 @@ pub mod duration;
 pub mod event;
 pub mod ini;
 pub mod limits;
+pub(crate) mod line;
 pub mod located;
 pub mod outage;
 pub mod printable;

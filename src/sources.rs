@@ -9,10 +9,12 @@ pub mod amqp;
 mod batch;
 mod check;
 mod enrich;
+pub mod exec;
 mod fields;
 pub mod history;
 mod part;
 mod posted;
+mod program;
 pub mod timer;
 pub mod webhook;
 
@@ -26,6 +28,8 @@ pub use check::{FeedCheckup, FeedFile, FeedSettings};
 pub use enrich::{Enrich, Incomplete, NotNow, NothingToAdd};
 pub use part::{Opening, Setup, SourcePart};
 pub use posted::KeyPath;
+pub(crate) use program::{KILL_GRACE, Line, ProgramSource, Reader, Said};
+pub use program::{LONGEST_LINE, Lines, Program, RawLine};
 
 /// What is to be waited for.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod faults;
+mod programs;
 mod ready;
 mod reloads;
 mod shown;

@@ -69,15 +69,6 @@ pub const PART: ActionPart = ActionPart {
 /// What `action` says for a script, and how its handles begin.
 const KIND: &str = "script";
 
-/// Names, in a script's environment, the journal of the service that started it.
-const JOURNAL_VARIABLE: &str = "ESI_JOURNAL";
-
-/// Names the run in a script's environment.
-const RUN_VARIABLE: &str = "ESI_RUN_ID";
-
-/// Names the attempt in a script's environment.
-const ATTEMPT_VARIABLE: &str = "ESI_ATTEMPT";
-
 /// A program with its fixed arguments, the paths whose values follow them, and its limits.
 #[derive(Clone, Debug, PartialEq)]
 struct Script {

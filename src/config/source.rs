@@ -9,7 +9,7 @@ use super::table::{SourceKind, Table};
 use crate::core::event::OF_RUNS;
 use crate::core::ini::merged::{Merged, MergedOption, Section};
 use crate::core::ini::problem::{Problem, Problems};
-use crate::core::rules::Rule;
+use crate::core::rules::{EventPattern, Rule};
 
 /// What the names of these sections begin with.
 const PREFIX: &str = "source:";
@@ -47,6 +47,14 @@ pub struct Feeds<'a> {
     pub(super) sources: &'a [SourceSection],
     pub(super) rules: &'a [Rule],
     pub(super) problems: &'a mut Problems,
+}
+
+impl<S> NamedSource<S> {
+    /// What its section is called.
+    #[must_use]
+    pub fn section(&self) -> String {
+        format!("{PREFIX}{}", self.name)
+    }
 }
 
 impl Feeds<'_> {
@@ -234,7 +242,7 @@ pub(super) fn unheard(sources: &[SourceSection], rules: &[Rule], problems: &mut 
             .collect();
         let hears = |rule: &Rule| {
             let mut events = rule.events.iter();
-            events.any(|event| types.iter().any(|it| event.matches(it)))
+            events.any(|event| types.iter().any(|it| is_for(event, it)))
         };
         if !rules.iter().any(hears) {
             let problem = Problem::warning(
@@ -250,6 +258,12 @@ pub(super) fn unheard(sources: &[SourceSection], rules: &[Rule], problems: &mut 
             problems.push(problem.at(section.position).within(&section.name));
         }
     }
+}
+
+/// Whether a rule is for events of this type, or for some of those types.
+fn is_for(pattern: &EventPattern, event_type: &str) -> bool {
+    let some = event_type.strip_suffix('*');
+    some.is_some_and(|begin| pattern.as_str().starts_with(begin)) || pattern.matches(event_type)
 }
 
 fn found(text: &str) -> String {

@@ -159,7 +159,8 @@ impl PartOptions {
 pub struct SourceKind {
     /// What `type` says, and the options that it has besides.
     pub options: PartOptions,
-    /// How the types of its events end, behind the name of the source: `""` for that name itself.
+    /// How the types of its events end, behind the name of the source: `""` for that name itself, `".*"` for whatever a
+    /// sender says.
     pub event_types: &'static [&'static str],
 }
 

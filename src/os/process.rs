@@ -5,12 +5,17 @@
 
 mod group;
 mod look;
+mod marked;
 mod orphans;
 mod remaining;
 mod signal;
 
 pub use group::Group;
+pub(crate) use group::withhold;
 pub(crate) use look::look;
+pub(crate) use marked::{
+    ATTEMPT_VARIABLE, Environment, JOURNAL_VARIABLE, RUN_VARIABLE, SOURCE_VARIABLE, end_marked,
+};
 pub(crate) use orphans::reap_orphans;
 pub(crate) use remaining::{Remaining, describe_remaining};
 pub(crate) use signal::{is_hidden, may_be_ended, signal};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Decode, Interest, Source};
+use super::{Decode, Interest, Program, Source};
 use crate::config::Options;
 use crate::config::table::SourceKind;
 use crate::http::listener::Listeners;
@@ -39,6 +39,11 @@ pub trait Setup: fmt::Debug + Send + Sync + 'static {
     fn posts(&self) -> Option<&PostOptions> {
         None
     }
+
+    /// The program that it runs, if it runs one.
+    fn program(&self) -> Option<&Program> {
+        None
+    }
 }
 
 /// What a source is opened with.
@@ -48,6 +53,8 @@ pub struct Opening {
     pub name: String,
     /// What the journal calls it: its kind, a colon, and its name.
     pub identity: String,
+    /// The random name of the journal, which marks the processes that are started for it.
+    pub journal_name: String,
     /// Which types of event are wanted.
     pub interest: Interest,
     /// Where its cursor is, if it keeps one.

@@ -21,20 +21,21 @@ use esi_event_actions::sources::amqp::notification::Labels;
 use esi_event_actions::sources::history::record::{Row, lacks};
 use esi_event_actions::sources::history::{self as event_history, Cloud, Variables};
 use esi_event_actions::sources::webhook::{Identity, Webhook};
-use esi_event_actions::sources::{Arrival, Decoded, Interest, KeyPath, amqp, decode_event};
+use esi_event_actions::sources::{Arrival, Decoded, Interest, KeyPath, amqp, decode_event, exec};
 use serde_json::Value;
 
 /// Tries one input.
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets by their names, which are those of the folders of kept inputs too.
-pub(crate) const TARGETS: [(&str, Target); 9] = [
+pub(crate) const TARGETS: [(&str, Target); 10] = [
     ("clouds", clouds),
     ("envelope", envelope),
     ("expressions", expressions),
     ("filters", filters),
     ("history", history),
     ("ini", ini),
+    ("lines", lines),
     ("operators", operators),
     ("posts", posts),
     ("transport_url", transport_url),
@@ -209,6 +210,26 @@ fn written(config: &Config, source: &str, arrival: Arrival, body: Option<&[u8]>)
 /// A body from the bus.
 pub(crate) fn envelope(data: &[u8]) {
     decided(rules(), data);
+}
+
+/// What a program writes: the same events however its bytes come, and each can be decided.
+pub(crate) fn lines(data: &[u8]) {
+    let config = rules();
+    let read = |pieces: &[&[u8]]| exec::decoded(&interest(config), "feed", pieces);
+    let whole = read(&[data]);
+    let bytes: Vec<&[u8]> = data.chunks(1).collect();
+    assert_eq!(format!("{whole:?}"), format!("{:?}", read(&bytes)));
+    for decoded in whole {
+        match decoded {
+            Decoded::Event(arrival) => {
+                let event_type = &arrival.event.event_type;
+                assert!(event_type == "feed" || event_type.starts_with("feed."));
+                assert!(arrival.event.payload.is_object());
+                written(config, "exec:feed", arrival, None);
+            }
+            Decoded::Undecodable(entry) => assert!(!entry.reason.is_empty()),
+        }
+    }
 }
 
 /// A row of the event history, a record, or a list as the client prints it.

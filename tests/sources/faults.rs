@@ -14,6 +14,7 @@ use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, Scene, Service, notification, wait_until};
 use crate::support::sender::{free_port, request, send_until_taken};
 use crate::support::shim::{Refusal, Shim};
+use crate::support::spool;
 use crate::support::stage::Stage;
 use crate::support::timer::{drain, set_clock_to, timer};
 
@@ -26,11 +27,12 @@ const EACH: usize = 5;
 type Make = fn() -> Box<dyn Fed>;
 
 /// The sources.
-const SOURCES: [(&str, Make); 4] = [
+const SOURCES: [(&str, Make); 5] = [
     ("bus", || Box::new(Bus::new())),
     ("history", || Box::new(History::new())),
     ("timer", || Box::new(Timer::new())),
     ("webhook", || Box::new(Webhook::new())),
+    ("exec", || Box::new(Exec::new())),
 ];
 
 /// A source that events come from when the test says so.
@@ -246,6 +248,45 @@ impl Fed for History {
         self.last += i64::try_from(EACH).expect("a small number");
         history(&self.poller, 1..=self.last, |id| id % 3);
         (before + 1..=self.last).map(|id| id.to_string()).collect()
+    }
+}
+
+/// A program that writes what is in a file.
+struct Exec {
+    stage: Stage,
+    last: usize,
+}
+
+impl Exec {
+    fn new() -> Self {
+        let stage = Stage::new("");
+        spool::set_up(&stage);
+        Self { stage, last: 0 }
+    }
+}
+
+impl Fed for Exec {
+    fn stage(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+
+    fn events(&self) -> &'static str {
+        "feed"
+    }
+
+    fn section(&self) -> Option<(&'static str, String)> {
+        Some(("feed", spool::SPOOLING.to_owned()))
+    }
+
+    fn command(&self) -> Command {
+        self.stage.program("listen")
+    }
+
+    fn more(&mut self, _: &Shim) -> Vec<String> {
+        let before = self.last;
+        self.last += EACH;
+        spool::spool(&self.stage, before..self.last);
+        (before..self.last).map(|id| format!("e{id}")).collect()
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod scene;
 pub(crate) mod sender;
 pub(crate) mod service;
 pub(crate) mod shim;
+pub(crate) mod spool;
 pub(crate) mod stage;
 pub(crate) mod systemd;
 pub(crate) mod timer;

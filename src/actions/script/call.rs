@@ -10,13 +10,14 @@ use rustix::process::{Resource, getrlimit};
 use tokio::process::Command;
 
 use super::arguments::{BESIDE, LONGEST, Loss, fit};
-use super::{ATTEMPT_VARIABLE, JOURNAL_VARIABLE, NotStarted, RUN_VARIABLE, Script};
+use super::{NotStarted, Script};
 use crate::actions::Order;
-use crate::config::is_secret_variable;
 use crate::core::printable::printable;
 use crate::core::store::Values;
 use crate::journal::CountsAgainst;
-use crate::os::process::{Group, is_shortage};
+use crate::os::process::{
+    ATTEMPT_VARIABLE, Group, JOURNAL_VARIABLE, RUN_VARIABLE, is_shortage, withhold,
+};
 use crate::os::program::interpreter_line;
 
 /// The remedy where the machine has no room for a process.
@@ -86,6 +87,7 @@ impl<'a> Call<'a> {
     /// Starts the program as the leader of a new process group.
     pub(super) async fn start(&self) -> Result<Group, NotStarted> {
         let mut command = Command::new(&self.program);
+        withhold(&mut command);
         command
             .args(&self.arguments)
             .current_dir(&self.script.folder)
@@ -93,10 +95,6 @@ impl<'a> Call<'a> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
-        // A script that prints its environment would put them into the log and the journal.
-        for (name, _) in env::vars_os().filter(|(name, _)| is_secret_variable(name)) {
-            command.env_remove(name);
-        }
         let started = Group::start(&mut command).await;
         started.map_err(|error| {
             let why = self.refusal(&error);

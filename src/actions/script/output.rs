@@ -1,6 +1,6 @@
 //! What a script writes: each line to the log, the last of it for the journal.
 //!
-//! Memory stays bounded whatever a script writes, and so does the log: [`TAIL`], [`LONGEST_LINE`]
+//! Memory stays bounded whatever a script writes, and so does the log: [`TAIL`], [`LONGEST_LINE`](crate::core::line::LONGEST_LINE)
 //! and [`LOGGED_LINES`] are the bounds.
 
 use std::collections::VecDeque;
@@ -10,13 +10,10 @@ use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::actions::Order;
-use crate::core::printable::printable;
+use crate::core::line::ShownLine;
 
 /// So many bytes of output are kept for the journal.
 pub(super) const TAIL: usize = 64 * 1024;
-
-/// So many bytes of a line are logged.
-pub(super) const LONGEST_LINE: usize = 4 * 1024;
 
 /// So many lines of one attempt are logged.
 pub(super) const LOGGED_LINES: u32 = 1000;
@@ -27,7 +24,7 @@ const CHUNK: usize = 16 * 1024;
 pub(super) struct Output<'a> {
     order: &'a Order,
     tail: Tail,
-    lines: [Line; 2],
+    lines: [ShownLine; 2],
     logged: u32,
 }
 
@@ -51,7 +48,7 @@ impl<'a> Output<'a> {
         Self {
             order,
             tail: Tail::default(),
-            lines: [Line::default(), Line::default()],
+            lines: [ShownLine::default(), ShownLine::default()],
             logged: 0,
         }
     }
@@ -126,7 +123,7 @@ impl<'a> Output<'a> {
     /// Logs what has no end of line, and hands over the tail and how many bytes came before it.
     pub(super) fn finish(mut self) -> (Vec<u8>, u64) {
         for stream in [Stream::Stdout, Stream::Stderr] {
-            if self.logged < LOGGED_LINES && self.lines[stream as usize].length > 0 {
+            if self.logged < LOGGED_LINES && !self.lines[stream as usize].is_empty() {
                 self.log(stream);
             }
         }
@@ -148,33 +145,6 @@ impl Tail {
         self.bytes.drain(..old);
         self.bytes.extend(&bytes[surplus - old..]);
         self.dropped += surplus as u64;
-    }
-}
-
-/// A line whose end has not come yet: its beginning, and how long it is.
-#[derive(Default)]
-struct Line {
-    begin: Vec<u8>,
-    length: usize,
-}
-
-impl Line {
-    fn push(&mut self, bytes: &[u8]) {
-        let space = LONGEST_LINE - self.begin.len();
-        self.begin.extend(&bytes[..bytes.len().min(space)]);
-        self.length += bytes.len();
-    }
-
-    /// The line as it is logged; the next one begins.
-    fn take(&mut self) -> String {
-        let beyond = self.length - self.begin.len();
-        let text = match beyond {
-            0 => printable(self.begin.strip_suffix(b"\r").unwrap_or(&self.begin)),
-            _ => format!("{}…(+{beyond} bytes)", printable(&self.begin)),
-        };
-        self.begin.clear();
-        self.length = 0;
-        text
     }
 }
 

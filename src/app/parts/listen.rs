@@ -9,7 +9,7 @@ use crate::http::listener::Conflict;
 use crate::http::posts::options::PostOptions;
 use crate::ops::sources::Configured;
 use crate::sources::amqp::BUS;
-use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Setup};
+use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Program, Setup};
 
 impl Listen {
     /// What there is, as the journal calls it.
@@ -38,23 +38,33 @@ impl SourceSetup {
 impl FeedSettings for Listen {
     fn files(&self, folder: &Path) -> Vec<FeedFile> {
         let of_bus = self.bus.iter().flat_map(|(_, bus)| bus.files(folder));
-        let of_sources = self
-            .sources
-            .iter()
-            .flat_map(|NamedSource { name, source, .. }| {
-                let files = source
-                    .setup
-                    .posts()
-                    .into_iter()
-                    .flat_map(PostOptions::secret_files);
-                files.map(move |(path, option)| FeedFile {
-                    path,
-                    purpose: Purpose::Secret(option),
-                    section: Some(format!("source:{name}")),
-                })
-            });
+        let of_sources = self.sources.iter().flat_map(|named| {
+            let files = named
+                .source
+                .setup
+                .posts()
+                .into_iter()
+                .flat_map(PostOptions::secret_files);
+            files.map(move |(path, option)| FeedFile {
+                path,
+                purpose: Purpose::Secret(option),
+                section: Some(named.section()),
+            })
+        });
         let of_cloud = self.asking.iter().flat_map(|asking| asking.files(folder));
-        of_bus.chain(of_sources).chain(of_cloud).collect()
+        let of_programs = self.sources.iter().filter_map(|named| {
+            let program = named.source.setup.program();
+            let file = program.and_then(|program| program.find().ok());
+            file.map(|file| FeedFile {
+                section: Some(named.section()),
+                ..file
+            })
+        });
+        of_bus
+            .chain(of_sources)
+            .chain(of_programs)
+            .chain(of_cloud)
+            .collect()
     }
 
     fn check(&self, folder: &Path, rules: &RuleSet) -> FeedCheckup {
@@ -63,6 +73,12 @@ impl FeedSettings for Listen {
         let mut checkup = of_bus.unwrap_or_default();
         if let Some(asking) = &self.asking {
             checkup.problems.append(asking.check_asking(folder, rules));
+        }
+        for named in &self.sources {
+            let program = named.source.setup.program();
+            if let Some(Err(problem)) = program.map(Program::find) {
+                checkup.problems.push(problem.within(named.section()));
+            }
         }
         checkup
     }

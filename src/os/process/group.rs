@@ -15,8 +15,10 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::look::look;
+use super::marked::MARKS;
 use super::orphans::own_children;
 use super::{FORCE_LIMIT, Remaining, pauses};
+use crate::config::is_secret_variable;
 
 /// How often, and how far apart, a file that is just being written is tried again.
 const BUSY_ROUNDS: u32 = 50;
@@ -216,6 +218,18 @@ fn has_terminal() -> bool {
 
 fn no_pipe() -> io::Error {
     io::Error::other("its process has no pipes")
+}
+
+/// Keeps from a program what the environment of the service has and is not for it: passwords and tokens for
+/// `OpenStack`, since what the program prints is in the log, and maybe in the journal; and the marks of processes,
+/// which are set anew for what gets any.
+pub(crate) fn withhold(command: &mut Command) {
+    for (name, _) in env::vars_os().filter(|(name, _)| is_secret_variable(name)) {
+        command.env_remove(name);
+    }
+    for mark in MARKS {
+        command.env_remove(mark);
+    }
 }
 
 /// Whether a variable of the service is kept from programs: what leads to the service's

@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::actions::tests::order;
+use crate::core::line::LONGEST_LINE;
 use crate::telemetry::captured::capture;
 
 #[test]
@@ -90,15 +91,4 @@ fn a_flood_of_lines_is_logged_up_to_a_limit() {
     let last = logged.last().unwrap();
     let message = last["message"].as_str().unwrap();
     assert!(message.contains("what follows is not logged"), "{message}");
-}
-
-#[test]
-fn an_endless_line_takes_little_memory() {
-    let mut line = Line::default();
-    let chunk = [b'x'; CHUNK];
-    for _ in 0..1000 {
-        line.push(&chunk);
-    }
-    assert!(line.begin.capacity() <= 2 * LONGEST_LINE);
-    assert_eq!(line.length, 1000 * CHUNK);
 }

@@ -15,19 +15,16 @@
 //! has gone. It is waited for, since a child that has become another user has no other.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use rustix::process::{Signal, geteuid, getpid};
+use rustix::process::{Signal, getpid};
 use tokio::time::{Instant, sleep};
 
-use crate::actions::script::{ATTEMPT_VARIABLE, JOURNAL_VARIABLE, RUN_VARIABLE};
 use crate::journal::RunId;
 use crate::os::process::{
-    FORCE_LIMIT, ProcessIdentity, Remaining, Status, boot_id, is_hidden, look, may_be_ended,
-    pauses, signal,
+    ATTEMPT_VARIABLE, Environment, FORCE_LIMIT, JOURNAL_VARIABLE, ProcessIdentity, RUN_VARIABLE,
+    Remaining, Status, boot_id, is_hidden, look, may_be_ended, pauses, signal,
 };
 
 /// An attempt of a script that was interrupted.
@@ -280,22 +277,12 @@ impl Leftovers {
 
     /// The run whose mark the process carries.
     fn marked(&self, process: &Status) -> Option<RunId> {
-        let folder = format!("/proc/{}", process.pid);
-        if fs::metadata(&folder).ok()?.uid() != geteuid().as_raw() {
+        let environment = Environment::of(process)?;
+        if environment.value(JOURNAL_VARIABLE)? != self.journal_name {
             return None;
         }
-        let environment = fs::read(format!("{folder}/environ")).ok()?;
-        let value = |name: &str| {
-            let mut variables = environment.split(|byte| *byte == 0);
-            let value = variables
-                .find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
-            str::from_utf8(value).ok()
-        };
-        if value(JOURNAL_VARIABLE)? != self.journal_name {
-            return None;
-        }
-        let run: RunId = value(RUN_VARIABLE)?.parse().ok()?;
-        let attempt: u32 = value(ATTEMPT_VARIABLE)?.parse().ok()?;
+        let run: RunId = environment.value(RUN_VARIABLE)?.parse().ok()?;
+        let attempt: u32 = environment.value(ATTEMPT_VARIABLE)?.parse().ok()?;
         self.open
             .iter()
             .any(|open| (open.run, open.number) == (run, attempt))

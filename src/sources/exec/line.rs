@@ -1,0 +1,106 @@
+//! A line → an event. Pure.
+//!
+//! The payload is the whole object. Of its fields, `id`, `type`, `time` and `key` say what else an event has.
+
+use serde_json::{Map, Value};
+
+use crate::core::event::Event;
+use crate::sources::{Line, Said};
+
+/// The most characters of what stands behind the source's name in the type of an event.
+const LONGEST_TYPE: usize = 100;
+
+/// The event that an object is.
+pub(super) fn read(object: Map<String, Value>, line: &Line<'_>) -> Said {
+    let field = |name: &str| object.get(name).and_then(text);
+    let id = field("id").unwrap_or_else(|| line.own_id());
+    let event_type = match field("type").filter(|text| is_type(text)) {
+        Some(kind) => format!("{}.{kind}", line.source),
+        None => line.source.to_owned(),
+    };
+    let time = field("time").unwrap_or_else(|| line.now.to_string());
+    let key = field("key");
+    let event = Event::new(id, event_type, time, None, Value::Object(object));
+    Said::Event(match key {
+        Some(key) => event.with_key(key),
+        // With others that are about the same node.
+        None if !event.node().is_empty() => event,
+        None => event.with_key(line.source),
+    })
+}
+
+/// What a text or a number says, if it says something.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether this can be a part of a type of event.
+fn is_type(text: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    text.len() <= LONGEST_TYPE && text.chars().all(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::event::Key;
+
+    #[test]
+    fn fields_of_the_line_say_what_an_event_has_and_the_rest_has_defaults() {
+        let now = "2026-01-15T02:00:00Z";
+        let feed = || Key::of_source("feed", "feed");
+        let cases = [
+            (json!({}), ["start-7", "feed", now], feed()),
+            (
+                json!({"id": "a", "type": "x.y", "time": "then", "key": "k"}),
+                ["a", "feed.x.y", "then"],
+                Key::of_source("feed", "k"),
+            ),
+            (
+                json!({"id": 12, "type": 5, "time": 1.50, "key": 3}),
+                ["12", "feed.5", "1.5"],
+                Key::of_source("feed", "3"),
+            ),
+            (
+                json!({"id": "", "type": "", "time": null, "key": {}}),
+                ["start-7", "feed", now],
+                feed(),
+            ),
+            (json!({"type": "a b"}), ["start-7", "feed", now], feed()),
+            (
+                json!({"type": "x".repeat(101)}),
+                ["start-7", "feed", now],
+                feed(),
+            ),
+            (
+                json!({"node_uuid": "n", "type": "up"}),
+                ["start-7", "feed.up", now],
+                Key::node("n"),
+            ),
+        ];
+        for (object, [id, event_type, time], key) in cases {
+            let Value::Object(fields) = object.clone() else {
+                panic!("an object");
+            };
+            let line = Line {
+                source: "feed",
+                start: "start",
+                number: 7,
+                now: now.parse().unwrap(),
+            };
+            let Said::Event(event) = read(fields, &line);
+            assert_eq!(
+                [&event.id, &event.event_type, &event.time],
+                [id, event_type, time],
+                "{object}"
+            );
+            assert_eq!((event.key(), &event.payload), (key, &object));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A program as a `Source`: what it writes is handed over in batches, and acknowledged once it is on disk.
+
+use std::fmt::Write as _;
+use std::future::pending;
+use std::os::unix::process::ExitStatusExt as _;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Program;
+use super::reader::Reader;
+use super::running::{End, Running};
+use crate::sources::{Opening, Pending, Received, Source, SourceError, SourceErrorKind};
+use crate::telemetry::Condition;
+
+/// A program that writes events, and is started once they are asked for.
+pub(crate) struct ProgramSource {
+    program: Arc<Program>,
+    opening: Opening,
+    state: State,
+    reader: Reader,
+}
+
+enum State {
+    NotStarted,
+    Running(Box<Running>),
+    /// It has ended, and that was its last line.
+    Over,
+}
+
+impl ProgramSource {
+    /// A program that is yet to be started.
+    pub(crate) fn new(program: Arc<Program>, opening: Opening) -> Self {
+        let reader = Reader {
+            name: opening.name.clone(),
+            identity: opening.identity.clone(),
+            read: program.read,
+            interest: opening.interest.clone(),
+            start: format!("{:032x}", fastrand::u128(..)),
+            taken: 0,
+        };
+        Self {
+            program,
+            opening,
+            state: State::NotStarted,
+            reader,
+        }
+    }
+
+    async fn next(&mut self) -> Result<Received, SourceError> {
+        loop {
+            let running = match &mut self.state {
+                State::NotStarted => {
+                    self.start().await?;
+                    continue;
+                }
+                State::Over if self.opening.until_drained => return Ok(Received::Drained),
+                State::Over => pending().await,
+                State::Running(running) => running,
+            };
+            let before = self.reader.taken;
+            let batch = self.reader.batch(&mut running.lines, Timestamp::now());
+            if self.reader.taken > before {
+                return Ok(Received::Batch(batch));
+            }
+            if let Err(end) = running.more().await
+                && running.lines.waiting() == 0
+            {
+                self.ended(end)?;
+            }
+        }
+    }
+
+    async fn start(&mut self) -> Result<(), SourceError> {
+        let Opening {
+            identity,
+            journal_name,
+            ..
+        } = &self.opening;
+        let started = Running::start(&self.program, identity, journal_name).await;
+        let running = started.map_err(|message| SourceError {
+            kind: SourceErrorKind::Failed,
+            message,
+            hint: "look at it with `esi-event-actions check`, as the user of the service",
+        })?;
+        self.state = State::Running(Box::new(running));
+        self.tell("running");
+        Ok(())
+    }
+
+    /// What follows from the end of the program.
+    fn ended(&mut self, end: End) -> Result<(), SourceError> {
+        let is_over = !self.program.restart || self.opening.until_drained;
+        match end {
+            End::Exited(status) if status.success() && is_over => {
+                self.state = State::Over;
+                tracing::info!("{}: the program has ended", self.opening.identity);
+                self.tell("ended, and is not started again");
+                Ok(())
+            }
+            end => Err(SourceError {
+                kind: SourceErrorKind::Failed,
+                message: describe(end),
+                hint: "the log has what it wrote to standard error before",
+            }),
+        }
+    }
+
+    fn tell(&self, what: &str) {
+        self.opening.teller.tell(Condition {
+            is_ready: true,
+            words: format!("{}: {what}", self.opening.identity),
+            ..Condition::default()
+        });
+    }
+}
+
+fn describe(end: End) -> String {
+    let mut text = "the program ".to_owned();
+    let written = match end {
+        End::Exited(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => write!(text, "ended with exit status {code}"),
+            (None, signal) => write!(text, "was ended by signal {}", signal.unwrap_or_default()),
+        },
+        End::Unobserved => write!(text, "ended, and how could not be observed"),
+        End::Closed => write!(text, "closed its standard output"),
+    };
+    written.expect("memory");
+    text
+}
+
+impl Source for ProgramSource {
+    fn name(&self) -> &str {
+        let Opening { identity, .. } = &self.opening;
+        identity
+    }
+
+    fn receive(&mut self) -> Pending<'_, Result<Received, SourceError>> {
+        Box::pin(self.next())
+    }
+
+    fn settle(&mut self) -> Pending<'_, ()> {
+        if let State::Running(running) = &self.state {
+            running.acknowledge(self.reader.taken);
+        }
+        Box::pin(std::future::ready(()))
+    }
+
+    fn close(&mut self) -> Pending<'_, ()> {
+        let state = std::mem::replace(&mut self.state, State::Over);
+        Box::pin(async move {
+            if let State::Running(running) = state {
+                running
+                    .end(self.program.kill_grace, &self.opening.identity)
+                    .await;
+            }
+        })
+    }
+}
