@@ -8,6 +8,7 @@ pub mod alertmanager;
 pub mod amqp;
 mod batch;
 mod check;
+pub mod eda;
 mod enrich;
 pub mod exec;
 mod fields;
@@ -28,7 +29,9 @@ pub use check::{FeedCheckup, FeedFile, FeedSettings};
 pub use enrich::{Enrich, Incomplete, NotNow, NothingToAdd};
 pub use part::{Opening, Setup, SourcePart};
 pub use posted::KeyPath;
-pub(crate) use program::{KILL_GRACE, Line, ProgramSource, Reader, Said};
+pub(crate) use program::{
+    KILL_GRACE, Line, NoEvent, ProgramSource, RESTART, Reader, Said, plain_text,
+};
 pub use program::{LONGEST_LINE, Lines, Program, RawLine};
 
 /// What is to be waited for.

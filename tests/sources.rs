@@ -2,6 +2,7 @@
 
 mod alerts;
 mod faults;
+mod plugins;
 mod programs;
 mod ready;
 mod reloads;

@@ -17,7 +17,7 @@ use crate::journal::{Cursor, JournalError, JournalPart, Opened, SourceRecord, sq
 use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart, decode_event};
-use crate::sources::{alertmanager, exec, timer, webhook};
+use crate::sources::{alertmanager, eda, exec, timer, webhook};
 use crate::state::Access;
 
 pub use forms::FORMS;
@@ -26,7 +26,13 @@ pub use forms::FORMS;
 pub const ACTIONS: [ActionPart; 4] = [script::PART, http::PART, store::PART, event::PART];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
-pub const SOURCES: [SourcePart; 4] = [timer::PART, webhook::PART, alertmanager::PART, exec::PART];
+pub const SOURCES: [SourcePart; 5] = [
+    timer::PART,
+    webhook::PART,
+    alertmanager::PART,
+    exec::PART,
+    eda::PART,
+];
 
 /// What keeps what was accepted. The first is what does as long as no option chooses.
 pub const JOURNALS: [JournalPart; 1] = [sqlite::PART];

@@ -49,6 +49,18 @@ impl Options<'_> {
         }
     }
 
+    /// The items of the option's JSON list, with their places in the file; `form` tells how to write one. `None` if
+    /// there is none, or a mistake in it.
+    pub fn json_list(&mut self, name: &str, form: &'static str) -> Option<Vec<(Json, Position)>> {
+        let located = self.json_located(name, Root::List, form)?;
+        let option = self.get(name)?;
+        let Parts::List(items) = located.json else {
+            return None;
+        };
+        let placed = |item: Located| (item.to_value(), option.value.position_at(item.at));
+        Some(items.into_iter().map(placed).collect())
+    }
+
     /// The option's JSON, whose parts know their places in the value; `form` tells how to write it. `None` if
     /// there is none, or a mistake in it.
     pub(super) fn json_located(

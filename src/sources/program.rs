@@ -49,7 +49,7 @@ pub struct Program {
     /// The program and its arguments, already split; never empty.
     pub(crate) words: Vec<String>,
     /// The option that names it, and where that stands.
-    pub(crate) option: (&'static str, Position),
+    pub(crate) option: (&'static str, Option<Position>),
     /// Where it is looked for and run: the configuration file's folder.
     pub(crate) folder: PathBuf,
     /// How long it may take to end when it is asked to, until it is forced.
@@ -65,11 +65,26 @@ pub struct Program {
 /// What an object that a program wrote means.
 pub(crate) type Read = fn(Map<String, Value>, &Line<'_>) -> Said;
 
-/// What a program says with a line.
+/// Whether a program that ended well is started again; the same for every kind of source.
+pub(crate) const RESTART: OptionRow = OptionRow {
+    name: "restart",
+    scope: Scope::Source,
+    kind: Kind::Switch,
+    default: Some("yes"),
+    meaning: "whether the program is started again when it has ended with exit status 0. After any other end it is \
+              started again in any case, each time after a longer while",
+};
+
+/// What a program says with a line: what has happened, or something that cannot be an event.
+pub(crate) type Said = Result<Event, NoEvent>;
+
+/// Something that cannot be an event.
 #[derive(Debug)]
-pub(crate) enum Said {
-    /// Something has happened.
-    Event(Event),
+pub(crate) struct NoEvent {
+    /// Why not.
+    pub(crate) reason: String,
+    /// What is kept of it.
+    pub(crate) body: Vec<u8>,
 }
 
 /// Where an object stands that a program wrote.
@@ -91,6 +106,15 @@ impl Line<'_> {
     pub(crate) fn own_id(&self) -> String {
         format!("{}-{}", self.start, self.number)
     }
+
+    /// The event, ordered with others about the same node, or if it names none with those of the source.
+    pub(crate) fn with_default_key(&self, event: Event) -> Event {
+        if event.node().is_empty() {
+            event.with_key(self.source)
+        } else {
+            event
+        }
+    }
 }
 
 impl Program {
@@ -110,14 +134,27 @@ impl Program {
     /// The problem, with its place in the configuration.
     pub fn find(&self) -> Result<FeedFile, Problem> {
         let found = self.locate();
-        let (_, position) = self.option;
-        let path =
-            found.map_err(|Unfit { what, remedy }| Problem::error(what, remedy).at(position))?;
+        let path = found.map_err(|Unfit { what, remedy }| {
+            let problem = Problem::error(what, remedy);
+            match self.option {
+                (_, Some(position)) => problem.at(position),
+                (_, None) => problem,
+            }
+        })?;
         Ok(FeedFile {
             path,
             purpose: Purpose::Program,
             section: None,
         })
+    }
+}
+
+/// What a text or a number says, if it says something.
+pub(crate) fn plain_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 

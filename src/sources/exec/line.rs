@@ -5,14 +5,18 @@
 use serde_json::{Map, Value};
 
 use crate::core::event::Event;
-use crate::sources::{Line, Said};
+use crate::sources::{Line, Said, plain_text};
 
 /// The most characters of what stands behind the source's name in the type of an event.
 const LONGEST_TYPE: usize = 100;
 
 /// The event that an object is.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is a `Read`, and lines of others may hold no event"
+)]
 pub(super) fn read(object: Map<String, Value>, line: &Line<'_>) -> Said {
-    let field = |name: &str| object.get(name).and_then(text);
+    let field = |name: &str| object.get(name).and_then(plain_text);
     let id = field("id").unwrap_or_else(|| line.own_id());
     let event_type = match field("type").filter(|text| is_type(text)) {
         Some(kind) => format!("{}.{kind}", line.source),
@@ -21,21 +25,10 @@ pub(super) fn read(object: Map<String, Value>, line: &Line<'_>) -> Said {
     let time = field("time").unwrap_or_else(|| line.now.to_string());
     let key = field("key");
     let event = Event::new(id, event_type, time, None, Value::Object(object));
-    Said::Event(match key {
+    Ok(match key {
         Some(key) => event.with_key(key),
-        // With others that are about the same node.
-        None if !event.node().is_empty() => event,
-        None => event.with_key(line.source),
+        None => line.with_default_key(event),
     })
-}
-
-/// What a text or a number says, if it says something.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 /// Whether this can be a part of a type of event.
@@ -94,7 +87,9 @@ mod tests {
                 number: 7,
                 now: now.parse().unwrap(),
             };
-            let Said::Event(event) = read(fields, &line);
+            let Ok(event) = read(fields, &line) else {
+                panic!("{object} is an event");
+            };
             assert_eq!(
                 [&event.id, &event.event_type, &event.time],
                 [id, event_type, time],

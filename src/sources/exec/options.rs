@@ -5,7 +5,7 @@ use std::path::Path;
 use super::line;
 use crate::config::table::{Kind, OptionRow, Scope};
 use crate::config::{Options, command};
-use crate::sources::{KILL_GRACE, Program};
+use crate::sources::{KILL_GRACE, Program, RESTART};
 
 /// In the section of a program.
 pub(super) const OPTIONS: [OptionRow; 3] = [
@@ -17,14 +17,7 @@ pub(super) const OPTIONS: [OptionRow; 3] = [
         meaning: "the program and its arguments, split as a shell would split them, but not run by a shell. The \
                   program is looked for beside the configuration, then on `PATH`, and runs in the configuration's folder",
     },
-    OptionRow {
-        name: "restart",
-        scope: Scope::Source,
-        kind: Kind::Switch,
-        default: Some("yes"),
-        meaning: "whether the program is started again when it has ended with exit status 0. After any other end it is \
-                  started again in any case, each time after a longer while",
-    },
+    RESTART,
     KILL_GRACE,
 ];
 
@@ -42,7 +35,7 @@ pub(super) fn read(options: &mut Options<'_>, folder: &Path) -> Option<Program> 
     let (words, position) = command?;
     Some(Program {
         words,
-        option: ("command", position),
+        option: ("command", Some(position)),
         folder: folder.to_owned(),
         kill_grace,
         restart,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::lines::{LONGEST_LINE, Lines, RawLine};
-use super::{Line, Read, Said};
+use super::{Line, NoEvent, Read};
 use crate::core::python_json;
 use crate::sources::{Arrival, Batch, Decoded, Interest, LARGEST_BATCH, for_quarantine};
 
@@ -69,9 +69,15 @@ impl Reader {
             number: self.taken,
             now,
         };
-        let Said::Event(event) = (self.read)(object, &place);
-        let is_wanted = self.interest.wants(&event.event_type, &event.id);
-        is_wanted.then(|| Decoded::Event(Arrival::whole(event)))
+        match (self.read)(object, &place) {
+            Ok(event) => {
+                let is_wanted = self.interest.wants(&event.event_type, &event.id);
+                is_wanted.then(|| Decoded::Event(Arrival::whole(event)))
+            }
+            Err(NoEvent { reason, body }) => {
+                Some(self.undecodable(reason, &body, body.len() as u64))
+            }
+        }
     }
 
     fn undecodable(&self, reason: String, body: &[u8], size: u64) -> Decoded {

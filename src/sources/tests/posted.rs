@@ -26,6 +26,7 @@ fn source() -> PostedSource {
     let opening = Opening {
         name: "s".to_owned(),
         identity: "webhook:s".to_owned(),
+        journal_name: "of tests".to_owned(),
         interest: Interest::in_all(),
         stored: None,
         teller: Conditions::default().teller(),

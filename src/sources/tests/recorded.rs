@@ -114,6 +114,7 @@ async fn ours(case: &Value, options: &str, port: u16, files: &Path) -> Outcome {
     let mut source = config.feed.sources[0].source.setup.open(Opening {
         name: "s".to_owned(),
         identity: "kind:s".to_owned(),
+        journal_name: "of tests".to_owned(),
         interest: Interest::in_all(),
         stored: None,
         teller: Conditions::default().teller(),
