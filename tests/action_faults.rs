@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::scene::{FULFILL, Scene, Service, lease, wait_until};
 use crate::support::shim::{Refusal, Shim};
-use subjects::{Event, Http, Script, Store, Subject};
+use subjects::{Chat, Event, Http, Script, Store, Subject};
 
 /// A kind of action.
 struct Kind {
@@ -29,7 +29,7 @@ struct Kind {
     points: &'static [(Point, usize)],
 }
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 8] = [
     Kind {
         name: "script",
         make: |scene| Box::new(Script::new(scene)),
@@ -45,20 +45,15 @@ const KINDS: [Kind; 4] = [
             (Point::OutcomeWritten, 1),
         ],
     },
-    Kind {
-        name: "http",
-        make: |_| Box::new(Http::new()),
-        lasts: true,
-        died: "interrupted: the service ended while the request was under way",
-        stopped: "interrupted: the service stopped while the request was under way",
-        points: &[
-            (Point::RunClaimed, 0),
-            (Point::ProcessRecorded, 1),
-            (Point::ProcessEnded, 1),
-            (Point::OutcomeUncommitted, 1),
-            (Point::OutcomeWritten, 1),
-        ],
-    },
+    request("http", |_| Box::new(Http::new())),
+    request("rocketchat", |scene| {
+        Box::new(Chat::new(scene, "rocketchat", r#"{"success": true}"#))
+    }),
+    request("slack", |scene| Box::new(Chat::new(scene, "slack", "ok"))),
+    request("mattermost", |scene| {
+        Box::new(Chat::new(scene, "mattermost", "ok"))
+    }),
+    request("teams", |scene| Box::new(Chat::new(scene, "teams", "1"))),
     Kind {
         name: "store",
         make: |_| Box::new(Store),
@@ -89,6 +84,24 @@ const KINDS: [Kind; 4] = [
         ],
     },
 ];
+
+/// An action that is a request.
+const fn request(name: &'static str, make: fn(&Scene) -> Box<dyn Subject>) -> Kind {
+    Kind {
+        name,
+        make,
+        lasts: true,
+        died: "interrupted: the service ended while the request was under way",
+        stopped: "interrupted: the service stopped while the request was under way",
+        points: &[
+            (Point::RunClaimed, 0),
+            (Point::ProcessRecorded, 1),
+            (Point::ProcessEnded, 1),
+            (Point::OutcomeUncommitted, 1),
+            (Point::OutcomeWritten, 1),
+        ],
+    }
+}
 
 /// The kinds whose attempts can be found under way.
 fn lasting() -> impl Iterator<Item = &'static Kind> {

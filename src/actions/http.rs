@@ -9,8 +9,10 @@
 //! look at `{{ run.id }}`, which stays the same.
 
 mod answer;
+mod chat;
 mod options;
 mod request;
+mod service;
 mod statuses;
 
 use std::sync::{Arc, OnceLock};
@@ -39,6 +41,7 @@ use crate::core::store::Values;
 use crate::http::{self, Answer, Broken, Deadline, NoAnswer, Trust, TrustProblem, message};
 use crate::journal::{OpenAttempt, with_values};
 use answer::{Verdict, verdict};
+pub use chat::{MATTERMOST, ROCKETCHAT, SLACK, TEAMS};
 use request::{Address, Call, Filled};
 use statuses::Statuses;
 
@@ -52,7 +55,7 @@ pub const PART: ActionPart = ActionPart {
         rows: &options::OPTIONS,
     },
     read: |options, rule| Some(Arc::new(options::read(options, rule)?)),
-    recovery: Some(|_| Box::new(HttpRecovery)),
+    recovery: Some(|_| Box::new(HttpRecovery(KIND))),
 };
 
 /// So many bytes of an answer are kept for the journal.
@@ -125,13 +128,23 @@ impl HttpAction {
 
     fn judge(&self, answer: &Answer, secrets: &[&secrecy::SecretString]) -> Sent {
         let header = |name| answer.headers.get(name)?.to_str().ok();
-        let verdict = verdict(
+        let by_status = verdict(
             answer.status.as_u16(),
             header(RETRY_AFTER),
             &self.success,
             &self.retry_on,
             Timestamp::now(),
         );
+        let service = self.call.service();
+        let service = service.filter(|_| by_status == Verdict::Succeeded);
+        let verdict = service.map_or(by_status, |service| {
+            (service.verdict)(answer.status.as_u16(), &answer.body)
+        });
+        let unsaid = service.filter(|_| verdict != Verdict::Succeeded);
+        let unsaid = unsaid.map_or_else(String::new, |service| {
+            let said = message::server_message(&answer.body, secrets);
+            format!(", but not {}: {said}", service.expected)
+        });
         let elsewhere = header(LOCATION).filter(|_| answer.status.is_redirection());
         let elsewhere = elsewhere.map_or_else(String::new, |to| {
             let to = message::server_message(to.as_bytes(), secrets);
@@ -146,7 +159,9 @@ impl HttpAction {
             }
         };
         let status = answer.status;
-        let told = Detail::Told(format!("the server answered {status}{elsewhere}{broken}"));
+        let told = Detail::Told(format!(
+            "the server answered {status}{unsaid}{elsewhere}{broken}"
+        ));
         let (outcome, again) = match verdict {
             Verdict::Succeeded => (Outcome::Succeeded(told), Again::AsTheRuleSays),
             Verdict::Later(None) => (Outcome::Failed(told), Again::AsTheRuleSays),
@@ -181,7 +196,7 @@ impl Sent {
 
 impl Action for HttpAction {
     fn kind(&self) -> &'static str {
-        KIND
+        self.call.service().map_or(KIND, |service| service.name)
     }
 
     fn asks(&self) -> Asks {
@@ -239,13 +254,17 @@ impl Action for HttpAction {
             .body
             .as_ref()
             .map_or_else(String::new, |body| format!(" {body}"));
+        let is_cut = parts.is_cut;
+        let losses =
+            is_cut.then(|| "the message is longer than the service takes: it is cut".into());
+        let losses = losses.into_iter().collect();
         Description {
             line: format!("{method} {url}{body}"),
             whole: (
                 "request",
                 json!({"method": method.as_str(), "url": url, "headers": headers, "body": parts.body}),
             ),
-            losses: Vec::new(),
+            losses,
         }
     }
 
@@ -275,11 +294,11 @@ impl Action for HttpAction {
 
 /// Requests end with the service that sent them.
 #[derive(Clone, Copy, Debug)]
-struct HttpRecovery;
+struct HttpRecovery(&'static str);
 
 impl Recovery for HttpRecovery {
     fn kind(&self) -> &'static str {
-        KIND
+        self.0
     }
 
     fn interrupted(&self) -> &'static str {

@@ -23,7 +23,16 @@ use crate::state::Access;
 pub use forms::FORMS;
 
 /// What a rule can do. The first is what it does if it does not say.
-pub const ACTIONS: [ActionPart; 4] = [script::PART, http::PART, store::PART, event::PART];
+pub const ACTIONS: [ActionPart; 8] = [
+    script::PART,
+    http::PART,
+    http::ROCKETCHAT,
+    http::SLACK,
+    http::MATTERMOST,
+    http::TEAMS,
+    store::PART,
+    event::PART,
+];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
 pub const SOURCES: [SourcePart; 5] = [

@@ -39,7 +39,7 @@ fn push(text: &mut String, character: char) {
 }
 
 /// The controls beyond ASCII, line and paragraph separators, marks of direction, byte order mark.
-fn deceives(character: char) -> bool {
+pub(super) fn deceives(character: char) -> bool {
     matches!(character,
         '\u{80}'..='\u{9f}'
         | '\u{61c}'

@@ -2,8 +2,10 @@
 //!
 //! The language is Jinja's, by `minijinja`. It is strict: a name that is not there fails, and the error
 //! says which. What an event says can never leave its place: in a URL it is percent-encoded, in a header
-//! it may hold no line break, in JSON it stays one value.
+//! it may hold no line break, in JSON it stays one value, and in a message for people it is text that nobody is
+//! called by.
 
+mod markup;
 mod scope;
 mod stored;
 
@@ -15,6 +17,7 @@ use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior}
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value as Json};
 
+pub use markup::Markup;
 pub use scope::{STORE, Scope};
 
 /// All but what stands for itself in any part of a URL (RFC 3986, "unreserved").
@@ -33,10 +36,19 @@ pub enum Place {
     Url,
     /// The value of an HTTP header: a value with a control character fails.
     Header,
+    /// A message for a chat service: a value cannot mention, link or format.
+    Chat(Markup),
 }
 
 impl Place {
-    const ALL: [Self; 3] = [Self::Text, Self::Url, Self::Header];
+    const ALL: [Self; 6] = [
+        Self::Text,
+        Self::Url,
+        Self::Header,
+        Self::Chat(Markup::RocketChat),
+        Self::Chat(Markup::Slack),
+        Self::Chat(Markup::Markdown),
+    ];
 
     /// Under this name the template is known while it is filled in.
     fn name(self) -> &'static str {
@@ -44,6 +56,9 @@ impl Place {
             Self::Text => "text",
             Self::Url => "url",
             Self::Header => "header",
+            Self::Chat(Markup::RocketChat) => "rocketchat",
+            Self::Chat(Markup::Slack) => "slack",
+            Self::Chat(Markup::Markdown) => "markdown",
         }
     }
 
@@ -234,6 +249,7 @@ fn write(output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> R
             return Err(Error::new(ErrorKind::InvalidOperation, why));
         }
         Place::Text | Place::Header => output.write_str(&text)?,
+        Place::Chat(markup) => output.write_str(&markup.escape(&text))?,
     }
     Ok(())
 }

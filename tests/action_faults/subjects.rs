@@ -48,11 +48,14 @@ pub(super) struct Http(HttpServer);
 
 impl Http {
     pub(super) fn new() -> Self {
-        let fine = answer("200 OK", &[], "").into_iter();
-        Self(HttpServer::start([std::iter::once(Step::Hold)
-            .chain(fine)
-            .collect()]))
+        Self(held_server(""))
     }
+}
+
+/// A server that says this once it is released.
+fn held_server(body: &str) -> HttpServer {
+    let fine = answer("200 OK", &[], body).into_iter();
+    HttpServer::start([std::iter::once(Step::Hold).chain(fine).collect()])
 }
 
 impl Subject for Http {
@@ -73,6 +76,43 @@ impl Subject for Http {
 
     fn release(&self, _: &Scene) {
         self.0.release();
+    }
+}
+
+/// Each attempt sends a message that names it.
+pub(super) struct Chat {
+    action: &'static str,
+    server: HttpServer,
+}
+
+impl Chat {
+    pub(super) fn new(scene: &Scene, action: &'static str, success: &str) -> Self {
+        let server = held_server(success);
+        fs::write(scene.path("hook"), server.url()).expect("an address");
+        Self { action, server }
+    }
+}
+
+impl Subject for Chat {
+    fn options(&self, word: &str) -> String {
+        let action = self.action;
+        format!(
+            "action = {action}\nurl_file = hook\nmessage = {word} {{{{ purpose }}}} {{{{ run.attempt }}}}"
+        )
+    }
+
+    fn begun(&self, _: &Scene) -> Vec<String> {
+        let received = self.server.received();
+        let text = |body: &[u8]| {
+            let body: Value = serde_json::from_slice(body).ok()?;
+            let card = body.pointer("/attachments/0/content/body/0/text");
+            card.or(body.get("text"))?.as_str().map(str::to_owned)
+        };
+        received.iter().filter_map(|one| text(&one.body)).collect()
+    }
+
+    fn release(&self, _: &Scene) {
+        self.server.release();
     }
 }
 

@@ -8,7 +8,7 @@ use crate::support::http_server::{HttpServer, answer};
 use crate::support::stage::Stage;
 
 const TOKEN: &str = r#"t0k"en\SECRET/x"#;
-const HOOK: &str = "/hooks/HOOKSECRETabc/s%20econdSECRET?key=QUERYSECRET";
+pub(super) const HOOK: &str = "/hooks/HOOKSECRETabc/s%20econdSECRET?key=QUERYSECRET";
 const PASSWORD: &str = "pass:wordSECRET";
 const BASIC: &str = "YW5uOnBhc3M6d29yZFNFQ1JFVA==";
 
@@ -26,7 +26,7 @@ fn of_basic() -> String {
 }
 
 /// The same of one whose address is a secret. It is cut in the middle of it.
-fn of_hook() -> String {
+pub(super) fn of_hook() -> String {
     format!(
         r#", "path": "{HOOK}", "part": "no hook HOOKSECRETabc", "decoded": "s econdSECRET", "query": "QUERYSECRET",
 "again": "HOOKSECRET"#
@@ -34,7 +34,7 @@ fn of_hook() -> String {
 }
 
 /// Nothing of a secret is in any file of the state, in any log, or in what any command shows.
-fn assert_silent(stage: &Stage) {
+pub(super) fn assert_silent(stage: &Stage) {
     let mut said = vec![];
     for arguments in [
         &["runs", "show", "1"][..],
@@ -56,7 +56,7 @@ fn assert_silent(stage: &Stage) {
     }
 }
 
-fn assert_nothing_told(what: &str, bytes: &[u8]) {
+pub(super) fn assert_nothing_told(what: &str, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for trace in ["SECRET", &BASIC[4..20], "t0k"] {
         assert!(!text.contains(trace), "{what} tells {trace}: {text}");
@@ -70,7 +70,7 @@ fn event_id(stage: &Stage) -> String {
         .to_owned()
 }
 
-fn secret(stage: &Stage, name: &str, text: &str) {
+pub(super) fn secret(stage: &Stage, name: &str, text: &str) {
     let path = stage.path(name);
     fs::write(&path, text).expect("a file");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("permissions");

@@ -1,9 +1,10 @@
 //! The options of a rule that sends a request.
 
-mod rows;
+pub(super) mod rows;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
 use reqwest::{Method, Url};
@@ -12,7 +13,7 @@ use serde_json::Value;
 pub(super) use rows::OPTIONS;
 
 use super::HttpAction;
-use super::request::{Address, Call, Login, no_dots};
+use super::request::{Address, Body, Call, Login, no_dots};
 use super::statuses::Statuses;
 use crate::actions::scope::{SYNTAX, looked_up, object_template};
 use crate::actions::{FileInUse, Purpose};
@@ -63,11 +64,7 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
         statuses(options, "success"),
         statuses(options, "retry_on_status"),
     );
-    let timeout = options.parse("request_timeout", "write it like `30s`", positive_duration);
-    // That of `[DEFAULT]` is the broker's.
-    let ca_file = options
-        .is_own("ssl_ca_file")
-        .then(|| options.path("ssl_ca_file", rule.folder));
+    let (timeout, trust) = (request_timeout(options), trust(options, rule));
     let (address, headers) = (address?, headers?);
     let mut asks = Vec::new();
     if let Address::Template(template) = &address {
@@ -93,27 +90,41 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
             method,
             address,
             headers,
-            body,
+            body: body.map(Body::Json),
             login: login.ok()?,
         },
         asks,
         files,
-        trust: Trust {
-            verify: true,
-            ca_file: ca_file.flatten(),
-            identity: None,
-            names: TrustNames {
-                peer: "the server",
-                ca_file: "ssl_ca_file",
-                certificate: None,
-                key: None,
-            },
-        },
+        trust,
         success: success?,
         retry_on: retry_on?,
         timeout: timeout?,
         client: OnceLock::new(),
     })
+}
+
+/// How long a request and its answer may take.
+pub(super) fn request_timeout(options: &mut Options<'_>) -> Option<Duration> {
+    options.parse("request_timeout", "write it like `30s`", positive_duration)
+}
+
+/// Whom to trust.
+pub(super) fn trust(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Trust {
+    // That of `[DEFAULT]` is the broker's.
+    let ca_file = options
+        .is_own("ssl_ca_file")
+        .then(|| options.path("ssl_ca_file", rule.folder));
+    Trust {
+        verify: true,
+        ca_file: ca_file.flatten(),
+        identity: None,
+        names: TrustNames {
+            peer: "the server",
+            ca_file: "ssl_ca_file",
+            certificate: None,
+            key: None,
+        },
+    }
 }
 
 fn address(
@@ -153,7 +164,7 @@ fn address(
 }
 
 /// The file with a secret that an option names, and a note of it.
-fn secret_file(
+pub(super) fn secret_file(
     options: &mut Options<'_>,
     rule: &RuleContext<'_>,
     option: &'static str,
@@ -291,7 +302,13 @@ fn body(options: &mut Options<'_>) -> Result<Option<JsonTemplate>, Reported> {
     template.map(Some).ok_or(Reported)
 }
 
-fn template(options: &mut Options<'_>, name: &str, text: &str, place: Place) -> Option<Template> {
+/// The template that an option is.
+pub(super) fn template(
+    options: &mut Options<'_>,
+    name: &str,
+    text: &str,
+    place: Place,
+) -> Option<Template> {
     let found = Template::parse(text, place);
     if let (Err(error), Some(option)) = (&found, options.get(name)) {
         let problem = Problem::error(format!("`{name}`: {error}"), SYNTAX);

@@ -8,6 +8,7 @@ use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::service::Service;
 use crate::core::template::{JsonTemplate, Scope, Template};
 use crate::os::credentials::first_line;
 
@@ -18,8 +19,17 @@ pub(super) struct Call {
     pub(super) address: Address,
     pub(super) headers: Vec<(HeaderName, Template)>,
     /// `None` where nothing is sent but the head.
-    pub(super) body: Option<JsonTemplate>,
+    pub(super) body: Option<Body>,
     pub(super) login: Option<Login>,
+}
+
+/// What is sent behind the head.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    /// `body`.
+    Json(JsonTemplate),
+    /// `message`, in the form in which this service takes it.
+    Message(&'static Service, Template),
 }
 
 /// Where it is sent.
@@ -47,6 +57,8 @@ pub(super) struct Parts {
     pub(super) url: Option<Url>,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Value>,
+    /// Whether the end of the message had to be left out.
+    pub(super) is_cut: bool,
 }
 
 /// A request, and what no message about it may show.
@@ -70,8 +82,20 @@ impl Call {
             }
             Address::File(_) => None,
         };
-        let body = self.body.as_ref().map(|body| body.fill(scope)).transpose();
-        let body = body.map_err(|error| format!("`body`: {error}"))?;
+        let mut is_cut = false;
+        let body = match &self.body {
+            None => None,
+            Some(Body::Json(body)) => {
+                let filled = body.fill(scope);
+                Some(filled.map_err(|error| format!("`body`: {error}"))?)
+            }
+            Some(Body::Message(service, message)) => {
+                let filled = service.fill(message, scope);
+                let filled = filled.map_err(|why| format!("`message`: {why}"))?;
+                is_cut = filled.is_cut;
+                Some(filled.body)
+            }
+        };
         let mut headers = HeaderMap::new();
         if body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -84,7 +108,20 @@ impl Call {
                 value.map_err(|_| format!("`headers`: {name}: `{text}` fits in no header"))?;
             headers.insert(name, value);
         }
-        Ok(Parts { url, headers, body })
+        Ok(Parts {
+            url,
+            headers,
+            body,
+            is_cut,
+        })
+    }
+
+    /// The chat service that it goes to, if it is for one.
+    pub(super) fn service(&self) -> Option<&'static Service> {
+        match &self.body {
+            Some(Body::Message(service, _)) => Some(service),
+            Some(Body::Json(_)) | None => None,
+        }
     }
 
     /// The request for one event. Reads the files with secrets.

@@ -3,7 +3,7 @@ use serde_json::json;
 
 fn scope() -> Scope {
     let payload = json!({
-        "node_name": "gpu 1/2", "text": "a\r\nX: y", "n": 7, "big": 123_456_789_012_345_678_901_234_567_890_i128,
+        "node_name": "gpu 1/2", "text": "a\r\nX: y", "link": "<!all>", "n": 7, "big": 123_456_789_012_345_678_901_234_567_890_i128,
         "x": 1.50, "none": null, "yes": true, "list": [1, "b"], "properties": {"gpus": 2, "a b": "c"},
     });
     let Json::Object(fields) = &payload else {
@@ -39,6 +39,11 @@ fn values_are_written_as_arguments_are_and_escaped_for_their_place() {
         ),
         ("{{ node_name | safe }}", Place::Url, "gpu%201%2F2"),
         ("Bearer {{ n }}", Place::Header, "Bearer 7"),
+        (
+            "<!here> *{{ link }}* {{ link | safe }}",
+            Place::Chat(Markup::Slack),
+            "<!here> *&lt;!all&gt;* &lt;!all&gt;",
+        ),
         ("{{ nothing | default('-') }}", Place::Text, "-"),
         ("{% if n > 6 %}many{% endif %}", Place::Text, "many"),
         ("{{ properties['a b'] | upper }}", Place::Text, "C"),

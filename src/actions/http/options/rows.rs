@@ -2,6 +2,36 @@
 
 use crate::config::table::{Kind, OptionRow, Scope};
 
+/// An option that presets have, too.
+pub(in crate::actions::http) const URL_FILE: OptionRow = OptionRow {
+    name: "url_file",
+    scope: Scope::Rule,
+    kind: Kind::Path,
+    default: None,
+    meaning: "a file whose first line is the address, which is a secret then; with `action = http` instead of \
+              `url`. Looked for among systemd's credentials, then beside the configuration; read again for each \
+              request",
+};
+
+/// An option that presets have, too.
+pub(in crate::actions::http) const SSL_CA_FILE: OptionRow = OptionRow {
+    name: "ssl_ca_file",
+    scope: Scope::Rule,
+    kind: Kind::Path,
+    default: None,
+    meaning: "in a rule: the certificate of the authority that signed the server's, if the system does \
+              not trust it. Rules do not inherit `ssl_ca_file` of `[DEFAULT]`, which is for the broker",
+};
+
+/// An option that presets have, too.
+pub(in crate::actions::http) const REQUEST_TIMEOUT: OptionRow = OptionRow {
+    name: "request_timeout",
+    scope: Scope::Rule,
+    kind: Kind::PositiveDuration,
+    default: Some("30s"),
+    meaning: "how long a request and its answer may take",
+};
+
 /// The options of a rule that sends a request.
 pub(in crate::actions::http) const OPTIONS: [OptionRow; 11] = [
     OptionRow {
@@ -12,15 +42,7 @@ pub(in crate::actions::http) const OPTIONS: [OptionRow; 11] = [
         meaning: "the address, with `https://` or `http://`. What follows the host may be a template, \
                   whose values are percent-encoded. Redirects are not followed",
     },
-    OptionRow {
-        name: "url_file",
-        scope: Scope::Rule,
-        kind: Kind::Path,
-        default: None,
-        meaning: "instead of `url`: a file whose first line is the address, for an address that is itself \
-                  a secret. Looked for among systemd's credentials, then beside the configuration; read \
-                  again for each request",
-    },
+    URL_FILE,
     OptionRow {
         name: "method",
         scope: Scope::Rule,
@@ -74,19 +96,6 @@ pub(in crate::actions::http) const OPTIONS: [OptionRow; 11] = [
         default: None,
         meaning: "instead of `token_file`: a file whose first line is `user:password`",
     },
-    OptionRow {
-        name: "ssl_ca_file",
-        scope: Scope::Rule,
-        kind: Kind::Path,
-        default: None,
-        meaning: "in a rule: the certificate of the authority that signed the server's, if the system does \
-                  not trust it. Rules do not inherit `ssl_ca_file` of `[DEFAULT]`, which is for the broker",
-    },
-    OptionRow {
-        name: "request_timeout",
-        scope: Scope::Rule,
-        kind: Kind::PositiveDuration,
-        default: Some("30s"),
-        meaning: "how long a request and its answer may take",
-    },
+    SSL_CA_FILE,
+    REQUEST_TIMEOUT,
 ];

@@ -70,7 +70,9 @@ fn headers_and_body_are_filled_in_and_a_header_may_say_what_the_body_is() {
         let template = Template::parse(text, Place::Header).expect("a template");
         (HeaderName::from_static(name), template)
     };
-    call.body = Some(JsonTemplate::parse(&json!({"n": "{{ n }}"})).expect("a template"));
+    call.body = Some(Body::Json(
+        JsonTemplate::parse(&json!({"n": "{{ n }}"})).expect("a template"),
+    ));
     call.headers = vec![header("x-n", "{{ n }}")];
     let request = fill(&call).expect("a request").0;
     assert_eq!(request.headers()["x-n"], "3");
@@ -176,7 +178,7 @@ fn hostile_values_stay_what_they_are() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let parts = |url: &str, body: Value| {
         let mut call = call(url);
-        call.body = Some(JsonTemplate::parse(&body).expect("a template"));
+        call.body = Some(Body::Json(JsonTemplate::parse(&body).expect("a template")));
         call.parts(&scope)
     };
     let url = "https://h/{{ payload.at }}/{{ payload.encoded }}/{{ payload.null }}/{{ payload.list }}/{{ payload.lines }}";
@@ -203,7 +205,7 @@ proptest! {
             let json = json!(value);
             let scope = Scope::new([("v", &json)]);
             let mut call = call("https://h.example:8443/a/{{ v }}/b{{ v }}/c?q={{ v }}&r=1#{{ v }}");
-            call.body = Some(JsonTemplate::parse(&json!({"v": "{{ v }}", "t": "({{ v }})"})).expect("a template"));
+            call.body = Some(Body::Json(JsonTemplate::parse(&json!({"v": "{{ v }}", "t": "({{ v }})"})).expect("a template")));
             call.headers = vec![(
                 HeaderName::from_static("x-v"),
                 Template::parse("({{ v }})", Place::Header).expect("a template"),
