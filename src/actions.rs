@@ -10,6 +10,8 @@
 
 pub mod event;
 pub mod http;
+pub mod publish;
+mod rows;
 mod scope;
 pub mod script;
 pub mod store;

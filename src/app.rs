@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::amqp::close_publishers;
 use crate::config::Fingerprints;
 use crate::engine::dispatch::{Dispatch, Tally, Until};
 use crate::engine::recover::recover;
@@ -275,6 +276,7 @@ async fn serve<F: FeedSettings + Send + Sync + 'static>(
         aside: Box::pin(aside),
     };
     let ended = supervisor.run(served.feeds, served.changes, rest).await;
+    close_publishers().await;
     signals.abort();
     reaping.abort();
     Ok(ended?)

@@ -144,7 +144,7 @@ pub fn read<F, A: Clone>(
     Reading {
         config,
         actions,
-        secret: secret_place::secret_place(table, &merged.defaults),
+        secret: secret_place::secret_place(table, &merged),
         problems,
     }
 }

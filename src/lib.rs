@@ -22,6 +22,7 @@ pub mod telemetry;
 
 // The journey, and the parts it is made of.
 pub mod actions;
+pub mod amqp;
 pub mod engine;
 pub mod http;
 pub mod journal;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::scene::{FULFILL, Scene, Service, lease, wait_until};
 use crate::support::shim::{Refusal, Shim};
-use subjects::{Chat, Event, Http, Script, Store, Subject};
+use subjects::{Chat, Event, Http, Publish, Script, Store, Subject};
 
 /// A kind of action.
 struct Kind {
@@ -29,7 +29,7 @@ struct Kind {
     points: &'static [(Point, usize)],
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind {
         name: "script",
         make: |scene| Box::new(Script::new(scene)),
@@ -54,6 +54,20 @@ const KINDS: [Kind; 8] = [
         Box::new(Chat::new(scene, "mattermost", "ok"))
     }),
     request("teams", |scene| Box::new(Chat::new(scene, "teams", "1"))),
+    Kind {
+        name: "publish",
+        make: |scene| Box::new(Publish::new(scene)),
+        // A broker's confirmation cannot be held back.
+        lasts: false,
+        died: "interrupted: the service ended while it was under way",
+        stopped: "",
+        points: &[
+            (Point::RunClaimed, 0),
+            (Point::ProcessEnded, 1),
+            (Point::OutcomeUncommitted, 1),
+            (Point::OutcomeWritten, 1),
+        ],
+    },
     Kind {
         name: "store",
         make: |_| Box::new(Store),

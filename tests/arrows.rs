@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, and what belongs there. Imports point down this list.
-const ROOMS: [(&str, &str); 14] = [
+const ROOMS: [(&str, &str); 15] = [
     (
         "cli",
         "flags become one call, and its answer is printed: no decision",
@@ -31,6 +31,10 @@ const ROOMS: [(&str, &str); 14] = [
     (
         "http",
         "requests over HTTP, for sources that ask and actions that tell",
+    ),
+    (
+        "amqp",
+        "connections to RabbitMQ, for the source that consumes and the action that publishes",
     ),
     (
         "os",

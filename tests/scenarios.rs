@@ -26,6 +26,7 @@ mod original_gap;
 mod poll_faults;
 mod polling;
 mod processes;
+mod publishing;
 mod python_json;
 mod python_patterns;
 mod rechecking;

@@ -3,9 +3,9 @@
 use super::inputs::block_on;
 use super::service::{install_tls_provider, judge, no_thread, tell_problems};
 use super::{Logging, Places};
+use crate::amqp::prepare;
 use crate::app::{self, parts};
 use crate::cli::report::{Exit, Failure};
-use crate::sources::amqp::prepare;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::inputs::block_on;
 use super::output::Format;
-use super::service::{install_tls_provider, judge, tell_problems};
+use super::service::{install_tls_provider, judge, no_thread, tell_problems};
 use super::{Logging, Places};
+use crate::amqp::prepare;
 use crate::app::parts;
 use crate::app::{self, DaemonError, Poll};
 use crate::cli::report::{self, Exit};
@@ -108,6 +109,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, report::Failure>
     } = &config.feed;
     // For rules that send requests, also if the `openstack` program asks for the history.
     install_tls_provider()?;
+    prepare().map_err(|error| no_thread(&error))?;
     let done = match client {
         HistoryClient::Openstack(words) => {
             let cloud = cloud.cloned();

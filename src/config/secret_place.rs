@@ -2,16 +2,20 @@
 
 use super::settings::SecretPlace;
 use super::table::Table;
-use crate::core::ini::merged::Section;
+use crate::core::ini::merged::Merged;
 
-/// The first option of `[DEFAULT]` that holds one, whatever it is for.
-pub(super) fn secret_place(table: Table, defaults: &Section) -> Option<SecretPlace> {
-    table.rows().find_map(|row| {
-        let option = defaults.options.get(row.name)?;
-        let holds = row.kind.holds_secret(option.value.as_str().trim());
-        holds.then(|| SecretPlace {
-            option: row.name.to_owned(),
-            position: option.position,
+/// The first option that holds one, whatever it is for: of `[DEFAULT]`, or of a section that says it itself.
+pub(super) fn secret_place(table: Table, merged: &Merged) -> Option<SecretPlace> {
+    let mut sections = std::iter::once(&merged.defaults).chain(&merged.sections);
+    sections.find_map(|section| {
+        table.rows().find_map(|row| {
+            let option = section.options.get(row.name)?;
+            let holds = row.kind.holds_secret(option.value.as_str().trim());
+            (holds && !option.inherited).then(|| SecretPlace {
+                option: row.name.to_owned(),
+                section: section.name.clone(),
+                position: option.position,
+            })
         })
     })
 }
@@ -59,10 +63,14 @@ mod tests {
                 Some("openstack_command at 2:1"),
             ),
             ("openstack_command = openstack --os-cloud x", None),
+            (
+                "user = esi\n[rule]\ntransport_url = rabbit://u:p@h/",
+                Some("transport_url at 4:1"),
+            ),
         ];
         for (options, expected) in cases {
             let (merged, _) = merged::read(&format!("[DEFAULT]\n{options}\n"), &|_| false);
-            let found = secret_place(ALL, &merged.defaults);
+            let found = secret_place(ALL, &merged);
             let found = found.map(|place| format!("{} at {}", place.option, place.position));
             assert_eq!(found.as_deref(), expected, "{options}");
         }

@@ -37,6 +37,8 @@ pub struct Reading<F, A> {
 pub struct SecretPlace {
     /// The option.
     pub option: String,
+    /// The section that it stands in.
+    pub section: String,
     /// Of the option's name.
     pub position: Position,
 }

@@ -11,17 +11,25 @@ use ring::digest::{SHA256, digest};
 /// The most bytes of such a text.
 pub const LONGEST_NAME: usize = 1024;
 
-/// How many bytes of a text that does not comply are kept as they are.
-const HEAD: usize = 960;
+/// How many bytes are left, of a text that does not comply, for what distinguishes it.
+const TAIL: usize = 64;
 
 /// The text itself, if it complies. Else its head, each NUL replaced, and a hash of all of it, so that texts
 /// that differ stay different.
 #[must_use]
 pub fn limited(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONGEST_NAME && !text.contains('\0') {
+    limited_to(text, LONGEST_NAME)
+}
+
+/// The same where it may have no more than so many bytes, which are at least a hundred.
+#[must_use]
+pub fn limited_to(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most && !text.contains('\0') {
         return Cow::Borrowed(text);
     }
-    let end = (0..=HEAD).rev().find(|end| text.is_char_boundary(*end));
+    let end = (0..=most - TAIL)
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
     let mut name = text[..end.unwrap_or(0)].replace('\0', " ");
     name.push('…');
     for byte in &digest(&SHA256, text.as_bytes()).as_ref()[..16] {

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 
 use crate::config::{Problem, Problems, Purpose, SecretPlace};
-use crate::core::ini::merged::DEFAULT;
 
 const STICKY: u32 = 0o1000;
 const ROOT: u32 = 0;
@@ -92,10 +91,14 @@ impl PermissionCheck {
 
     /// Looks at the configuration file.
     pub(super) fn configuration(&mut self, file: &Path, secret: Option<&SecretPlace>) {
-        if let Some(SecretPlace { option, position }) = secret
+        if let Some(SecretPlace {
+            option,
+            section,
+            position,
+        }) = secret
             && let Some(problem) = readable(file, option)
         {
-            self.problems.push(problem.at(*position).within(DEFAULT));
+            self.problems.push(problem.at(*position).within(section));
         }
         if let Some(problem) = self.writable(file) {
             self.problems.push(problem);

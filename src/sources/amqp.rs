@@ -11,7 +11,6 @@ mod arrived;
 mod check;
 mod condition;
 mod decode;
-mod dial;
 mod feed;
 mod leave;
 mod link;
@@ -19,7 +18,6 @@ pub mod notification;
 pub mod options;
 mod settings;
 mod source;
-mod transport_url;
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -28,9 +26,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use decode::{decode, decoded};
-pub use dial::prepare;
 pub use link::{Link, Unreachable};
-pub use settings::{Amqp, DeclareQueues, Endpoint, LoginMethod, Tls};
+pub use settings::{Amqp, DeclareQueues};
 pub use source::BUS;
 
 use super::{Interest, LARGEST_BATCH, Opening, Setup, Source};
@@ -90,6 +87,7 @@ impl Setup for Amqp {
 
     fn summary(&self) -> String {
         let hosts: Vec<String> = self
+            .broker
             .endpoints
             .iter()
             .map(|end| format!("{}:{}", end.host, end.port))

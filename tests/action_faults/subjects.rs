@@ -1,9 +1,11 @@
 //! Each kind of action as these tests see it: what it begins, and how it is let go.
 
+use std::cell::RefCell;
 use std::fs;
 
 use serde_json::Value;
 
+use crate::support::amqp::{Declaration, unique};
 use crate::support::http_server::{HttpServer, Step, answer};
 use crate::support::scene::Scene;
 
@@ -114,6 +116,51 @@ impl Subject for Chat {
     fn release(&self, _: &Scene) {
         self.server.release();
     }
+}
+
+/// Each attempt publishes a message that names it.
+pub(super) struct Publish {
+    exchange: String,
+    queue: String,
+    taken: RefCell<Vec<String>>,
+}
+
+impl Publish {
+    pub(super) fn new(scene: &Scene) -> Self {
+        let (exchange, queue) = (scene.exchange.clone(), unique("published"));
+        scene.as_publisher(async |bus| {
+            bus.declare(&exchange, &queue, Declaration::Transient).await;
+        });
+        let taken = RefCell::default();
+        Self {
+            exchange,
+            queue,
+            taken,
+        }
+    }
+}
+
+impl Subject for Publish {
+    fn options(&self, word: &str) -> String {
+        let Self {
+            exchange, queue, ..
+        } = self;
+        format!(
+            "action = publish\nexchange = {exchange}\nrouting_key = {queue}\n\
+             body = {{\"is\": \"{word} {{{{ purpose }}}} {{{{ run.attempt }}}}\"}}"
+        )
+    }
+
+    fn begun(&self, scene: &Scene) -> Vec<String> {
+        let mut taken = self.taken.borrow_mut();
+        while let Some((_, body)) = scene.as_publisher(async |bus| bus.take(&self.queue).await) {
+            let body: Value = serde_json::from_slice(&body).expect("JSON");
+            taken.extend(body["is"].as_str().map(str::to_owned));
+        }
+        taken.clone()
+    }
+
+    fn release(&self, _: &Scene) {}
 }
 
 /// Each attempt sets a value that is named after it.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use lapin::options::{
-    BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::protocol::basic::AMQPProperties;
 use lapin::types::{AMQPValue, FieldTable};
@@ -258,6 +258,30 @@ impl Publisher {
                 None
             }
         }
+    }
+
+    /// Takes one message out of the queue, if there is one: its properties and its body.
+    pub(crate) async fn take(&self, queue: &str) -> Option<(AMQPProperties, Vec<u8>)> {
+        let options = BasicGetOptions { no_ack: true };
+        let taken = self.channel.basic_get(queue.into(), options).await;
+        let message = taken.expect("the queue is there")?.delivery;
+        Some((message.properties, message.data))
+    }
+
+    /// Declares a queue that refuses whatever is published to it by its name.
+    pub(crate) async fn declare_full(&self, queue: &str) {
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-max-length".into(), AMQPValue::LongInt(0));
+        let overflow = AMQPValue::LongString("reject-publish".into());
+        arguments.insert("x-overflow".into(), overflow);
+        let options = QueueDeclareOptions {
+            exclusive: true,
+            ..QueueDeclareOptions::default()
+        };
+        self.channel
+            .queue_declare(queue.into(), options, arguments)
+            .await
+            .unwrap_or_else(|why| panic!("failed to declare the queue {queue}: {why}"));
     }
 
     /// Empties the queue of what is ready; answers how much that was.

@@ -30,7 +30,7 @@ fn bus(config: &Config<Listen>) -> &Amqp {
 }
 
 fn hosts(config: &Config<Listen>) -> String {
-    let shown = bus(config).endpoints.iter().map(|end| {
+    let shown = bus(config).broker.endpoints.iter().map(|end| {
         let password = match &end.password {
             Password::Text(text) => text.expose_secret().to_owned(),
             Password::File { name, folder } => {
@@ -43,7 +43,7 @@ fn hosts(config: &Config<Listen>) -> String {
 }
 
 fn tls(config: &Config<Listen>) -> String {
-    format!("{:?}", bus(config).tls)
+    format!("{:?}", bus(config).broker.tls)
 }
 
 type Shown = fn(&Config<Listen>) -> String;
@@ -85,26 +85,30 @@ fn options_of_the_bus_become_settings() {
             hosts,
             "h1:5672 a b, h2:5672 u /pw in /etc/esi",
         ),
-        (BUS, |config| bus(config).vhost.clone(), "/"),
+        (BUS, |config| bus(config).broker.vhost.clone(), "/"),
         (
             "transport_url = rabbit://u:p@h/v%2F1\n",
-            |config| bus(config).vhost.clone(),
+            |config| bus(config).broker.vhost.clone(),
             "v/1",
         ),
         (
             "transport_url = rabbit://u:p@h/v\nvhost = other\n",
-            |config| bus(config).vhost.clone(),
+            |config| bus(config).broker.vhost.clone(),
             "other",
         ),
-        (BUS, |config| format!("{:?}", bus(config).heartbeat), "60s"),
+        (
+            BUS,
+            |config| format!("{:?}", bus(config).broker.heartbeat),
+            "60s",
+        ),
         (
             "transport_url = rabbit://u:p@h/\nheartbeat = 1m\n",
-            |config| format!("{:?}", bus(config).heartbeat),
+            |config| format!("{:?}", bus(config).broker.heartbeat),
             "60s",
         ),
         (
             "transport_url = rabbit://u:p@h/\nheartbeat = 5\n",
-            |config| format!("{:?}", bus(config).heartbeat),
+            |config| format!("{:?}", bus(config).broker.heartbeat),
             "5s",
         ),
         (BUS, tls, "None"),

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Amqp, Endpoint};
+use super::Amqp;
+use crate::amqp::Endpoint;
 use crate::config::{Password, Problem, Purpose};
 use crate::core::ini::merged::DEFAULT;
 use crate::core::rules::{EventPattern, RuleSet};
@@ -15,8 +16,12 @@ use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Setup};
 impl FeedSettings for Amqp {
     /// The secrets of the bus that have files of their own.
     fn files(&self, _: &Path) -> Vec<FeedFile> {
-        let passwords = self.endpoints.iter().filter_map(password_of);
-        let keys = self.tls.iter().filter_map(|tls| tls.identity.as_ref());
+        let passwords = self.broker.endpoints.iter().filter_map(password_of);
+        let keys = self
+            .broker
+            .tls
+            .iter()
+            .filter_map(|tls| tls.identity.as_ref());
         let keys = keys.map(|(_, key)| ("ssl_key_file", key.clone()));
         let files = passwords.chain(keys);
         let file = |(option, path)| FeedFile {
@@ -47,8 +52,8 @@ fn password_of(endpoint: &Endpoint) -> Option<(&'static str, PathBuf)> {
 /// The rules that ask for what the bus never tells, and the files that connecting needs and that cannot
 /// be read from here.
 fn check(amqp: &Amqp, rules: &RuleSet) -> FeedCheckup {
-    let passwords = amqp.endpoints.iter().filter_map(password_of);
-    let tls = amqp.tls.iter().flat_map(|tls| {
+    let passwords = amqp.broker.endpoints.iter().filter_map(password_of);
+    let tls = amqp.broker.tls.iter().flat_map(|tls| {
         let identity = tls.identity.iter().flat_map(|(certificate, key)| {
             [
                 ("ssl_cert_file", certificate.clone()),
@@ -86,10 +91,14 @@ fn check(amqp: &Amqp, rules: &RuleSet) -> FeedCheckup {
             );
         }
     }
-    let credentials = amqp.endpoints.iter().filter(|it| match &it.password {
-        Password::File { name, .. } => name.is_relative(),
-        Password::Text(_) => false,
-    });
+    let credentials = amqp
+        .broker
+        .endpoints
+        .iter()
+        .filter(|it| match &it.password {
+            Password::File { name, .. } => name.is_relative(),
+            Password::Text(_) => false,
+        });
     let credentials: Vec<PathBuf> = credentials
         .filter_map(|it| password_of(it).map(|(_, path)| path))
         .collect();

@@ -15,8 +15,8 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, Connection, Consumer, ErrorKind, ExchangeKind};
 
-use super::dial::{Budget, dial};
 use super::settings::{Amqp, DeclareQueues};
+use crate::amqp::{Budget, close, connect};
 
 /// The broker answers questions at once, or something is wrong with it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -56,25 +56,14 @@ impl Link {
     /// # Errors
     /// [`Unreachable`] if none can be used.
     pub async fn open(settings: &Amqp) -> Result<Self, Unreachable> {
-        let mut reasons = Vec::new();
-        for endpoint in &settings.endpoints {
-            let name = format!("{}:{}", endpoint.host, endpoint.port);
-            match dial(settings, endpoint).await {
-                Ok((connection, budget)) => {
-                    for reason in &reasons {
-                        tracing::warn!("failed to connect to {reason}");
-                    }
-                    return Ok(Self {
-                        name,
-                        connection: Arc::new(connection),
-                        lost: Arc::default(),
-                        budget,
-                    });
-                }
-                Err(why) => reasons.push(format!("{name}: {why}")),
-            }
-        }
-        Err(Unreachable::Broker(reasons))
+        let connected = connect(&settings.broker).await;
+        let (name, connection, budget) = connected.map_err(Unreachable::Broker)?;
+        Ok(Self {
+            name,
+            connection: Arc::new(connection),
+            lost: Arc::default(),
+            budget,
+        })
     }
 
     /// `HOST:PORT`.
@@ -248,18 +237,7 @@ impl Link {
 
     /// Ends the connection in good order, unless the broker's answer would be behind more than may be held.
     pub async fn close(&self) {
-        if self.is_used_up() {
-            return self.abort();
-        }
-        let closing = self.connection.close(200, "stopping".into());
-        match tokio::time::timeout(Duration::from_secs(2), closing).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!("failed to close the connection cleanly: {error}"),
-            Err(_) => {
-                tracing::debug!("the broker did not confirm that the connection is closed");
-                self.abort();
-            }
-        }
+        close(&self.connection, &self.budget).await;
     }
 
     /// Whether both are the same connection.

@@ -1,5 +1,6 @@
 //! The table of options of a rule that sends a request.
 
+use crate::actions::rows::{BODY, REQUEST_TIMEOUT};
 use crate::config::table::{Kind, OptionRow, Scope};
 
 /// An option that presets have, too.
@@ -21,15 +22,6 @@ pub(in crate::actions::http) const SSL_CA_FILE: OptionRow = OptionRow {
     default: None,
     meaning: "in a rule: the certificate of the authority that signed the server's, if the system does \
               not trust it. Rules do not inherit `ssl_ca_file` of `[DEFAULT]`, which is for the broker",
-};
-
-/// An option that presets have, too.
-pub(in crate::actions::http) const REQUEST_TIMEOUT: OptionRow = OptionRow {
-    name: "request_timeout",
-    scope: Scope::Rule,
-    kind: Kind::PositiveDuration,
-    default: Some("30s"),
-    meaning: "how long a request and its answer may take",
 };
 
 /// The options of a rule that sends a request.
@@ -57,15 +49,7 @@ pub(in crate::actions::http) const OPTIONS: [OptionRow; 11] = [
         default: Some("{}"),
         meaning: "additional headers; each value is a template",
     },
-    OptionRow {
-        name: "body",
-        scope: Scope::Rule,
-        kind: Kind::Json,
-        default: None,
-        meaning: "the JSON to send. Its texts are templates; a text that is a single expression keeps the \
-                  type of its value. Without `body` the event is sent as scripts get it, but with `GET` \
-                  and `DELETE` nothing",
-    },
+    BODY,
     OptionRow {
         name: "success",
         scope: Scope::Rule,

@@ -23,7 +23,11 @@ fn whom_and_how_to_log_in_as() {
     ];
     for (lines, expected) in cases {
         let config = config(&format!("[DEFAULT]\n{lines}{QUEUES}[r]\n{RULE}"));
-        let shown = format!("{:?} {}", super::bus(&config).login_method, hosts(&config));
+        let shown = format!(
+            "{:?} {}",
+            super::bus(&config).broker.login_method,
+            hosts(&config)
+        );
         assert_eq!(shown, expected, "{lines}");
     }
 }

@@ -37,7 +37,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_millis(400);
 
 /// What is left to be read of a connection. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(in crate::sources::amqp) struct Budget(Arc<Mutex<Spent>>);
+pub struct Budget(Arc<Mutex<Spent>>);
 
 #[derive(Debug, Default)]
 struct Spent {
@@ -50,7 +50,7 @@ struct Spent {
 
 impl Budget {
     /// All that came is dealt with: nothing of it is held any longer.
-    pub(in crate::sources::amqp) fn renew(&self) {
+    pub fn renew(&self) {
         let waiting = {
             let mut spent = self.spent();
             spent.bytes = 0;
@@ -62,12 +62,13 @@ impl Budget {
     }
 
     /// Whether the broker has more to send than may be held.
-    pub(in crate::sources::amqp) fn is_used_up(&self) -> bool {
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
         self.spent().bytes >= LIMIT
     }
 
     /// Ends the connection without a word: what the broker has still to send need not be read for its answer.
-    pub(in crate::sources::amqp) fn abort(&self) {
+    pub fn abort(&self) {
         let waiting = {
             let mut spent = self.spent();
             spent.aborted = true;
@@ -78,7 +79,9 @@ impl Budget {
         }
     }
 
-    pub(in crate::sources::amqp) fn is_aborted(&self) -> bool {
+    /// Whether it has been ended so.
+    #[must_use]
+    pub fn is_aborted(&self) -> bool {
         self.spent().aborted
     }
 

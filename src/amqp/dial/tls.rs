@@ -12,7 +12,7 @@ use x509_parser::parse_x509_certificate;
 use x509_parser::time::ASN1Time;
 
 use super::read;
-use crate::sources::amqp::settings::Tls;
+use crate::amqp::settings::Tls;
 
 /// What to check where the server does not speak TLS.
 pub(super) const NOT_TLS: &str = "is this RabbitMQ's port for TLS?";

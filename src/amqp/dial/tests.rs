@@ -5,19 +5,14 @@ use std::thread::JoinHandle;
 use secrecy::SecretString;
 
 use super::*;
-use crate::sources::amqp::settings::DeclareQueues;
 
-fn settings() -> Amqp {
-    Amqp {
+fn settings() -> Broker {
+    Broker {
         endpoints: Vec::new(),
         vhost: "/".into(),
         heartbeat: Duration::from_secs(60),
         tls: None,
         login_method: LoginMethod::Plain,
-        queues: Vec::new(),
-        declare_queues: DeclareQueues::No,
-        exchange: String::new(),
-        prefetch: 1,
     }
 }
 

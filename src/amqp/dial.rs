@@ -27,12 +27,12 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::settings::{Amqp, Endpoint, LoginMethod, Tls};
+use super::settings::{Broker, Endpoint, LoginMethod, Tls};
 use crate::config::Password;
 use crate::os::credentials::{credential_file, first_line};
 use crate::os::lookup::addresses;
 
-pub(super) use budget::Budget;
+pub use budget::Budget;
 use budget::{Metered, Stream, runtime};
 use refusal::refused;
 use tls::{NOT_TLS, connector, insecure};
@@ -68,24 +68,24 @@ pub fn prepare() -> io::Result<()> {
 /// # Errors
 /// Why not, in words that name the addresses, but not the host yet.
 pub(super) async fn dial(
-    settings: &Amqp,
+    broker: &Broker,
     endpoint: &Endpoint,
 ) -> Result<(Connection, Budget), String> {
     let found = timeout(CONNECT_TIMEOUT, addresses(&endpoint.host, endpoint.port))
         .await
         .map_err(|_| format!("failed to look up the host: no answer within {CONNECT_TIMEOUT:?}"))?
         .map_err(|error| format!("failed to look up the host: {error}"))?;
-    dial_any(settings, endpoint, found).await
+    dial_any(broker, endpoint, found).await
 }
 
 /// The same, the addresses being known.
 async fn dial_any(
-    settings: &Amqp,
+    broker: &Broker,
     endpoint: &Endpoint,
     found: Vec<SocketAddr>,
 ) -> Result<(Connection, Budget), String> {
-    let uri = uri(settings, endpoint)?;
-    let tls = match &settings.tls {
+    let uri = uri(broker, endpoint)?;
+    let tls = match &broker.tls {
         Some(tls) => Some((connector(tls)?, tls)),
         None => None,
     };
@@ -93,7 +93,7 @@ async fn dial_any(
     let share = share(found.len());
     for address in found {
         let attempt = Attempt {
-            settings,
+            broker,
             endpoint,
             tls: tls.as_ref(),
             address,
@@ -157,7 +157,7 @@ impl Reasons {
 
 /// One address of a host, and the time that it has.
 struct Attempt<'a> {
-    settings: &'a Amqp,
+    broker: &'a Broker,
     endpoint: &'a Endpoint,
     tls: Option<&'a (RustlsConnector, &'a Tls)>,
     address: SocketAddr,
@@ -208,13 +208,13 @@ impl Attempt<'_> {
                  `ssl` match what it expects?"
             ));
         };
-        let connection = greeted.map_err(|error| refused(&error, self.endpoint, self.settings))?;
+        let connection = greeted.map_err(|error| refused(&error, self.endpoint, self.broker))?;
         Ok((connection, budget))
     }
 }
 
 /// Whom to log in as, and what is agreed on. A broker that wants less of it gets less.
-fn uri(settings: &Amqp, endpoint: &Endpoint) -> Result<AMQPUri, String> {
+fn uri(broker: &Broker, endpoint: &Endpoint) -> Result<AMQPUri, String> {
     Ok(AMQPUri {
         scheme: AMQPScheme::AMQP,
         authority: AMQPAuthority {
@@ -225,11 +225,11 @@ fn uri(settings: &Amqp, endpoint: &Endpoint) -> Result<AMQPUri, String> {
             host: endpoint.host.clone(),
             port: endpoint.port,
         },
-        vhost: settings.vhost.clone(),
+        vhost: broker.vhost.clone(),
         query: AMQPQueryString {
             frame_max: Some(FRAME_MAX),
-            heartbeat: Some(u16::try_from(settings.heartbeat.as_secs()).unwrap_or(u16::MAX)),
-            auth_mechanism: Some(match settings.login_method {
+            heartbeat: Some(u16::try_from(broker.heartbeat.as_secs()).unwrap_or(u16::MAX)),
+            auth_mechanism: Some(match broker.login_method {
                 LoginMethod::Plain => SASLMechanism::Plain,
                 LoginMethod::AmqPlain => SASLMechanism::AMQPlain,
                 LoginMethod::External => SASLMechanism::External,

@@ -3,7 +3,7 @@
 use lapin::ErrorKind;
 
 use super::tls::{insecure, turned_away};
-use crate::sources::amqp::settings::{Amqp, Endpoint, LoginMethod};
+use crate::amqp::settings::{Broker, Endpoint, LoginMethod};
 
 /// What login by certificate alone takes.
 const EXTERNAL: &str = "it needs the plugin rabbitmq_auth_mechanism_ssl, `EXTERNAL` among its \
@@ -12,10 +12,10 @@ const EXTERNAL: &str = "it needs the plugin rabbitmq_auth_mechanism_ssl, `EXTERN
                         password";
 
 /// Why the login failed, and what to look at.
-pub(super) fn refused(error: &lapin::Error, endpoint: &Endpoint, settings: &Amqp) -> String {
+pub(super) fn refused(error: &lapin::Error, endpoint: &Endpoint, broker: &Broker) -> String {
     let text = error.to_string();
     if text.contains("ACCESS_REFUSED") || text.contains("ACCESS-REFUSED") {
-        if settings.login_method == LoginMethod::External {
+        if broker.login_method == LoginMethod::External {
             return format!(
                 "the broker refuses the login by certificate alone: {EXTERNAL} ({text})"
             );
@@ -26,20 +26,18 @@ pub(super) fn refused(error: &lapin::Error, endpoint: &Endpoint, settings: &Amqp
             endpoint.user
         );
     }
-    if let Some(remedy) = exhausted(&text, endpoint, settings) {
+    if let Some(remedy) = exhausted(&text, endpoint, broker) {
         return format!("{remedy} ({text})");
     }
     if text.contains("NOT_ALLOWED") || text.contains("NOT-ALLOWED") {
         return format!(
             "user `{}` may not use virtual host `{}`, or it does not exist: check `vhost` ({text})",
-            endpoint.user, settings.vhost
+            endpoint.user, broker.vhost
         );
     }
-    match (error.kind(), &settings.tls) {
+    match (error.kind(), &broker.tls) {
         // A broker that does not know this way to log in hangs up.
-        (ErrorKind::IOError(error), Some(tls))
-            if settings.login_method == LoginMethod::External =>
-        {
+        (ErrorKind::IOError(error), Some(tls)) if broker.login_method == LoginMethod::External => {
             insecure(
                 error,
                 tls,
@@ -58,8 +56,8 @@ pub(super) fn refused(error: &lapin::Error, endpoint: &Endpoint, settings: &Amqp
 /// What stands in the way of a login that is not at fault itself: a limit, or a virtual host that is
 /// not there just now. Told by the broker's words, since all of them come under codes that also mean
 /// other things.
-fn exhausted(text: &str, endpoint: &Endpoint, settings: &Amqp) -> Option<String> {
-    let (user, vhost) = (&endpoint.user, &settings.vhost);
+fn exhausted(text: &str, endpoint: &Endpoint, broker: &Broker) -> Option<String> {
+    let (user, vhost) = (&endpoint.user, &broker.vhost);
     let lower = text.to_ascii_lowercase();
     let any = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
     if any(&["connection limit", "connection_limit", "max-connections"]) {
