@@ -11,8 +11,10 @@ mod check;
 pub mod eda;
 mod enrich;
 pub mod exec;
+pub mod facts;
 mod fields;
 pub mod history;
+mod looking;
 mod part;
 mod posted;
 mod program;
@@ -27,6 +29,7 @@ pub use batch::{
 };
 pub use check::{FeedCheckup, FeedFile, FeedSettings};
 pub use enrich::{Enrich, Incomplete, NotNow, NothingToAdd};
+use looking::{Look, Looked, Looking};
 pub use part::{Opening, Setup, SourcePart};
 pub use posted::KeyPath;
 pub(crate) use program::{

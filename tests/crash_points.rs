@@ -16,7 +16,7 @@ use super::support::repeats::{
     TIMED, assert_nothing_is_lost, assert_order, assert_these_ran, starts,
 };
 use super::support::stage::wait_until;
-use feeds::{Bus, EVENTS, Feed, History, NODES, Timer};
+use feeds::{Bus, EVENTS, Facts, Feed, History, NODES, Timer};
 
 /// So many are tried at the same time: most of it is waiting.
 const AT_ONCE: usize = 2;
@@ -78,7 +78,16 @@ fn poll_loses_nothing_wherever_it_is_killed() {
 /// At those of intake; what comes before and after is the same whatever is served.
 #[test]
 fn a_timer_loses_no_firing_wherever_it_is_killed() {
-    at_every_point::<Timer>(|point| match point {
+    at_every_point::<Timer>(times_of_intake);
+}
+
+#[test]
+fn facts_are_told_once_wherever_the_service_is_killed() {
+    at_every_point::<Facts>(times_of_intake);
+}
+
+fn times_of_intake(point: Point) -> &'static [u32] {
+    match point {
         Point::DeliveryReceived
         | Point::DeliveryDecoded
         | Point::CursorMoved
@@ -90,7 +99,7 @@ fn a_timer_loses_no_firing_wherever_it_is_killed() {
         | Point::Pruned => &[1],
         Point::Committing | Point::Committed => &[1, 2, 3],
         _ => &[],
-    });
+    }
 }
 
 fn at_every_point<F: Feed>(times: fn(Point) -> &'static [u32]) {

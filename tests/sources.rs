@@ -1,6 +1,7 @@
 //! Sources in sections of their own, with the real program.
 
 mod alerts;
+mod facts;
 mod faults;
 mod plugins;
 mod programs;

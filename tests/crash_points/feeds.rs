@@ -243,3 +243,52 @@ impl Feed for Timer {
         assert!(runs == 0 || runs == EVENTS, "one commit: {runs}");
     }
 }
+
+/// A file that holds all of them.
+pub(super) struct Facts {
+    stage: Stage,
+}
+
+impl Feed for Facts {
+    fn with_events(_: Point) -> Self {
+        let mut stage = Stage::new("");
+        stage.rule("source:inventory", "type = facts\nfiles = facts.yml");
+        let options = "events = inventory\nscript = timed.sh inventory\nscript_params = i";
+        stage.rule("timed", options);
+        stage.script("timed.sh", crate::support::repeats::TIMED);
+        let numbers = 1..=EVENTS;
+        let facts: String = numbers.map(|i| format!("- {{i: {i}}}\n")).collect();
+        std::fs::write(stage.path("facts.yml"), facts).expect("a file");
+        Self { stage }
+    }
+
+    fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    fn stage_mut(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.stage.program("listen");
+        command.arg("--until-idle");
+        command
+    }
+
+    fn ids(&self) -> HashSet<String> {
+        let file = self.stage.path("facts.yml");
+        let id = |number| format!("inventory:{}#1.{number}", file.display());
+        (1..=EVENTS).map(id).collect()
+    }
+
+    fn keys() -> usize {
+        1
+    }
+
+    fn assert_kept(&self, point: Point) {
+        let runs = on_disk(self.stage(), point);
+        assert_committed(point, runs);
+        assert!(runs == 0 || runs == EVENTS, "one commit: {runs}");
+    }
+}

@@ -3,12 +3,15 @@
 //! A source is one row of [`SOURCES`]; kill -9 at the crash points is in `crash_points`, where it is one
 //! row, too.
 
+mod facts;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use self::facts::Facts;
 use crate::support::history::history;
 use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, Scene, Service, notification, wait_until};
@@ -27,12 +30,13 @@ const EACH: usize = 5;
 type Make = fn() -> Box<dyn Fed>;
 
 /// The sources.
-const SOURCES: [(&str, Make); 5] = [
+const SOURCES: [(&str, Make); 6] = [
     ("bus", || Box::new(Bus::new())),
     ("history", || Box::new(History::new())),
     ("timer", || Box::new(Timer::new())),
     ("webhook", || Box::new(Webhook::new())),
     ("exec", || Box::new(Exec::new())),
+    ("facts", || Box::new(Facts::new())),
 ];
 
 /// A source that events come from when the test says so.
