@@ -82,7 +82,7 @@ impl Deadline {
     }
 }
 
-/// Sends a request, and reads at most `limit` bytes of the answer's body. The client is one of
+/// Sends a request, and reads at most `limit` bytes of the answer's body; with a limit of 0 it does not wait for a body. The client is one of
 /// [`Trust::client`].
 ///
 /// # Errors
@@ -98,6 +98,9 @@ pub async fn exchange(
     let mut response = asking.map_err(|error| NoAnswer::Failed(failed(error, names)))?;
     let mut body = Vec::new();
     let broken = loop {
+        if limit == 0 {
+            break None;
+        }
         match deadline.meet(response.chunk()).await {
             Ok(Ok(Some(part))) => {
                 let room = limit - body.len();

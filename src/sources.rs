@@ -19,6 +19,7 @@ mod part;
 mod posted;
 mod program;
 pub mod timer;
+pub mod url;
 pub mod webhook;
 
 use std::pin::Pin;

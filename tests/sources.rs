@@ -9,4 +9,5 @@ mod ready;
 mod reloads;
 mod shown;
 mod timers;
+mod urls;
 mod webhooks;
