@@ -20,6 +20,7 @@ mod posted;
 mod program;
 pub mod timer;
 pub mod url;
+pub mod watch;
 pub mod webhook;
 
 use std::pin::Pin;

@@ -10,4 +10,5 @@ mod reloads;
 mod shown;
 mod timers;
 mod urls;
+mod watching;
 mod webhooks;
