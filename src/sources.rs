@@ -14,6 +14,7 @@ pub mod exec;
 pub mod facts;
 mod fields;
 pub mod history;
+pub mod load;
 mod looking;
 mod part;
 mod posted;

@@ -17,7 +17,7 @@ use crate::journal::{Cursor, JournalError, JournalPart, Opened, SourceRecord, sq
 use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart, decode_event};
-use crate::sources::{alertmanager, eda, exec, facts, timer, url, watch, webhook};
+use crate::sources::{alertmanager, eda, exec, facts, load, timer, url, watch, webhook};
 use crate::state::Access;
 
 pub use forms::FORMS;
@@ -36,7 +36,7 @@ pub const ACTIONS: [ActionPart; 9] = [
 ];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
-pub const SOURCES: [SourcePart; 8] = [
+pub const SOURCES: [SourcePart; 9] = [
     timer::PART,
     webhook::PART,
     alertmanager::PART,
@@ -45,6 +45,7 @@ pub const SOURCES: [SourcePart; 8] = [
     facts::PART,
     url::PART,
     watch::PART,
+    load::PART,
 ];
 
 /// What keeps what was accepted. The first is what does as long as no option chooses.
@@ -93,7 +94,8 @@ pub fn read_history(record: &SourceRecord) -> Option<(String, Option<i64>)> {
 }
 
 /// The kinds of sources whose cursors say something to people.
-const CURSORS: [(&str, fn(&Cursor) -> Option<String>); 5] = [
+const CURSORS: [(&str, fn(&Cursor) -> Option<String>); 6] = [
+    (load::PART.kind.options.name, load::reached),
     (watch::PART.kind.options.name, watch::reached),
     (facts::PART.kind.options.name, facts::reached),
     (url::PART.kind.options.name, url::reached),

@@ -140,3 +140,20 @@ fn what_failed_last_is_listed_and_whether_it_is_over() {
         (&false.into(), &why.into())
     );
 }
+
+#[test]
+fn a_load_above_a_line_is_told_once_and_listed() {
+    let mut stage = Stage::new("");
+    // Something is running now and then on every machine; a load of less than nothing there is not.
+    stage.rule("source:busy", "type = load\nabove = 0\nevery = 100ms");
+    let rule = "events = busy.above\nscript = record.sh\nscript_params = above";
+    stage.rule("report", rule);
+    let service = Service::start(&mut stage.program("listen"));
+    assert_eq!(stage.wait_for_log(1), ["0.0|"]);
+    service.stop();
+    printed(&stage, &["listen", "--until-idle"]);
+    assert_eq!(stage.log().len(), 1);
+    let listed = listed(&stage, "load:busy");
+    assert_eq!(listed["reached"], "above, after 1 crossings");
+    assert_eq!(listed["summary"], "load above 0, then below 0");
+}

@@ -43,6 +43,7 @@ fn looking(number: &Arc<AtomicI64>, stored: Option<&str>, until_drained: bool) -
     let opening = Opening {
         name: "n".to_owned(),
         identity: "number:n".to_owned(),
+        journal_name: "of tests".to_owned(),
         interest: Interest::in_all(),
         stored: stored.map(|text| Cursor(text.to_owned())),
         teller: Conditions::default().teller(),

@@ -119,6 +119,7 @@ fn source(options: &str, stored: Option<Cursor>) -> Result<Box<dyn Source>, Stri
     Ok(config.feed.sources[0].source.setup.open(Opening {
         name: "site".to_owned(),
         identity: "url:site".to_owned(),
+        journal_name: "of tests".to_owned(),
         interest: Interest::in_all(),
         stored,
         teller: Conditions::default().teller(),

@@ -29,6 +29,7 @@ impl Watcher {
         let opening = Opening {
             name: "f".to_owned(),
             identity: "facts:f".to_owned(),
+            journal_name: "of tests".to_owned(),
             interest: Interest::in_all(),
             stored: None,
             teller: Conditions::default().teller(),

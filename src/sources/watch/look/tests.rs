@@ -26,6 +26,7 @@ impl Watcher {
         let opening = Opening {
             name: "w".to_owned(),
             identity: "watch:w".to_owned(),
+            journal_name: "of tests".to_owned(),
             interest: Interest::in_all(),
             stored: None,
             teller: Conditions::default().teller(),
