@@ -14,6 +14,7 @@ pub mod retention;
 pub mod retry;
 pub mod rules;
 pub mod run;
+pub mod schedule;
 pub mod store;
 pub mod template;
 pub mod throttle;

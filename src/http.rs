@@ -6,9 +6,11 @@
 //! For sources that are told: [`listener`] takes connections, and [`posts`] decides which requests are let in.
 
 pub mod listener;
+mod login;
 pub mod message;
 pub mod posts;
 pub mod refusal;
+pub mod retry_after;
 mod trust;
 
 use std::error::Error;
@@ -18,6 +20,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, Request, StatusCode, Url};
 use tokio::time::{Instant, timeout_at};
 
+pub use login::Login;
 pub use trust::{Trust, TrustNames, TrustProblem};
 
 use crate::core::printable::printable;

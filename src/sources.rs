@@ -9,6 +9,7 @@ pub mod amqp;
 mod batch;
 mod check;
 pub mod eda;
+pub mod elasticsearch;
 mod enrich;
 pub mod exec;
 pub mod facts;

@@ -5,18 +5,16 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::config::{JsonEntry, Options, Problem, RuleContext, payload_path};
+use crate::config::{Options, RuleContext, payload_path};
+pub(super) use crate::config::{SYNTAX, object_template};
 use crate::core::event::Event;
 use crate::core::rules::Asks;
 use crate::core::store::Values;
-use crate::core::template::{JsonTemplate, STORE, Scope};
+use crate::core::template::{STORE, Scope};
 use crate::journal::RunId;
 
 /// What of an event is no field of the lease, by the names that templates use.
 const KNOWN: [&str; 4] = ["event", "payload", "run", "steps"];
-
-/// How the syntax of templates is told.
-pub(super) const SYNTAX: &str = "write it as in Jinja, like `{{ node_name }}`";
 
 /// What templates see as `run`.
 pub(super) fn run_value(rule: &str, id: RunId, attempt: u32) -> Value {
@@ -38,28 +36,6 @@ pub(super) fn scope(event: &Event, run: &Value, values: &Arc<Values>) -> Scope {
         .into_iter()
         .zip([&whole, &event.payload, run, event.steps()]);
     Scope::with_store(fields.chain(known), values)
-}
-
-/// The JSON object in an option, whose texts are templates; `form` tells how to write one. `None` if there is none, or a
-/// mistake in it.
-pub(super) fn object_template(
-    options: &mut Options<'_>,
-    name: &str,
-    form: &'static str,
-) -> Option<JsonTemplate> {
-    let entries = options.json_object(name, form)?;
-    let field = |entry: &JsonEntry| {
-        let template = JsonTemplate::parse(&entry.value);
-        if let (Err(error), Some(option)) = (&template, options.get(name)) {
-            let message = format!("`{name}`: {}: {error}", entry.name);
-            options.report(Problem::error(message, SYNTAX), option, entry.position);
-        }
-        Some((entry.name.clone(), template.ok()?))
-    };
-    // Each mistake is told, not only the first.
-    let fields: Vec<_> = entries.iter().map(field).collect();
-    let fields: Option<_> = fields.into_iter().collect();
-    fields.map(JsonTemplate::Object)
 }
 
 /// The paths of the lease that the templates in an option look up by these names.

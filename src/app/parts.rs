@@ -17,7 +17,9 @@ use crate::journal::{Cursor, JournalError, JournalPart, Opened, SourceRecord, sq
 use crate::sources::amqp::{self, Amqp};
 use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart, decode_event};
-use crate::sources::{alertmanager, eda, exec, facts, load, timer, url, watch, webhook};
+use crate::sources::{
+    alertmanager, eda, elasticsearch, exec, facts, load, timer, url, watch, webhook,
+};
 use crate::state::Access;
 
 pub use forms::FORMS;
@@ -36,7 +38,7 @@ pub const ACTIONS: [ActionPart; 9] = [
 ];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
-pub const SOURCES: [SourcePart; 9] = [
+pub const SOURCES: [SourcePart; 10] = [
     timer::PART,
     webhook::PART,
     alertmanager::PART,
@@ -46,6 +48,7 @@ pub const SOURCES: [SourcePart; 9] = [
     url::PART,
     watch::PART,
     load::PART,
+    elasticsearch::PART,
 ];
 
 /// What keeps what was accepted. The first is what does as long as no option chooses.
@@ -94,13 +97,17 @@ pub fn read_history(record: &SourceRecord) -> Option<(String, Option<i64>)> {
 }
 
 /// The kinds of sources whose cursors say something to people.
-const CURSORS: [(&str, fn(&Cursor) -> Option<String>); 6] = [
+const CURSORS: [(&str, fn(&Cursor) -> Option<String>); 7] = [
     (load::PART.kind.options.name, load::reached),
     (watch::PART.kind.options.name, watch::reached),
     (facts::PART.kind.options.name, facts::reached),
     (url::PART.kind.options.name, url::reached),
     (history::HISTORY, history::window::reached),
     (timer::PART.kind.options.name, timer::reached),
+    (
+        elasticsearch::PART.kind.options.name,
+        elasticsearch::reached,
+    ),
 ];
 
 /// What a journal's record says of how far its source has come, in words.

@@ -13,10 +13,11 @@ const SHOWN: usize = 300;
 #[must_use]
 pub fn server_message(body: &[u8], secrets: &[&SecretString]) -> String {
     let json = serde_json::from_slice::<Value>(body).ok();
-    // In this order: ESI Leap (WSME), Keystone and its middleware, and what others call it.
+    // In this order: ESI Leap (WSME), Keystone and its middleware, Elasticsearch, and what others call it.
     let places = [
         "/faultstring",
         "/error/message",
+        "/error/reason",
         "/error_message",
         "/message",
         "/error",
@@ -167,6 +168,11 @@ mod tests {
             (
                 json!({"error": {"code": 401, "message": "authenticate"}}).to_string(),
                 "authenticate",
+            ),
+            (
+                json!({"error": {"type": "x", "reason": "no such index [l]"}, "status": 404})
+                    .to_string(),
+                "no such index [l]",
             ),
             (json!({"error": "down"}).to_string(), "down"),
             (

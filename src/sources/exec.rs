@@ -11,7 +11,7 @@
 //! ```
 //!
 //! is an event of type `probe.down`, whose payload is the whole line. The program is told on its standard input what is
-//! on disk: `{"ack": 1}`. How it is run is the affair of [`ProgramSource`]; `line.rs` says what a line means.
+//! on disk: `{"ack": 1}`. How it is run is the affair of `ProgramSource`; `line.rs` says what a line means.
 
 mod line;
 mod options;

@@ -1,7 +1,7 @@
 //! A kind of source, as a row of the table of parts; and a source that is set up, ready to be opened.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Decode, Interest, Program, Source};
@@ -43,6 +43,12 @@ pub trait Setup: fmt::Debug + Send + Sync + 'static {
     /// The program that it runs, if it runs one.
     fn program(&self) -> Option<&Program> {
         None
+    }
+
+    /// The files with secrets that it reads, each with the option that names it.
+    fn secret_files(&self) -> Vec<(PathBuf, &'static str)> {
+        let posts = self.posts().into_iter();
+        posts.flat_map(PostOptions::secret_files).collect()
     }
 }
 

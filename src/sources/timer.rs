@@ -13,11 +13,10 @@
 //!  "payload":{"i":7,"scheduled":"2026-01-15T02:00:00Z","fired":"2026-01-15T02:00:00.004Z"}}
 //! ```
 //!
-//! `schedule.rs` decides, on times that are given; `source.rs` has the clock. The payload is that of
+//! `core/schedule.rs` decides, on times that are given; `source.rs` has the clock. The payload is that of
 //! `ansible.eda.tick` (`i`, from 1) with the time that was meant and the time that it became.
 
 mod options;
-mod schedule;
 mod source;
 
 use std::path::Path;
@@ -28,8 +27,8 @@ use jiff::Timestamp;
 use super::{Opening, Setup, Source, SourcePart, decode_event};
 use crate::config::Options;
 use crate::config::table::{PartOptions, SourceKind};
+use crate::core::schedule::{Reached, Schedule};
 use crate::journal::{Cursor, Placement};
-use schedule::{Reached, Schedule};
 use source::TimerSource;
 
 /// The row in the table of parts.

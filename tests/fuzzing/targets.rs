@@ -18,6 +18,7 @@ use esi_event_actions::http::refusal::Refusal;
 use esi_event_actions::journal::Entry;
 use esi_event_actions::sources::alertmanager::Alerts;
 use esi_event_actions::sources::amqp::notification::Labels;
+use esi_event_actions::sources::elasticsearch::{Each, Page, Paging};
 use esi_event_actions::sources::history::record::{Row, lacks};
 use esi_event_actions::sources::history::{self as event_history, Cloud, Variables};
 use esi_event_actions::sources::webhook::{Identity, Webhook};
@@ -28,7 +29,7 @@ use serde_json::Value;
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets by their names, which are those of the folders of kept inputs too.
-pub(crate) const TARGETS: [(&str, Target); 10] = [
+pub(crate) const TARGETS: [(&str, Target); 11] = [
     ("clouds", clouds),
     ("envelope", envelope),
     ("expressions", expressions),
@@ -38,6 +39,7 @@ pub(crate) const TARGETS: [(&str, Target); 10] = [
     ("lines", lines),
     ("operators", operators),
     ("posts", posts),
+    ("searches", searches),
     ("transport_url", transport_url),
 ];
 
@@ -413,5 +415,26 @@ pub(crate) fn clouds(data: &[u8]) {
         };
         let found = format!("{:?}", Cloud::find(name, &variables, &read));
         assert!(!found.contains(SECRET), "shown: {found}");
+    }
+}
+
+/// What answers to a search.
+pub(crate) fn searches(data: &[u8]) {
+    let names = |names: &[&str]| Each::Buckets(names.iter().map(|&it| it.to_owned()).collect());
+    for each in [Each::Hits, names(&["q"]), names(&["q", "in"])] {
+        for (is_sorted, is_composite) in [(false, false), (true, true)] {
+            let paging = Paging {
+                size: 1,
+                is_sorted,
+                is_composite,
+            };
+            match Page::read(data, &each, paging) {
+                Ok(page) => {
+                    assert!(page.found.iter().all(|finding| !finding.parts.is_empty()));
+                    assert!(page.next.is_none() || (is_sorted && !page.found.is_empty()));
+                }
+                Err(why) => assert!(!why.is_empty()),
+            }
+        }
     }
 }

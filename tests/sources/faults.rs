@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 
 use self::facts::Facts;
 use crate::support::history::history;
+use crate::support::http_server::HttpServer;
 use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, Scene, Service, notification, wait_until};
+use crate::support::search::{self, documents};
 use crate::support::sender::{free_port, request, send_until_taken};
 use crate::support::shim::{Refusal, Shim};
 use crate::support::spool;
@@ -30,13 +32,14 @@ const EACH: usize = 5;
 type Make = fn() -> Box<dyn Fed>;
 
 /// The sources.
-const SOURCES: [(&str, Make); 6] = [
+const SOURCES: [(&str, Make); 7] = [
     ("bus", || Box::new(Bus::new())),
     ("history", || Box::new(History::new())),
     ("timer", || Box::new(Timer::new())),
     ("webhook", || Box::new(Webhook::new())),
     ("exec", || Box::new(Exec::new())),
     ("facts", || Box::new(Facts::new())),
+    ("elasticsearch", || Box::new(Search::new())),
 ];
 
 /// A source that events come from when the test says so.
@@ -393,5 +396,49 @@ impl Fed for Webhook {
             id
         };
         numbers.map(send).collect()
+    }
+}
+
+/// Documents that a search finds.
+struct Search {
+    stage: Stage,
+    server: HttpServer,
+    last: usize,
+}
+
+impl Search {
+    fn new() -> Self {
+        Self {
+            stage: Stage::new(""),
+            server: HttpServer::start([documents(0..0)]),
+            last: 0,
+        }
+    }
+}
+
+impl Fed for Search {
+    fn stage(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+
+    fn events(&self) -> &'static str {
+        "errors.found"
+    }
+
+    fn command(&self) -> Command {
+        self.stage.program("listen")
+    }
+
+    fn section(&self) -> Option<(&'static str, String)> {
+        let query = r#"query = {"query": {"match_all": {}}}"#;
+        let options = search::options(&self.server.url(), &format!("{query}\nevery = 1s"));
+        Some(("errors", options))
+    }
+
+    fn more(&mut self, _: &Shim) -> Vec<String> {
+        let before = self.last;
+        self.last += EACH;
+        self.server.answer_with([documents(0..self.last)]);
+        (before..self.last).map(search::id).collect()
     }
 }

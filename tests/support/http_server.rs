@@ -102,6 +102,11 @@ impl HttpServer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Answers from now on like this, in turn.
+    pub(crate) fn answer_with(&self, answers: impl IntoIterator<Item = Vec<Step>>) {
+        *locked(&self.shared.answers) = answers.into_iter().collect();
+    }
+
     /// What has come so far.
     pub(crate) fn received(&self) -> Vec<Received> {
         locked(&self.shared.received).clone()

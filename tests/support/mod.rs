@@ -14,6 +14,7 @@ pub(crate) mod poller;
 pub(crate) mod proxy;
 pub(crate) mod repeats;
 pub(crate) mod scene;
+pub(crate) mod search;
 pub(crate) mod sender;
 pub(crate) mod service;
 pub(crate) mod shim;

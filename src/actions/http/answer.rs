@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 
 use super::statuses::Statuses;
-
-/// No server decides that a run waits for longer.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+use crate::http::retry_after;
 
 /// What an answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +21,7 @@ pub(super) enum Verdict {
 /// Judges an answer by its status and by what it says under `Retry-After`.
 pub(super) fn verdict(
     status: u16,
-    retry_after: Option<&str>,
+    asked_for: Option<&str>,
     success: &Statuses,
     retry_on: &Statuses,
     now: Timestamp,
@@ -32,26 +29,10 @@ pub(super) fn verdict(
     if success.contains(status) {
         Verdict::Succeeded
     } else if retry_on.contains(status) {
-        Verdict::Later(retry_after.and_then(|text| wait(text, now)))
+        Verdict::Later(asked_for.and_then(|text| retry_after::wait(text, now)))
     } else {
         Verdict::Refused
     }
-}
-
-/// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110, 10.2.3).
-fn wait(text: &str, now: Timestamp) -> Option<Duration> {
-    let text = text.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            LONGEST_WAIT
-        }
-        Err(_) => {
-            let date = rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(date.duration_since(now)).unwrap_or_default()
-        }
-    };
-    Some(wait.min(LONGEST_WAIT))
 }
 
 #[cfg(test)]

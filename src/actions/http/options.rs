@@ -13,13 +13,13 @@ use serde_json::Value;
 pub(super) use rows::OPTIONS;
 
 use super::HttpAction;
-use super::request::{Address, Body, Call, Login, no_dots};
+use super::request::{Address, Body, Call, no_dots};
 use super::statuses::Statuses;
 use crate::actions::scope::{SYNTAX, looked_up, object_template};
 use crate::actions::{FileInUse, Purpose};
 use crate::config::{JsonEntry, Options, Problem, RuleContext, positive_duration};
 use crate::core::template::{JsonTemplate, Place, Template};
-use crate::http::{Trust, TrustNames};
+use crate::http::{Login, Trust, TrustNames};
 use crate::os::credentials::credential_file;
 
 /// What can be sent (RFC 9110, 9.3, and PATCH).

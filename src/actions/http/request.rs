@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::service::Service;
 use crate::core::template::{JsonTemplate, Scope, Template};
+use crate::http::Login;
 use crate::os::credentials::first_line;
 
 /// What a rule sends.
@@ -39,15 +40,6 @@ pub(super) enum Address {
     Template(Template),
     /// `url_file`: the address itself is a secret.
     File(PathBuf),
-}
-
-/// By what the server knows us.
-#[derive(Clone, Debug)]
-pub(super) enum Login {
-    /// `token_file`.
-    Token(PathBuf),
-    /// `basic_file`: user and password, with a colon between them.
-    Basic(PathBuf),
 }
 
 /// The parts of a request that are filled in for an event, none of them secret.
@@ -173,49 +165,6 @@ fn telling(url: &Url) -> Vec<String> {
             .filter(|part| part.chars().count() >= LONG),
     );
     found
-}
-
-impl Login {
-    /// The file, and the option that names it.
-    pub(super) fn file(&self) -> (&Path, &'static str) {
-        match self {
-            Self::Token(path) => (path, "token_file"),
-            Self::Basic(path) => (path, "basic_file"),
-        }
-    }
-
-    /// Reads the secret, and adds the header that has it.
-    fn add_to(
-        &self,
-        builder: RequestBuilder,
-        secrets: &mut Vec<SecretString>,
-    ) -> Result<Request, String> {
-        let (path, option) = self.file();
-        let wrong =
-            |expected: &str| format!("{} (`{option}`): expected {expected}", path.display());
-        let line = first_line(path, option)?;
-        let text = line.expose_secret().trim();
-        if text.is_empty() {
-            return Err(wrong("text, but found nothing in its first line"));
-        }
-        let (builder, secret) = match self {
-            Self::Token(_) => (builder.bearer_auth(text), text),
-            Self::Basic(_) => {
-                let (user, password) = text.split_once(':').ok_or_else(|| {
-                    wrong("user and password with a colon between them, but found no colon")
-                })?;
-                (builder.basic_auth(user, Some(password)), password)
-            }
-        };
-        let request = (builder.build()).map_err(|_| wrong("what fits in a header"))?;
-        // A server may say back either form, with and without the word before it.
-        let header = request.headers().get(AUTHORIZATION);
-        let header = header.and_then(|value| value.to_str().ok());
-        let sent = header.and_then(|header| header.split_once(' '));
-        secrets.extend(sent.map(|(_, sent)| SecretString::from(sent)));
-        secrets.push(secret.into());
-        Ok(request)
-    }
 }
 
 /// An address that a request may go to.

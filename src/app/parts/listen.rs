@@ -6,7 +6,6 @@ use super::{Listen, SourceSetup};
 use crate::config::{NamedSource, Problem, Purpose};
 use crate::core::rules::RuleSet;
 use crate::http::listener::Conflict;
-use crate::http::posts::options::PostOptions;
 use crate::ops::sources::Configured;
 use crate::sources::amqp::BUS;
 use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Program, Setup};
@@ -39,13 +38,8 @@ impl FeedSettings for Listen {
     fn files(&self, folder: &Path) -> Vec<FeedFile> {
         let of_bus = self.bus.iter().flat_map(|(_, bus)| bus.files(folder));
         let of_sources = self.sources.iter().flat_map(|named| {
-            let files = named
-                .source
-                .setup
-                .posts()
-                .into_iter()
-                .flat_map(PostOptions::secret_files);
-            files.map(move |(path, option)| FeedFile {
+            let files = named.source.setup.secret_files();
+            files.into_iter().map(move |(path, option)| FeedFile {
                 path,
                 purpose: Purpose::Secret(option),
                 section: Some(named.section()),
@@ -78,6 +72,15 @@ impl FeedSettings for Listen {
             let program = named.source.setup.program();
             if let Some(Err(problem)) = program.map(Program::find) {
                 checkup.problems.push(problem.within(named.section()));
+            }
+            for (path, option) in named.source.setup.secret_files() {
+                if let Err(error) = std::fs::File::open(&path) {
+                    let message =
+                        format!("failed to read {} (`{option}`): {error}", path.display());
+                    let hint = "put the file there, or name it as the user of the service finds it";
+                    let problem = Problem::warning(message, hint);
+                    checkup.problems.push(problem.within(named.section()));
+                }
             }
         }
         checkup

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::schedule::{Firing, Reached, Schedule};
 use crate::core::event::Event;
+use crate::core::schedule::{Firing, Reached, Schedule};
 use crate::journal::{Cursor, Progress, ProgressStep};
 use crate::sources::{
     Arrival, Batch, Decoded, Opening, Pending, Received, Source, SourceError, SourceErrorKind,
@@ -47,8 +47,7 @@ impl TimerSource {
         };
         let reached = match stored.clone() {
             Some(stored) => self.schedule.take_back(stored, now),
-            // A second is as near as anybody sets a clock.
-            None => Reached::new(whole_second(now)),
+            None => Reached::begun(now),
         };
         let fired = self.schedule.fire(&self.opening.name, &reached, now);
         // What was taken back because of the clock is noted, too: it is to be taken back once.
@@ -128,10 +127,6 @@ impl TimerSource {
             hint: "give the timer another name, and it begins anew",
         }
     }
-}
-
-fn whole_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 impl Source for TimerSource {

@@ -1,8 +1,8 @@
-//! When a timer fires: pure, on times that are given.
+//! When something is due by a schedule: pure, on times that are given.
 //!
-//! A timer fires at *scheduled times*: each length of time from a fixed origin, the times of a cron
-//! pattern in a time zone, or one single time. How far it has come is [`Reached`], which is kept with the
-//! events: a restart delays nothing, and each scheduled time fires once.
+//! What has a schedule, a timer for one, fires at *scheduled times*: each length of time from a fixed origin, the
+//! times of a cron pattern in a time zone, or one single time. How far it has come is [`Reached`], which is kept with
+//! the events: a restart delays nothing, and each scheduled time fires once.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,22 +23,22 @@ const STRETCHES: usize = 8;
 /// A time that fires no later than this was not missed: services are busy at times.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
 
-/// The scheduled times of a timer, and which of them fire.
+/// Scheduled times, and which of them fire.
 #[derive(Clone, Debug)]
-pub(super) struct Schedule {
+pub struct Schedule {
     /// The scheduled times.
-    pub(super) times: Times,
+    pub times: Times,
     /// What becomes of those that passed while nothing could fire.
-    pub(super) missed: Missed,
+    pub missed: Missed,
     /// Each fires later by up to this, and for the same time always by the same.
-    pub(super) jitter: Duration,
+    pub jitter: Duration,
     /// How many times it fires in total.
-    pub(super) limit: Option<u64>,
+    pub limit: Option<u64>,
 }
 
-/// The scheduled times of a timer.
+/// Scheduled times.
 #[derive(Clone, Debug)]
-pub(super) enum Times {
+pub enum Times {
     /// At the origin, and each of these lengths of time after it.
     Every(SignedDuration),
     /// When the clock of a time zone shows what the pattern says. A local time that a change of the clock
@@ -50,7 +50,7 @@ pub(super) enum Times {
 
 /// What becomes of scheduled times that passed while nothing could fire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Missed {
+pub enum Missed {
     /// Nothing.
     None,
     /// The last of them fires.
@@ -60,43 +60,43 @@ pub(super) enum Missed {
     All,
 }
 
-/// How far a timer has come.
+/// How far the schedule of a timer, for one, has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Reached {
+pub struct Reached {
     /// When it was first started.
-    pub(super) origin: Timestamp,
+    pub origin: Timestamp,
     /// The last scheduled time that is over, whether it fired or not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) last: Option<Timestamp>,
+    pub last: Option<Timestamp>,
     /// How many times it has fired.
-    pub(super) count: u64,
+    pub count: u64,
     /// What has fired, as far as that is remembered: after the clock was set back it comes again.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub(super) stretches: Vec<Stretch>,
+    pub stretches: Vec<Stretch>,
 }
 
 /// The first and the last of scheduled times that fired one after the other, with none left out between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stretch(Timestamp, Timestamp);
+pub struct Stretch(Timestamp, Timestamp);
 
 /// What fires at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fired {
+pub struct Fired {
     /// In the order of the times.
-    pub(super) firings: Vec<Firing>,
+    pub firings: Vec<Firing>,
     /// The first of the times that were missed and do not fire, if any were.
     pub left_out: Option<Timestamp>,
     /// How far the timer has come with that.
-    pub(super) reached: Reached,
+    pub reached: Reached,
 }
 
 /// One firing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Firing {
+pub struct Firing {
     /// Which one it is, from 1.
-    pub(super) number: u64,
+    pub number: u64,
     /// The time that it was scheduled for.
-    pub(super) scheduled: Timestamp,
+    pub scheduled: Timestamp,
 }
 
 /// In a few words, for the log.
@@ -115,13 +115,20 @@ impl fmt::Display for Schedule {
 
 impl Reached {
     /// A timer that is started for the first time.
-    pub(super) fn new(origin: Timestamp) -> Self {
+    #[must_use]
+    pub fn new(origin: Timestamp) -> Self {
         Self {
             origin,
             last: None,
             count: 0,
             stretches: Vec::new(),
         }
+    }
+
+    /// One that is started at this time: a second is as near as anybody sets a clock.
+    #[must_use]
+    pub fn begun(now: Timestamp) -> Self {
+        Self::new(Timestamp::from_second(now.as_second()).unwrap_or(now))
     }
 
     /// The time up to which all scheduled times are over.
@@ -154,7 +161,8 @@ impl Reached {
 impl Schedule {
     /// Takes back what lies ahead of `now` by more than clocks are set by all the time: the clock was wrong
     /// then. What fired already has its event, makes no second one and is not counted again.
-    pub(super) fn take_back(&self, mut reached: Reached, now: Timestamp) -> Reached {
+    #[must_use]
+    pub fn take_back(&self, mut reached: Reached, now: Timestamp) -> Reached {
         let is_wrong = |time: &Timestamp| time.duration_since(now) > LATE;
         if is_wrong(&reached.origin) {
             reached.origin = now;
@@ -170,7 +178,8 @@ impl Schedule {
     }
 
     /// What fires at `now`, and how far the timer has come with that.
-    pub(super) fn fire(&self, timer: &str, reached: &Reached, now: Timestamp) -> Fired {
+    #[must_use]
+    pub fn fire(&self, timer: &str, reached: &Reached, now: Timestamp) -> Fired {
         let mut fired = Fired {
             firings: Vec::new(),
             left_out: None,
@@ -199,7 +208,8 @@ impl Schedule {
     }
 
     /// When it fires next; `None` if never again.
-    pub(super) fn next(&self, timer: &str, reached: &Reached) -> Option<Timestamp> {
+    #[must_use]
+    pub fn next(&self, timer: &str, reached: &Reached) -> Option<Timestamp> {
         if self.limit.is_some_and(|limit| reached.count >= limit) {
             return None;
         }
