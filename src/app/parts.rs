@@ -96,8 +96,11 @@ pub fn read_history(record: &SourceRecord) -> Option<(String, Option<i64>)> {
     Some((cloud.to_owned(), last_event_id))
 }
 
+/// Says how far the source has come whose cursor this is, in words.
+type ReadCursor = fn(&Cursor) -> Option<String>;
+
 /// The kinds of sources whose cursors say something to people.
-const CURSORS: [(&str, fn(&Cursor) -> Option<String>); 7] = [
+const CURSORS: [(&str, ReadCursor); 7] = [
     (load::PART.kind.options.name, load::reached),
     (watch::PART.kind.options.name, watch::reached),
     (facts::PART.kind.options.name, facts::reached),

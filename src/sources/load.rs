@@ -128,16 +128,11 @@ fn read(options: &mut Options<'_>, _: &Path) -> Option<Arc<dyn Setup>> {
         );
         return None;
     }
-    let number = |text: &str| {
-        text.parse()
-            .ok()
-            .filter(|it: &f64| it.is_finite() && *it >= 0.0)
-    };
-    let hint = "write a number like `16` or `7.5`";
-    let above = options.parse("above", hint, number);
-    let below = match options.lacks("below") {
-        true => above,
-        false => options.parse("below", hint, number),
+    let above = number(options, "above");
+    let below = if options.lacks("below") {
+        above
+    } else {
+        number(options, "below")
     };
     let every = options.parse("every", "write it like `30s` or `10m`", positive_duration);
     let lines = Lines {
@@ -152,6 +147,18 @@ fn read(options: &mut Options<'_>, _: &Path) -> Option<Arc<dyn Setup>> {
     }
     let every = every?;
     Some(Arc::new(Load { lines, every }))
+}
+
+fn number(options: &mut Options<'_>, name: &str) -> Option<f64> {
+    let text = options.text(name)?;
+    let number = text.parse().ok();
+    let number = number.filter(|it: &f64| it.is_finite() && *it >= 0.0);
+    if number.is_none() {
+        let message = format!("expected a number of at least 0 in `{name}`, but found `{text}`");
+        let hint = "write it like `16` or `7.5`";
+        options.report_value(name, Problem::error(message, hint));
+    }
+    number
 }
 
 /// On which side of the lines the load was told to be, in words.

@@ -257,8 +257,8 @@ impl Feed for Facts {
         stage.rule("timed", options);
         stage.script("timed.sh", crate::support::repeats::TIMED);
         let numbers = 1..=EVENTS;
-        let facts: String = numbers.map(|i| format!("- {{i: {i}}}\n")).collect();
-        std::fs::write(stage.path("facts.yml"), facts).expect("a file");
+        let facts: Vec<String> = numbers.map(|i| format!("- {{i: {i}}}\n")).collect();
+        std::fs::write(stage.path("facts.yml"), facts.concat()).expect("a file");
         Self { stage }
     }
 

@@ -18,7 +18,7 @@ pub(super) fn objects(bytes: &[u8], is_json: bool) -> Result<Vec<Value>, String>
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         format!("expected UTF-8 text, but line {line} holds something else")
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

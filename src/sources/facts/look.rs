@@ -171,8 +171,9 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 
 fn hash_of(bytes: &[u8]) -> String {
     let digest = digest(&SHA256, bytes);
-    let half = digest.as_ref()[..16].iter();
-    half.map(|byte| format!("{byte:02x}")).collect()
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest.as_ref()[..16]);
+    format!("{:032x}", u128::from_be_bytes(half))
 }
 
 /// The events of a file's content, or the content for quarantine.

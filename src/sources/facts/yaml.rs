@@ -209,22 +209,21 @@ static POINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"\A[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?\z").ok()
 });
 
-fn matches(pattern: &Option<Regex>, text: &str) -> bool {
-    let found = pattern.as_ref().map(|pattern| pattern.is_match(text));
+fn matches(pattern: Option<&Regex>, text: &str) -> bool {
+    let found = pattern.map(|pattern| pattern.is_match(text));
     matches!(found, Some(Ok(true)))
 }
 
 /// What a scalar without quotation marks means.
 fn plain(text: &str) -> Value {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "" | "~" | "null" | "Null" | "NULL" | ".nan" | ".NaN" | ".NAN" => return Value::Null,
         "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
             return true.into();
         }
         "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
             return false.into();
         }
-        ".nan" | ".NaN" | ".NAN" => return Value::Null,
         _ => {}
     }
     let (sign, digits) = match text.strip_prefix('-') {
@@ -263,16 +262,15 @@ fn number(text: &str, sign: &str, digits: &str) -> Option<Value> {
         let digits = digits.replace('_', "");
         return format!("{sign}{digits}").parse().ok().map(Value::Number);
     }
-    if matches(&SIXTIES, text) {
-        let parts = digits
-            .split(':')
-            .map(|part| part.replace('_', "").parse::<i128>().ok());
-        let sum = parts.fold(Some(0_i128), |sum, part| {
-            sum?.checked_mul(60)?.checked_add(part?)
+    if matches(SIXTIES.as_ref(), text) {
+        let mut parts = digits.split(':');
+        let sum = parts.try_fold(0_i128, |sum, part| {
+            let part: i128 = part.replace('_', "").parse().ok()?;
+            sum.checked_mul(60)?.checked_add(part)
         })?;
         return format!("{sign}{sum}").parse().ok().map(Value::Number);
     }
-    if matches(&POINT, text) {
+    if matches(POINT.as_ref(), text) {
         let number: f64 = format!("{sign}{}", digits.replace('_', "")).parse().ok()?;
         return Number::from_f64(number).map(Value::Number);
     }
