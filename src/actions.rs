@@ -8,12 +8,16 @@
 //! nothing durable: recording is dispatch's work. What an action leaves behind when the service dies is
 //! for its [`Recovery`], which finds it by the handle that the action gave.
 
+mod answer;
+pub mod awx;
 pub mod event;
 pub mod http;
 pub mod publish;
+mod remote;
 mod rows;
 mod scope;
 pub mod script;
+mod statuses;
 pub mod store;
 
 use std::fmt;
@@ -22,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +57,29 @@ pub struct Order {
     pub journal_name: String,
     /// The named values that rules and commands share.
     pub store: Arc<dyn Store>,
+    /// The attempts of the same step before this one, newest first: only for an action that
+    /// [goes on](Action::goes_on).
+    pub earlier: Vec<Earlier>,
+    /// Cancelled when the service begins to stop: what goes on without it is not waited for.
+    pub drains: CancellationToken,
+    /// Cancelled before the attempt is stopped, if that is because its run is cancelled: what would go on
+    /// is to be ended, too.
+    pub cancelled: CancellationToken,
+}
+
+/// An attempt that was made before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its number.
+    pub attempt: u32,
+    /// When it was claimed.
+    pub started_at: Timestamp,
+    /// When its end was noted.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// The handle that the action gave.
+    pub handle: Option<String>,
 }
 
 impl fmt::Debug for Order {
@@ -135,6 +163,12 @@ pub trait Action: fmt::Debug + Send + Sync + 'static {
     /// The type of the events that it makes, and where the configuration says that; `None` if it makes none.
     fn makes(&self) -> Option<(&str, Position)> {
         None
+    }
+
+    /// Whether what it starts goes on without the service, so that the attempt after an interrupted one takes it up
+    /// rather than start it anew. Its handle is on record before the attempt ends then.
+    fn goes_on(&self) -> bool {
+        false
     }
 
     /// What would be done for an event, with these values of the store.

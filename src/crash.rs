@@ -82,6 +82,8 @@ points! {
     ProcessStarted = "process-started",
     /// The journal knows.
     ProcessRecorded = "process-recorded",
+    /// AWX has launched a job, and the journal does not know which.
+    JobLaunched = "job-launched",
     /// A value of the store is changed, but not committed.
     StoreUncommitted = "store-uncommitted",
     /// It is on disk, and the attempt that changed it does not know.

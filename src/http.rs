@@ -97,21 +97,71 @@ pub async fn exchange(
     limit: usize,
     deadline: Deadline,
 ) -> Result<Answer, NoAnswer> {
+    let mut kept = Vec::new();
+    let take = |part: &[u8]| {
+        let room = limit - kept.len();
+        kept.extend_from_slice(&part[..part.len().min(room)]);
+        part.len() <= room
+    };
+    let answer = receive(client, names, request, limit, deadline, take).await?;
+    Ok(Answer {
+        body: kept,
+        ..answer
+    })
+}
+
+/// The same for the last `limit` bytes of the body; answers how many were before them, too.
+///
+/// # Errors
+/// [`NoAnswer`] if no status came.
+pub async fn exchange_for_end(
+    client: &Client,
+    names: TrustNames,
+    request: Request,
+    limit: usize,
+    deadline: Deadline,
+) -> Result<(Answer, u64), NoAnswer> {
+    let (mut kept, mut dropped) = (Vec::new(), 0);
+    let mut keep = |kept: &mut Vec<u8>| {
+        let surplus = kept.len().saturating_sub(limit);
+        kept.drain(..surplus);
+        dropped += surplus as u64;
+    };
+    let take = |part: &[u8]| {
+        kept.extend_from_slice(part);
+        // What is moved to the front is not moved for each part.
+        if kept.len() > 2 * limit {
+            keep(&mut kept);
+        }
+        true
+    };
+    let answer = receive(client, names, request, limit, deadline, take).await?;
+    keep(&mut kept);
+    let answer = Answer {
+        body: kept,
+        ..answer
+    };
+    Ok((answer, dropped))
+}
+
+/// Sends a request, and hands over the parts of the answer's body until no more are taken; with a limit of 0 none.
+async fn receive(
+    client: &Client,
+    names: TrustNames,
+    request: Request,
+    limit: usize,
+    deadline: Deadline,
+    mut take: impl FnMut(&[u8]) -> bool,
+) -> Result<Answer, NoAnswer> {
     let asking = deadline.meet(client.execute(request)).await?;
     let mut response = asking.map_err(|error| NoAnswer::Failed(failed(error, names)))?;
-    let mut body = Vec::new();
     let broken = loop {
         if limit == 0 {
             break None;
         }
         match deadline.meet(response.chunk()).await {
-            Ok(Ok(Some(part))) => {
-                let room = limit - body.len();
-                body.extend_from_slice(&part[..part.len().min(room)]);
-                if part.len() > room {
-                    break Some(Broken::Long);
-                }
-            }
+            Ok(Ok(Some(part))) if take(&part) => {}
+            Ok(Ok(Some(_))) => break Some(Broken::Long),
             Ok(Ok(None)) => break None,
             Ok(Err(error)) => break Some(Broken::Cut(failed(error, names))),
             Err(_) => break Some(Broken::Late),
@@ -120,7 +170,7 @@ pub async fn exchange(
     Ok(Answer {
         status: response.status(),
         headers: response.headers().clone(),
-        body,
+        body: Vec::new(),
         broken,
     })
 }

@@ -30,11 +30,12 @@ fn times(point: Point) -> (&'static [u32], &'static [u32]) {
         | Point::LateLeaseShown
         | Point::LeaseCompleted => (&[], &[1]),
         Point::LeaseShown => (&[], &[1, 3]),
-        // Come to by a rule that changes a value (`storing`, `action_faults`), by what a command asks (`retrying`),
+        // Come to by a rule that changes a value (`storing`, `action_faults`) or launches a job (`awx_action`), by what a command asks (`retrying`),
         // by what cancels runs (`cancelling`), by a rule with a throttle (`throttling`) or a `recheck` (`rechecking`), and
         // by one for ends of runs (`run_events`): the program is killed there.
         Point::StoreUncommitted
         | Point::StoreChanged
+        | Point::JobLaunched
         | Point::RequestDecided
         | Point::RequestAnswered
         | Point::CancelledUncommitted

@@ -168,7 +168,7 @@ fn the_configuration_that_comes_along_has_no_problems() {
         ),
         (
             Some(0),
-            "conf/esi-event-action-listener.conf: no problems; 2 of 8 rules in force, 2 queues at \
+            "conf/esi-event-action-listener.conf: no problems; 2 of 9 rules in force, 2 queues at \
              localhost:5672\n"
         ),
         "{output:?}"

@@ -2,6 +2,7 @@
 
 mod action_faults;
 mod arrows;
+mod awx_action;
 mod broker;
 mod broker_faults;
 mod cancelling;

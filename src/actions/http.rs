@@ -8,12 +8,10 @@
 //! A request whose service died may have been received. It is sent again: receivers that must not act twice
 //! look at `{{ run.id }}`, which stays the same.
 
-mod answer;
 mod chat;
 mod options;
 mod request;
 mod service;
-mod statuses;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -26,12 +24,13 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::{Verdict, verdict};
+use super::remote::checkup;
 use super::scope::{run_value, scope, unborn};
+use super::statuses::Statuses;
 use super::{
-    Action, ActionPart, Checkup, Description, FileInUse, Living, Order, Performed, Purpose,
-    Recovery,
+    Action, ActionPart, Checkup, Description, FileInUse, Living, Order, Performed, Recovery,
 };
-use crate::config::Problem;
 use crate::config::table::PartOptions;
 use crate::core::event::Event;
 use crate::core::retry::Again;
@@ -40,10 +39,8 @@ use crate::core::run::{Detail, Outcome};
 use crate::core::store::Values;
 use crate::http::{self, Answer, Broken, Deadline, NoAnswer, Trust, TrustProblem, message};
 use crate::journal::{OpenAttempt, with_values};
-use answer::{Verdict, verdict};
 pub use chat::{MATTERMOST, ROCKETCHAT, SLACK, TEAMS};
 use request::{Address, Call, Filled};
-use statuses::Statuses;
 
 /// What `action` says in a rule.
 const KIND: &str = "http";
@@ -203,24 +200,8 @@ impl Action for HttpAction {
         self.asks.clone()
     }
 
-    /// Files are warned of: the service may see what this user does not.
     fn check(&self) -> Checkup {
-        let unreadable = |file: &FileInUse| {
-            let error = std::fs::File::open(&file.path).err()?;
-            let Purpose::Secret(option) = file.purpose else {
-                return None;
-            };
-            let message = format!(
-                "failed to read {} (`{option}`): {error}",
-                file.path.display()
-            );
-            let hint = "put the file there, or name it as the user of the service finds it";
-            Some(Problem::warning(message, hint).at(file.position))
-        };
-        Checkup {
-            problems: self.files.iter().filter_map(unreadable).collect(),
-            files: self.files.clone(),
-        }
+        checkup(&self.files)
     }
 
     fn describe(&self, event: &Event, values: &Arc<Values>) -> Description {

@@ -49,6 +49,9 @@ pub(crate) fn order(data: &Value) -> Order {
         )),
         journal_name: "journal".into(),
         store: Arc::new(Shelf::default()),
+        earlier: Vec::new(),
+        drains: CancellationToken::new(),
+        cancelled: CancellationToken::new(),
     }
 }
 

@@ -7,7 +7,7 @@ mod listen;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::actions::{Action, ActionPart, Recovery, event, http, publish, script, store};
+use crate::actions::{Action, ActionPart, Recovery, awx, event, http, publish, script, store};
 use crate::config::table::{Kind, OptionRow, PartOptions, RULE, SERVICE, Scope, SourceKind, Table};
 use crate::config::throttle::THROTTLE;
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
@@ -25,7 +25,7 @@ use crate::state::Access;
 pub use forms::FORMS;
 
 /// What a rule can do. The first is what it does if it does not say.
-pub const ACTIONS: [ActionPart; 9] = [
+pub const ACTIONS: [ActionPart; 10] = [
     script::PART,
     http::PART,
     http::ROCKETCHAT,
@@ -33,6 +33,7 @@ pub const ACTIONS: [ActionPart; 9] = [
     http::MATTERMOST,
     http::TEAMS,
     publish::PART,
+    awx::PART,
     store::PART,
     event::PART,
 ];

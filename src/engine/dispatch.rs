@@ -32,7 +32,9 @@ use crate::core::run::Transition;
 use crate::crash::{self, Point};
 use crate::engine::clock::Clock;
 use crate::engine::stop::Stop;
-use crate::journal::{Claim, ClaimedRun, Journal, JournalError, Owner, Store};
+use crate::journal::{
+    Claim, ClaimedRun, Journal, JournalError, Owner, Store, retry_while_unavailable,
+};
 use crate::sources::Enrich;
 use follow::{Then, tell, what_follows};
 use held::Holding;
@@ -272,7 +274,7 @@ impl<J: Journal> Dispatch<J> {
         for to_end in &claimed.to_end {
             under_way.held.end(to_end);
         }
-        self.begin(begun, under_way);
+        self.begin(begun, under_way, stop);
         let asked = under_way.asked;
         for run in claimed.runs {
             let holding = under_way.held.hold(&run, &stop.work);
@@ -290,7 +292,7 @@ impl<J: Journal> Dispatch<J> {
                 let rechecking = this.recheck(run, holding, under_way.recheck.clone(), asked, stop);
                 under_way.rechecking.spawn(rechecking);
             } else {
-                under_way.attempts.spawn(this.attempt(run, holding));
+                under_way.attempts.spawn(this.attempt(run, holding, stop));
             }
         }
         let is_next_at_once = !claimed.orphans.is_empty()
@@ -314,12 +316,12 @@ impl<J: Journal> Dispatch<J> {
     }
 
     /// Makes one attempt.
-    async fn attempt(self: Arc<Self>, run: ClaimedRun, holding: Holding) -> Attempted {
+    async fn attempt(self: Arc<Self>, run: ClaimedRun, holding: Holding, stop: Stop) -> Attempted {
         let Ordered {
             action,
             order,
             step,
-        } = match self.order(&run) {
+        } = match self.order(&run, &holding, &stop).await {
             Ok(ordered) => ordered,
             Err(none) => {
                 let (performed, then) = none.into_performed();
@@ -345,7 +347,8 @@ impl<J: Journal> Dispatch<J> {
         Attempted::Ended(Box::new(Ended::of(&run, holding, performed, then)))
     }
 
-    /// Performs an attempt, and records the handle by which recovery would find its remains, if it lasts.
+    /// Performs an attempt, and records the handle by which recovery would find its remains, if it lasts; in any
+    /// case that of what [goes on](Action::goes_on).
     async fn perform(
         &self,
         action: &dyn Action,
@@ -357,9 +360,15 @@ impl<J: Journal> Dispatch<J> {
         let (started, told) = oneshot::channel::<String>();
         let noting = async {
             let Ok(text) = told.await else { return };
-            tokio::time::sleep(SHORT).await;
             let handle = handle::handle(action.kind(), &text);
-            if let Err(error) = self.journal.started(owner, run, attempt, handle).await {
+            let started = || self.journal.started(owner, run, attempt, handle.clone());
+            let recorded = if action.goes_on() {
+                retry_while_unavailable(&stop, started).await
+            } else {
+                tokio::time::sleep(SHORT).await;
+                started().await
+            };
+            if let Err(error) = recorded {
                 if matches!(error, JournalError::Lost { .. }) {
                     stop.cancel();
                 }
@@ -372,6 +381,9 @@ impl<J: Journal> Dispatch<J> {
             crash::point(Point::ProcessRecorded);
         };
         let mut performing = action.perform(order, started, stop.clone());
+        if action.goes_on() {
+            return tokio::join!(performing, noting).0;
+        }
         tokio::select! {
             biased;
             performed = &mut performing => performed,

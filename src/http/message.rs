@@ -13,7 +13,7 @@ const SHOWN: usize = 300;
 #[must_use]
 pub fn server_message(body: &[u8], secrets: &[&SecretString]) -> String {
     let json = serde_json::from_slice::<Value>(body).ok();
-    // In this order: ESI Leap (WSME), Keystone and its middleware, Elasticsearch, and what others call it.
+    // In this order: ESI Leap (WSME), Keystone and its middleware, Elasticsearch, what others call it, and AWX.
     let places = [
         "/faultstring",
         "/error/message",
@@ -21,6 +21,7 @@ pub fn server_message(body: &[u8], secrets: &[&SecretString]) -> String {
         "/error_message",
         "/message",
         "/error",
+        "/detail",
     ];
     let own = places
         .iter()
@@ -175,6 +176,7 @@ mod tests {
                 "no such index [l]",
             ),
             (json!({"error": "down"}).to_string(), "down"),
+            (json!({"detail": "Not found."}).to_string(), "Not found."),
             (
                 json!({"faultstring": "p\"ss is no password"}).to_string(),
                 "*** is no password",

@@ -91,6 +91,8 @@ pub struct AttemptRecord {
     pub output_dropped: u64,
     /// The step that it performed, if it was not the first.
     pub step: Option<String>,
+    /// By what recovery finds what it leaves behind, if there is anything.
+    pub handle: Option<String>,
 }
 
 /// A quarantined delivery as recorded.

@@ -1,4 +1,4 @@
-//! Searches: a query that Elasticsearch or OpenSearch is asked at the times of a schedule, and events of what it finds.
+//! Searches: a query that Elasticsearch or `OpenSearch` is asked at the times of a schedule, and events of what it finds.
 //!
 //! ```ini
 //! [source:orders]

@@ -6,6 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::amqp::{Declaration, unique};
+use crate::support::awx;
 use crate::support::http_server::{HttpServer, Step, answer};
 use crate::support::scene::Scene;
 
@@ -161,6 +162,37 @@ impl Subject for Publish {
     }
 
     fn release(&self, _: &Scene) {}
+}
+
+/// Each job has a variable that names its attempt.
+pub(super) struct Awx(awx::Awx);
+
+impl Awx {
+    pub(super) fn new() -> Self {
+        let awx = awx::Awx::new();
+        awx.hold_jobs();
+        Self(awx)
+    }
+}
+
+impl Subject for Awx {
+    fn options(&self, word: &str) -> String {
+        let url = self.0.url();
+        format!(
+            "action = awx\nurl = {url}\ntemplate = 7\npoll_every = 20ms\nrequest_timeout = 500ms\n\
+             extra_vars = {{\"is\": \"{word} {{{{ purpose }}}} {{{{ run.attempt }}}}\"}}"
+        )
+    }
+
+    fn begun(&self, _: &Scene) -> Vec<String> {
+        let jobs = self.0.jobs();
+        let is = |job: &awx::Job| job.variables["is"].as_str().map(str::to_owned);
+        jobs.iter().filter_map(is).collect()
+    }
+
+    fn release(&self, _: &Scene) {
+        self.0.release_jobs(&[]);
+    }
 }
 
 /// Each attempt sets a value that is named after it.

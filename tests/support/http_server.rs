@@ -49,17 +49,26 @@ pub(crate) struct HttpServer {
     port: u16,
 }
 
-#[derive(Default)]
+/// What is done to answer a request.
+type Answering = dyn Fn(&Received) -> Vec<Step> + Send + Sync;
+
 struct Shared {
     received: Mutex<Vec<Received>>,
-    answers: Mutex<VecDeque<Vec<Step>>>,
+    answering: Mutex<Arc<Answering>>,
     is_released: AtomicBool,
 }
 
 impl HttpServer {
     /// Answers each request in turn like this; those after the last like the last.
     pub(crate) fn start(answers: impl IntoIterator<Item = Vec<Step>>) -> Self {
-        Self::serve(answers, None)
+        Self::serve(in_turn(answers), None)
+    }
+
+    /// Answers each request as this says.
+    pub(crate) fn answering(
+        answering: impl Fn(&Received) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
+        Self::serve(Arc::new(answering), None)
     }
 
     /// The same with TLS.
@@ -67,13 +76,14 @@ impl HttpServer {
         tls: ServerConfig,
         answers: impl IntoIterator<Item = Vec<Step>>,
     ) -> Self {
-        Self::serve(answers, Some(Arc::new(tls)))
+        Self::serve(in_turn(answers), Some(Arc::new(tls)))
     }
 
-    fn serve(answers: impl IntoIterator<Item = Vec<Step>>, tls: Option<Arc<ServerConfig>>) -> Self {
+    fn serve(answering: Arc<Answering>, tls: Option<Arc<ServerConfig>>) -> Self {
         let shared = Arc::new(Shared {
-            answers: Mutex::new(answers.into_iter().collect()),
-            ..Shared::default()
+            received: Mutex::default(),
+            answering: Mutex::new(answering),
+            is_released: AtomicBool::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -104,7 +114,7 @@ impl HttpServer {
 
     /// Answers from now on like this, in turn.
     pub(crate) fn answer_with(&self, answers: impl IntoIterator<Item = Vec<Step>>) {
-        *locked(&self.shared.answers) = answers.into_iter().collect();
+        *locked(&self.shared.answering) = in_turn(answers);
     }
 
     /// What has come so far.
@@ -130,15 +140,9 @@ impl Shared {
             );
             return;
         };
-        locked(&self.received).push(received);
-        let steps = {
-            let mut answers = locked(&self.answers);
-            match answers.len() {
-                0 | 1 => answers.front().cloned().unwrap_or_default(),
-                _ => answers.pop_front().unwrap_or_default(),
-            }
-        };
-        for step in steps {
+        locked(&self.received).push(received.clone());
+        let answering = Arc::clone(&locked(&self.answering));
+        for step in answering(&received) {
             let said = match step {
                 Step::Say(bytes) => reader.get_mut().write_all(&bytes),
                 Step::Flood(count) => std::io::copy(
@@ -159,6 +163,18 @@ impl Shared {
         }
         reader.get_mut().close();
     }
+}
+
+/// Each of these answers in turn; then the last one always.
+fn in_turn(answers: impl IntoIterator<Item = Vec<Step>>) -> Arc<Answering> {
+    let answers: Mutex<VecDeque<_>> = Mutex::new(answers.into_iter().collect());
+    Arc::new(move |_| {
+        let mut answers = locked(&answers);
+        match answers.len() {
+            0 | 1 => answers.front().cloned().unwrap_or_default(),
+            _ => answers.pop_front().unwrap_or_default(),
+        }
+    })
 }
 
 trait Conversation: Read + Write {
@@ -210,6 +226,6 @@ fn read(reader: &mut impl BufRead) -> Option<Received> {
     })
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

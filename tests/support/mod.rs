@@ -3,6 +3,7 @@
 //! Nothing here needs a test harness, so an example may take these modules in by `#[path]`.
 
 pub(crate) mod amqp;
+pub(crate) mod awx;
 pub(crate) mod broker;
 pub(crate) mod captured;
 pub(crate) mod cloud_api;

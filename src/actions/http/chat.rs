@@ -7,15 +7,16 @@ use std::sync::{Arc, OnceLock};
 
 use reqwest::Method;
 
-use super::options::rows::{SSL_CA_FILE, URL_FILE};
-use super::options::{request_timeout, secret_file, template, trust};
+use super::options::rows::URL_FILE;
+use super::options::template;
 use super::request::{Address, Body, Call};
 use super::service::{MATTERMOST as OF_MATTERMOST, ROCKETCHAT as OF_ROCKETCHAT, SLACK as OF_SLACK};
 use super::service::{Service, TEAMS as OF_TEAMS};
-use super::statuses::Statuses;
 use super::{HttpAction, HttpRecovery};
-use crate::actions::rows::REQUEST_TIMEOUT;
+use crate::actions::remote::{request_timeout, secret_file, trust};
+use crate::actions::rows::{REQUEST_TIMEOUT, SSL_CA_FILE};
 use crate::actions::scope::looked_up;
+use crate::actions::statuses::Statuses;
 use crate::actions::{ActionPart, MakeRecovery, Read};
 use crate::config::table::{Kind, OptionRow, PartOptions, Scope};
 use crate::config::{Options, RuleContext};

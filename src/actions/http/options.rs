@@ -2,25 +2,22 @@
 
 pub(super) mod rows;
 
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
 
+use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
-use reqwest::{Method, Url};
 use serde_json::Value;
 
 pub(super) use rows::OPTIONS;
 
 use super::HttpAction;
-use super::request::{Address, Body, Call, no_dots};
-use super::statuses::Statuses;
+use super::request::{Address, Body, Call};
+use crate::actions::FileInUse;
+use crate::actions::remote::{Reported, fixed_host, login, request_timeout, secret_file, trust};
 use crate::actions::scope::{SYNTAX, looked_up, object_template};
-use crate::actions::{FileInUse, Purpose};
-use crate::config::{JsonEntry, Options, Problem, RuleContext, positive_duration};
+use crate::actions::statuses::Statuses;
+use crate::config::{JsonEntry, Options, Problem, RuleContext};
 use crate::core::template::{JsonTemplate, Place, Template};
-use crate::http::{Login, Trust, TrustNames};
-use crate::os::credentials::credential_file;
 
 /// What can be sent (RFC 9110, 9.3, and PATCH).
 const METHODS: [Method; 5] = [
@@ -41,9 +38,6 @@ const TAKEN: [(HeaderName, &str); 4] = [
     (HOST, "remove it: the address decides"),
     (TRANSFER_ENCODING, "remove it: the body decides"),
 ];
-
-/// What is wrong has been reported.
-struct Reported;
 
 /// Reads them; `None` if a problem makes it no request.
 pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<HttpAction> {
@@ -103,30 +97,6 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
     })
 }
 
-/// How long a request and its answer may take.
-pub(super) fn request_timeout(options: &mut Options<'_>) -> Option<Duration> {
-    options.parse("request_timeout", "write it like `30s`", positive_duration)
-}
-
-/// Whom to trust.
-pub(super) fn trust(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Trust {
-    // That of `[DEFAULT]` is the broker's.
-    let ca_file = options
-        .is_own("ssl_ca_file")
-        .then(|| options.path("ssl_ca_file", rule.folder));
-    Trust {
-        verify: true,
-        ca_file: ca_file.flatten(),
-        identity: None,
-        names: TrustNames {
-            peer: "the server",
-            ca_file: "ssl_ca_file",
-            certificate: None,
-            key: None,
-        },
-    }
-}
-
 fn address(
     options: &mut Options<'_>,
     rule: &RuleContext<'_>,
@@ -161,72 +131,6 @@ fn address(
             None
         }
     }
-}
-
-/// The file with a secret that an option names, and a note of it.
-pub(super) fn secret_file(
-    options: &mut Options<'_>,
-    rule: &RuleContext<'_>,
-    option: &'static str,
-    files: &mut Vec<FileInUse>,
-) -> Option<PathBuf> {
-    let name = options.text(option)?;
-    let path = credential_file(Path::new(name), rule.folder);
-    files.push(FileInUse {
-        path: path.clone(),
-        purpose: Purpose::Secret(option),
-        position: options.get(option)?.value.position(),
-    });
-    Some(path)
-}
-
-/// An event must not choose to whom a request goes.
-fn fixed_host(text: &str) -> Result<(), String> {
-    let rest = ["https://", "http://"].iter().find_map(|scheme| {
-        let (begin, rest) = text.split_at_checked(scheme.len())?;
-        begin.eq_ignore_ascii_case(scheme).then_some(rest)
-    });
-    let Some(rest) = rest else {
-        // Before an `@` may be a password.
-        let begin = text.rsplit_once('@').map_or(text, |(_, host)| host);
-        return Err(format!(
-            "expected `https://` or `http://` at the beginning of `url`, but found `{begin}`"
-        ));
-    };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if host.contains('{') {
-        return Err(format!(
-            "expected a fixed host in `url`, but found the template `{host}`"
-        ));
-    }
-    if host.contains('@') {
-        return Err(
-            "expected no user or password in `url` (a `basic_file` can hold them)".to_owned(),
-        );
-    }
-    if host.is_empty() {
-        return Err(format!("expected a host in `url`, but found `{text}`"));
-    }
-    no_dots(text).map_err(|why| format!("{why} in `url`"))?;
-    let found = Url::parse(&text[..text.len() - rest.len() + host.len()]);
-    found.map(drop).map_err(|error| {
-        format!("expected a host and, if need be, a port in `url`, but found `{host}`: {error}")
-    })
-}
-
-fn login(
-    options: &mut Options<'_>,
-    rule: &RuleContext<'_>,
-    files: &mut Vec<FileInUse>,
-) -> Result<Option<Login>, Reported> {
-    let token = secret_file(options, rule, "token_file", files);
-    let basic = secret_file(options, rule, "basic_file", files);
-    if token.is_some() && basic.is_some() {
-        let message = "expected either `token_file` or `basic_file`, but found both".to_owned();
-        options.report_value("basic_file", Problem::error(message, "remove one of them"));
-        return Err(Reported);
-    }
-    Ok(token.map(Login::Token).or(basic.map(Login::Basic)))
 }
 
 fn headers(options: &mut Options<'_>) -> Option<Vec<(HeaderName, Template)>> {

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::service::Service;
+use crate::actions::remote::no_dots;
 use crate::core::template::{JsonTemplate, Scope, Template};
 use crate::http::Login;
 use crate::os::credentials::first_line;
@@ -178,22 +179,6 @@ fn url(text: &str) -> Result<Url, String> {
     }
     no_dots(text)?;
     Ok(url)
-}
-
-/// That no part of the path is one that a client would leave out, and the name before it: a value would
-/// choose another address.
-pub(super) fn no_dots(url: &str) -> Result<(), String> {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let is_dots = |part: &str| {
-        matches!(
-            part.to_ascii_lowercase().replace("%2e", ".").as_str(),
-            "." | ".."
-        )
-    };
-    if path.split(['/', '\\']).any(is_dots) {
-        return Err("expected no `.` or `..` between slashes".to_owned());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Verdict;
+use crate::actions::answer::Verdict;
 use crate::core::template::{Markup, Place, Scope, Template};
 
 /// At the end of a message that was longer.

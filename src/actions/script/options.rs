@@ -1,17 +1,13 @@
 //! The options of a rule that runs a script.
 
-use std::time::Duration;
-
 use super::Script;
 use super::param::{Param, STORED};
+use crate::actions::rows::{TIMEOUT, time_limit};
 use crate::config::table::{Kind, OptionRow, Scope};
-use crate::config::{Options, RuleContext, command, payload_path, positive_duration};
+use crate::config::{Options, RuleContext, command, payload_path};
 use crate::core::event::first_path_end;
 use crate::core::ini::problem::Problem;
 use crate::core::store::check_name;
-
-const TIMEOUT_HINT: &str = "write it like `500ms`, `30s`, `10m` or `2h`; a bare number means \
-                            seconds; without a limit leave `timeout` out";
 
 /// The options of a rule that runs a script.
 pub(super) const OPTIONS: [OptionRow; 4] = [
@@ -33,14 +29,7 @@ pub(super) const OPTIONS: [OptionRow; 4] = [
                   fields as an empty argument, objects and lists as JSON. NUL becomes U+FFFD, and a value \
                   over 128 KiB an empty argument, with a warning",
     },
-    OptionRow {
-        name: "timeout",
-        scope: Scope::Rule,
-        kind: Kind::PositiveDuration,
-        default: None,
-        meaning: "the time limit of one attempt. After it, the script and all processes that it started \
-                  get SIGTERM, and SIGKILL after `kill_grace`. Without it there is no limit",
-    },
+    TIMEOUT,
     OptionRow {
         name: "kill_grace",
         scope: Scope::Rule,
@@ -60,7 +49,7 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
     }
     let command = command(options, "script", "fulfill.sh");
     let params = params(options, rule.of_leases);
-    let timeout = timeout(options);
+    let timeout = time_limit(options);
     let kill_grace = options.duration("kill_grace");
     let (words, position) = command?;
     Some(Script {
@@ -102,8 +91,4 @@ fn params(options: &mut Options<'_>, of_leases: bool) -> Vec<Param> {
         params.extend(path.map(Param::Path));
     }
     params
-}
-
-fn timeout(options: &mut Options<'_>) -> Option<Duration> {
-    options.parse("timeout", TIMEOUT_HINT, positive_duration)
 }

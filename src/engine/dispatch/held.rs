@@ -19,6 +19,8 @@ struct Known {
     times: usize,
     /// Ends them.
     stops: Vec<CancellationToken>,
+    /// Cancelled before that, if its run is.
+    cancelled: CancellationToken,
     /// Why it is ended, if its run is cancelled.
     why: Option<String>,
 }
@@ -36,11 +38,13 @@ impl Held {
         let known = held.entry(attempt).or_default();
         known.times += 1;
         known.stops.push(stop.clone());
+        let cancelled = known.cancelled.clone();
         drop(held);
         Holding {
             held: self.clone(),
             attempt,
             stop,
+            cancelled,
         }
     }
 
@@ -59,6 +63,7 @@ impl Held {
             );
             known.why = Some(to_end.reason.clone());
         }
+        known.cancelled.cancel();
         known.stops.iter().for_each(CancellationToken::cancel);
     }
 
@@ -78,12 +83,18 @@ pub(super) struct Holding {
     held: Held,
     attempt: Attempt,
     stop: CancellationToken,
+    cancelled: CancellationToken,
 }
 
 impl Holding {
     /// Cancelled when the attempt is to be ended.
     pub(super) fn stop(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// Cancelled before that, if the run is cancelled.
+    pub(super) fn cancelled(&self) -> &CancellationToken {
+        &self.cancelled
     }
 
     /// Why it is ended, if its run is cancelled.

@@ -3,13 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
+use super::held::Holding;
 use super::{Dispatch, Then};
-use crate::actions::{Action, Order, Performed};
+use crate::actions::{Action, Earlier, Order, Performed};
 use crate::core::event::Event;
 use crate::core::rules::{Rule, RuleSet, Step};
 use crate::core::run::{Outcome, Transition};
+use crate::engine::handle;
 use crate::engine::rulebook::InForce;
-use crate::journal::{ClaimedRun, CountsAgainst, Journal};
+use crate::engine::stop::Stop;
+use crate::journal::{
+    AttemptRecord, ClaimedRun, CountsAgainst, Journal, JournalError, retry_while_unavailable,
+};
 
 /// How an attempt ended that performed nothing.
 pub(in crate::engine) struct NoOrder {
@@ -78,7 +85,12 @@ pub(super) struct Ordered {
 
 impl<J: Journal> Dispatch<J> {
     /// What is to be done for a claimed run, and by which action: that of the step at which it stands.
-    pub(super) fn order(&self, run: &ClaimedRun) -> Result<Ordered, NoOrder> {
+    pub(super) async fn order(
+        &self,
+        run: &ClaimedRun,
+        holding: &Holding,
+        stop: &Stop,
+    ) -> Result<Ordered, NoOrder> {
         let InForce { rules, playbook } = self.rules.in_force();
         let (rule, event) = rule_and_event(&rules, run)?;
         let stand = run.stand.as_ref();
@@ -88,6 +100,18 @@ impl<J: Journal> Dispatch<J> {
         let action = action.ok_or_else(|| NoOrder::without_step(run))?.clone();
         let results = stand.map(|stand| stand.results.clone());
         let event = event.with_steps(results.unwrap_or_default());
+        let earlier = if action.goes_on() && run.attempt > 1 {
+            let earlier = self.earlier(run, &step, action.kind(), holding.stop());
+            earlier.await.map_err(|error| {
+                let why = Outcome::Interrupted(error.to_string());
+                NoOrder {
+                    outcome: why,
+                    ..NoOrder::interrupted()
+                }
+            })?
+        } else {
+            Vec::new()
+        };
         let order = Order {
             run: run.id,
             attempt: run.attempt,
@@ -95,12 +119,43 @@ impl<J: Journal> Dispatch<J> {
             event: Arc::new(event),
             journal_name: self.journal.name().to_owned(),
             store: self.store.clone(),
+            earlier,
+            drains: stop.intake.clone(),
+            cancelled: holding.cancelled().clone(),
         };
         Ok(Ordered {
             action,
             order,
             step,
         })
+    }
+
+    /// The attempts of this step before the one that is claimed, newest first, with the handles of this kind of
+    /// action.
+    async fn earlier(
+        &self,
+        run: &ClaimedRun,
+        step: &Step,
+        kind: &str,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Earlier>, JournalError> {
+        let detail = retry_while_unavailable(stop, || self.journal.run(run.id)).await?;
+        let is_earlier = |it: &AttemptRecord| {
+            it.number < run.attempt && it.step.as_ref().unwrap_or(&run.rule) == &step.name
+        };
+        let earlier = detail.attempts.into_iter().rev().filter(is_earlier);
+        let earlier = earlier.map(|it| {
+            let handle = it.handle.as_deref().and_then(handle::parts);
+            let own = handle.filter(|(of, _)| *of == kind);
+            Earlier {
+                attempt: it.number,
+                started_at: it.started_at,
+                ended_at: it.ended_at,
+                handle: own.map(|(_, text)| text.to_owned()),
+                outcome: it.outcome,
+            }
+        });
+        Ok(earlier.collect())
     }
 }
 

@@ -105,13 +105,14 @@ impl<J: Journal> Dispatch<J> {
     }
 
     /// Begins the first ones, which have places, unless they are cancelled by now.
-    pub(super) fn begin(self: &Arc<Self>, count: usize, under_way: &mut UnderWay) {
+    pub(super) fn begin(self: &Arc<Self>, count: usize, under_way: &mut UnderWay, stop: &Stop) {
         for prospect in under_way.prospects.0.drain(..count) {
             if prospect.holding.stop().is_cancelled() {
                 under_way.ended.push(prospect.given_up());
             } else {
                 let Prospect { run, holding, .. } = prospect;
-                under_way.attempts.spawn(self.clone().attempt(run, holding));
+                let attempt = self.clone().attempt(run, holding, stop.clone());
+                under_way.attempts.spawn(attempt);
             }
         }
     }

@@ -129,12 +129,13 @@ pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault
             output: row.get::<_, Option<Vec<u8>>>(8)?.unwrap_or_default(),
             output_dropped: row.get::<_, i64>(9)?.cast_unsigned(),
             step: row.get(10)?,
+            handle: row.get(11)?,
         })
     };
     detail.attempts = connection
         .prepare_cached(
             "SELECT number, started_at, ended_at, duration, outcome, outcome_detail, outcome_value,
-                    outcome_reason, output, output_dropped, step
+                    outcome_reason, output, output_dropped, step, handle
              FROM attempts WHERE run = ?1 ORDER BY number",
         )?
         .query_map([id], attempt)?

@@ -70,13 +70,12 @@ impl Asker {
     /// # Errors
     /// [`Failure`] if none of them gives a good answer.
     pub(super) async fn page(&mut self, body: &Value) -> Result<Page, Failure> {
-        let client = match &self.client {
-            Some(client) => client.clone(),
-            None => {
-                let client = self.search.trust.client();
-                let client = client.map_err(|problem| Failure::from(problem.to_string()))?;
-                self.client.insert(client).clone()
-            }
+        let client = if let Some(client) = &self.client {
+            client.clone()
+        } else {
+            let client = self.search.trust.client();
+            let client = client.map_err(|problem| Failure::from(problem.to_string()))?;
+            self.client.insert(client).clone()
         };
         let search = Arc::clone(&self.search);
         let count = search.addresses.len();

@@ -266,24 +266,22 @@ fn query(options: &mut Options<'_>) -> Option<Query> {
 
 fn each(options: &mut Options<'_>, body: &Map<String, Value>) -> Option<Each> {
     let choices = || format!("`{}`", Each::choices(body).join("`, `"));
-    let each = match options.text("each") {
-        Some(text) => {
-            let each = Each::named(text, body);
-            if each.is_none() {
-                let message = format!("the query has nothing that `each = {text}` could mean");
-                let hint = format!("write one of {}", choices());
-                options.report_value("each", Problem::error(message, hint));
-            }
-            each?
+    let each = if let Some(text) = options.text("each") {
+        let each = Each::named(text, body);
+        if each.is_none() {
+            let message = format!("the query has nothing that `each = {text}` could mean");
+            let hint = format!("write one of {}", choices());
+            options.report_value("each", Problem::error(message, hint));
         }
-        None => {
-            let each = Each::only(body);
-            if each.is_none() {
-                let message = "the query has several aggregations, and `each` does not say which makes events";
-                options.report_section(message, &format!("write `each` with one of {}", choices()));
-            }
-            each?
+        each?
+    } else {
+        let each = Each::only(body);
+        if each.is_none() {
+            let message =
+                "the query has several aggregations, and `each` does not say which makes events";
+            options.report_section(message, &format!("write `each` with one of {}", choices()));
         }
+        each?
     };
     if each == Each::Hits && body.get("size").and_then(Value::as_u64) == Some(0) {
         let message =

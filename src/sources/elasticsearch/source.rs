@@ -47,7 +47,7 @@ pub(super) struct SearchSource {
     /// What is to be put on disk, in this order.
     waiting: VecDeque<Part>,
     /// The part that is under way to the disk.
-    handed_over: Option<Option<ProgressStep>>,
+    handed_over: Option<HandedOver>,
     /// Documents whose further pages are still to be asked for.
     pass: Option<Pass>,
     /// After a failure: not to ask before this time.
@@ -71,6 +71,10 @@ struct Pass {
     /// The page to ask for, unless it is the first.
     next: Option<Next>,
 }
+
+/// What its cursor is once that is settled, if it moves.
+#[derive(Debug)]
+struct HandedOver(Option<ProgressStep>);
 
 impl SearchSource {
     /// A search that has come as far as its cursor says, if there is one.
@@ -347,7 +351,7 @@ impl SearchSource {
     }
 
     fn hand_over(&mut self, (decoded, step): Part) -> Batch {
-        self.handed_over = Some(step.clone());
+        self.handed_over = Some(HandedOver(step.clone()));
         Batch {
             decoded,
             progress: step.map(|step| Progress {
@@ -386,7 +390,7 @@ impl Source for SearchSource {
     }
 
     fn settle(&mut self) -> Pending<'_, ()> {
-        if let Some(Some(ProgressStep::Read(cursor) | ProgressStep::Passed(cursor))) =
+        if let Some(HandedOver(Some(ProgressStep::Read(cursor) | ProgressStep::Passed(cursor)))) =
             self.handed_over.take()
         {
             self.opening.stored = Some(cursor);

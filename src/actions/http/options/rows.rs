@@ -1,6 +1,6 @@
 //! The table of options of a rule that sends a request.
 
-use crate::actions::rows::{BODY, REQUEST_TIMEOUT};
+use crate::actions::rows::{BASIC_FILE, BODY, REQUEST_TIMEOUT, SSL_CA_FILE, TOKEN_FILE, URL};
 use crate::config::table::{Kind, OptionRow, Scope};
 
 /// An option that presets have, too.
@@ -14,26 +14,9 @@ pub(in crate::actions::http) const URL_FILE: OptionRow = OptionRow {
               request",
 };
 
-/// An option that presets have, too.
-pub(in crate::actions::http) const SSL_CA_FILE: OptionRow = OptionRow {
-    name: "ssl_ca_file",
-    scope: Scope::Rule,
-    kind: Kind::Path,
-    default: None,
-    meaning: "in a rule: the certificate of the authority that signed the server's, if the system does \
-              not trust it. Rules do not inherit `ssl_ca_file` of `[DEFAULT]`, which is for the broker",
-};
-
 /// The options of a rule that sends a request.
 pub(in crate::actions::http) const OPTIONS: [OptionRow; 11] = [
-    OptionRow {
-        name: "url",
-        scope: Scope::Rule,
-        kind: Kind::Text,
-        default: None,
-        meaning: "the address, with `https://` or `http://`. What follows the host may be a template, \
-                  whose values are percent-encoded. Redirects are not followed",
-    },
+    URL,
     URL_FILE,
     OptionRow {
         name: "method",
@@ -65,21 +48,8 @@ pub(in crate::actions::http) const OPTIONS: [OptionRow; 11] = [
         meaning: "the statuses after which the request is sent again, up to `retries` times and not before \
                   `Retry-After`. After any other failure status the run is given up",
     },
-    OptionRow {
-        name: "token_file",
-        scope: Scope::Rule,
-        kind: Kind::Path,
-        default: None,
-        meaning: "a file whose first line is a token, sent as `Authorization: Bearer`; looked for like \
-                  `url_file`",
-    },
-    OptionRow {
-        name: "basic_file",
-        scope: Scope::Rule,
-        kind: Kind::Path,
-        default: None,
-        meaning: "instead of `token_file`: a file whose first line is `user:password`",
-    },
+    TOKEN_FILE,
+    BASIC_FILE,
     SSL_CA_FILE,
     REQUEST_TIMEOUT,
 ];
