@@ -148,7 +148,7 @@ pub fn read<F, A: Clone>(
     Reading {
         config,
         actions,
-        secret: secret_place::secret_place(table, &merged),
+        secret: secret_place::secret_place(table, &merged, &sources),
         problems,
     }
 }

@@ -3,6 +3,7 @@
 mod alerts;
 mod facts;
 mod faults;
+mod messages;
 mod plugins;
 mod programs;
 mod ready;

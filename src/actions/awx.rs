@@ -2,7 +2,7 @@
 //!
 //! A job goes on whatever becomes of the service, and must not be launched twice for one attempt's work. So its number is
 //! the attempt's handle, on record before the attempt ends; and each launch carries a mark, the variable
-//! [`MARK`], by which a job is found whose launch was not answered, or whose number came to no record. What an
+//! `MARK`, by which a job is found whose launch was not answered, or whose number came to no record. What an
 //! attempt begins with, `begin` decides from the attempts before it.
 
 mod answers;

@@ -13,8 +13,17 @@ use crate::core::ini::problem::Problem;
 const PORT: u16 = 5672;
 const TLS_PORT: u16 = 5671;
 
+/// Where the URL of the bus is to be had.
+pub const OF_BUS: &str =
+    "copy `transport_url` from the section [oslo_messaging_notifications] of esi-leap.conf";
+
 /// Reads them; without a host if a problem was found with which there is nothing to connect to.
 pub fn read(options: &mut Options<'_>, folder: &Path) -> Broker {
+    read_with(options, folder, OF_BUS)
+}
+
+/// The same of another broker; `source` says where its URL is to be had.
+pub fn read_with(options: &mut Options<'_>, folder: &Path, source: &str) -> Broker {
     let url = transport_url(options);
     let of_url = url.as_ref().and_then(|url| url.ssl);
     let of_url = of_url.filter(|_| !says(options, "ssl"));
@@ -24,7 +33,7 @@ pub fn read(options: &mut Options<'_>, folder: &Path) -> Broker {
     let vhost = vhost.unwrap_or_else(|| options.text_or_default("vhost"));
     let port = if ssl { TLS_PORT } else { PORT };
     let login_method = login_method(options, ssl);
-    let endpoints = endpoints(options, url, port, login_method, folder);
+    let endpoints = endpoints(options, url, port, login_method, (folder, source));
     let tls = tls(options, folder, ssl);
     let heartbeat = options.parse("heartbeat", "write it like `60s`, the default", |text| {
         let bounds = Duration::from_secs(1)..=Duration::from_secs(3600);
@@ -51,10 +60,8 @@ fn endpoints(
     url: Option<TransportUrl>,
     default_port: u16,
     login_method: LoginMethod,
-    folder: &Path,
+    (folder, source): (&Path, &str),
 ) -> Vec<Endpoint> {
-    let source =
-        "copy `transport_url` from the section [oslo_messaging_notifications] of esi-leap.conf";
     // With a login by certificate, both may be there, but are not used.
     let by_certificate = login_method == LoginMethod::External;
     let none = by_certificate.then(|| Password::Text(SecretString::from("")));

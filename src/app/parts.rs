@@ -14,7 +14,7 @@ use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext
 use crate::core::event::OF_RUNS;
 use crate::core::rules::Asks;
 use crate::journal::{Cursor, JournalError, JournalPart, Opened, SourceRecord, sqlite};
-use crate::sources::amqp::{self, Amqp};
+use crate::sources::amqp::{self, Amqp, messages};
 use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart, decode_event};
 use crate::sources::{
@@ -39,7 +39,7 @@ pub const ACTIONS: [ActionPart; 10] = [
 ];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
-pub const SOURCES: [SourcePart; 10] = [
+pub const SOURCES: [SourcePart; 11] = [
     timer::PART,
     webhook::PART,
     alertmanager::PART,
@@ -50,6 +50,7 @@ pub const SOURCES: [SourcePart; 10] = [
     watch::PART,
     load::PART,
     elasticsearch::PART,
+    messages::PART,
 ];
 
 /// What keeps what was accepted. The first is what does as long as no option chooses.

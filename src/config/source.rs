@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::action::one_of;
 use super::options::Options;
-use super::settings::Fingerprints;
+use super::secret_place::first_secret;
+use super::settings::{Fingerprints, SecretPlace};
 use super::table::{SourceKind, Table};
 use crate::core::event::OF_RUNS;
 use crate::core::ini::merged::{Merged, MergedOption, Section};
@@ -130,6 +131,11 @@ pub(super) fn take(
 }
 
 impl SourceSection {
+    /// The first of its options that holds a secret.
+    pub(super) fn secret_place(&self) -> Option<SecretPlace> {
+        first_secret(self.kind?.options.rows.iter(), &self.section)
+    }
+
     fn read(table: Table, mut section: Section, problems: &mut Problems) -> Self {
         section.options.retain(|_, option| !option.inherited);
         let name = section.name[PREFIX.len()..].to_owned();

@@ -1,5 +1,7 @@
-//! The feed for operators: ESI Leap's notification queues on RabbitMQ.
+//! Queues on RabbitMQ: ESI Leap's notifications, which are the feed for operators, and what other services send.
 //!
+//! What the messages are is a `Form`; all else is the same for both: `messages` is the kind of source with a
+//! section of its own.
 //! Queues are consumed as they are, each on a channel of its own, because one `multiple` ack covers
 //! a channel. A queue that is missing or withheld is asked for again and again; a connection that
 //! is lost is made again, here and not in the client library, so that it is always known and logged
@@ -10,10 +12,13 @@
 mod arrived;
 mod check;
 mod condition;
+mod declare;
 mod decode;
 mod feed;
+mod form;
 mod leave;
 mod link;
+pub mod messages;
 pub mod notification;
 pub mod options;
 mod settings;
@@ -37,6 +42,7 @@ use crate::telemetry::Teller;
 use arrived::{Arrived, Delivery};
 use condition::Condition;
 use feed::{Feed, Whom};
+use form::Form;
 
 /// How long after a failure or a loss the next connection is tried; doubles up to the second figure,
 /// as long as nothing is acknowledged and no connection lasts this long.
@@ -52,6 +58,9 @@ const SILENCE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct AmqpSource {
     settings: Arc<Amqp>,
+    form: Form,
+    /// What the journal calls it.
+    identity: String,
     interest: Interest,
     until_drained: bool,
     /// What has arrived and is not settled yet.
@@ -77,7 +86,7 @@ pub struct AmqpSource {
 
 impl Setup for Amqp {
     fn open(&self, opening: Opening) -> Box<dyn Source> {
-        Box::new(AmqpSource::new(self.clone(), opening))
+        Box::new(AmqpSource::new(self.clone(), Form::Notifications, opening))
     }
 
     /// A queue hands each of two consumers half of what happens on a node, in whatever order.
@@ -100,21 +109,23 @@ impl AmqpSource {
     /// A source that has not connected yet. One that is opened until it is drained fails at once where it
     /// would otherwise try again.
     #[must_use]
-    pub fn new(settings: Amqp, opening: Opening) -> Self {
+    fn new(settings: Amqp, form: Form, opening: Opening) -> Self {
         let Opening {
+            identity,
             interest,
             teller,
             until_drained,
             ..
         } = opening;
-        teller.tell(Condition::Connecting.into());
-        Self {
+        let source = Self {
             feeds: settings
                 .queues
                 .iter()
-                .map(|queue| Feed::new(queue))
+                .map(|queue| Feed::new(queue, form.on_missing()))
                 .collect(),
             settings: Arc::new(settings),
+            form,
+            identity,
             interest,
             until_drained,
             arrived: Arrived::nothing(),
@@ -128,7 +139,18 @@ impl AmqpSource {
             connected_at: Instant::now(),
             backoff: BACKOFF.0,
             channels: 0,
-        }
+        };
+        source.tell(&Condition::Connecting);
+        source
+    }
+
+    /// Tells how it is doing. What has a section of its own says which one it is.
+    fn tell(&self, condition: &Condition) {
+        let of = match self.form {
+            Form::Notifications => None,
+            Form::Messages(_) => Some(self.identity.as_str()),
+        };
+        self.teller.tell(condition.told(of));
     }
 
     /// Connects, trying as long as it takes.
@@ -193,7 +215,7 @@ impl AmqpSource {
             queues: self.queues(Feed::is_open),
             missing: self.queues(|feed| !feed.is_open()),
         };
-        self.teller.tell(condition.into());
+        self.tell(&condition);
     }
 
     fn queues(&self, which: fn(&Feed) -> bool) -> Vec<String> {
@@ -216,7 +238,7 @@ impl AmqpSource {
             return Ok(());
         }
         self.link = None;
-        self.teller.tell(Condition::Connecting.into());
+        self.tell(&Condition::Connecting);
         if self.connected_at.elapsed() >= BACKOFF.1 {
             self.recovered();
         }

@@ -39,3 +39,11 @@ pub struct FeedCheckup {
     /// and the files.
     pub from_systemd: Vec<(&'static str, PathBuf)>,
 }
+
+impl FeedCheckup {
+    /// Adds what there is to tell of another feed.
+    pub fn append(&mut self, other: Self) {
+        self.problems.append(other.problems);
+        self.from_systemd.extend(other.from_systemd);
+    }
+}

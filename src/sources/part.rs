@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Decode, Interest, Program, Source};
+use super::{Decode, FeedCheckup, Interest, Program, Source};
 use crate::config::Options;
 use crate::config::table::SourceKind;
 use crate::http::listener::Listeners;
@@ -49,6 +49,11 @@ pub trait Setup: fmt::Debug + Send + Sync + 'static {
     fn secret_files(&self) -> Vec<(PathBuf, &'static str)> {
         let posts = self.posts().into_iter();
         posts.flat_map(PostOptions::secret_files).collect()
+    }
+
+    /// The files that opening it needs and that the current user cannot read. `section` is its own.
+    fn check_files(&self, _section: &str) -> FeedCheckup {
+        FeedCheckup::default()
     }
 }
 

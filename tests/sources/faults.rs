@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use self::facts::Facts;
 use crate::support::history::history;
 use crate::support::http_server::HttpServer;
+use crate::support::orders::{Orders, SECTION};
 use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, Scene, Service, notification, wait_until};
 use crate::support::search::{self, documents};
@@ -32,7 +33,7 @@ const EACH: usize = 5;
 type Make = fn() -> Box<dyn Fed>;
 
 /// The sources.
-const SOURCES: [(&str, Make); 7] = [
+const SOURCES: [(&str, Make); 8] = [
     ("bus", || Box::new(Bus::new())),
     ("history", || Box::new(History::new())),
     ("timer", || Box::new(Timer::new())),
@@ -40,6 +41,7 @@ const SOURCES: [(&str, Make); 7] = [
     ("exec", || Box::new(Exec::new())),
     ("facts", || Box::new(Facts::new())),
     ("elasticsearch", || Box::new(Search::new())),
+    ("amqp", || Box::new(Messages::new())),
 ];
 
 /// A source that events come from when the test says so.
@@ -440,5 +442,35 @@ impl Fed for Search {
         self.last += EACH;
         self.server.answer_with([documents(0..self.last)]);
         (before..self.last).map(search::id).collect()
+    }
+}
+
+struct Messages(Orders);
+
+impl Messages {
+    fn new() -> Self {
+        Self(Orders::declared("faults"))
+    }
+}
+
+impl Fed for Messages {
+    fn stage(&mut self) -> &mut Stage {
+        &mut self.0.stage
+    }
+
+    fn events(&self) -> &'static str {
+        SECTION
+    }
+
+    fn section(&self) -> Option<(&'static str, String)> {
+        Some((SECTION, self.0.section("")))
+    }
+
+    fn command(&self) -> Command {
+        self.0.stage.program("listen")
+    }
+
+    fn more(&mut self, _: &Shim) -> Vec<String> {
+        self.0.publish_more(EACH)
     }
 }

@@ -92,12 +92,11 @@ impl Case {
         if let Some((index, _)) = path[1..].split_once("/_search") {
             say("index", index.to_owned());
         }
-        let (each, body) = match ours {
-            Ours::FoundBy(each, body, _) => ((*each).to_owned(), (*body).to_owned()),
-            _ => {
-                let name = query["query_name"].as_str().expect("a name");
-                (format!("aggs.{name}"), query["query_payload"].to_string())
-            }
+        let (each, body) = if let Ours::FoundBy(each, body, _) = ours {
+            ((*each).to_owned(), (*body).to_owned())
+        } else {
+            let name = query["query_name"].as_str().expect("a name");
+            (format!("aggs.{name}"), query["query_payload"].to_string())
         };
         say("each", each);
         say("query", body);
@@ -109,9 +108,8 @@ impl Case {
             .collect();
         say("map", format!("{{{}}}", map.join(", ")));
         match (ours, &query["query_interval"]) {
-            (Ours::Often(..), interval) => say("every", format!("{interval}s")),
             (Ours::Refused(_), Value::Null) => {}
-            (Ours::Refused(_), interval) => say("every", format!("{interval}s")),
+            (Ours::Often(..) | Ours::Refused(_), interval) => say("every", format!("{interval}s")),
             _ => say("every", "1h".to_owned()),
         }
         if let Ours::Often(..) = ours {

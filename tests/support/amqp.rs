@@ -186,6 +186,18 @@ impl Publisher {
             AMQPValue::LongString(compression.into()),
         );
         let properties = oslo_properties().with_headers(headers);
+        self.publish_with(exchange, routing_key, body, properties)
+            .await;
+    }
+
+    /// Sends one message with these properties, and waits until the broker has it in a queue.
+    pub(crate) async fn publish_with(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        body: &[u8],
+        properties: AMQPProperties,
+    ) {
         let confirm = self
             .send_with(exchange, routing_key, body, properties)
             .await;

@@ -233,8 +233,11 @@ impl Office {
             ("POST", ["job_templates", "7", "launch"]) => self.launch(self.slices > 1, body),
             ("POST", ["workflow_job_templates", "8", "launch"]) => self.launch(true, body),
             ("GET", ["job_templates", "7", "jobs"]) => self.list(false, &query),
-            ("GET", ["job_templates", "7", "slice_workflow_jobs"])
-            | ("GET", ["workflow_job_templates", "8", "workflow_jobs"]) => self.list(true, &query),
+            (
+                "GET",
+                ["job_templates", "7", "slice_workflow_jobs"]
+                | ["workflow_job_templates", "8", "workflow_jobs"],
+            ) => self.list(true, &query),
             ("GET", [kind @ ("jobs" | "workflow_jobs"), id]) => {
                 let ends = &mut self.ends;
                 let is_workflow = *kind == "workflow_jobs";

@@ -65,6 +65,9 @@ impl FeedSettings for Listen {
         let bus = self.bus.as_ref();
         let of_bus = bus.map(|(_, bus)| bus.check(folder, rules));
         let mut checkup = of_bus.unwrap_or_default();
+        for named in &self.sources {
+            checkup.append(named.source.setup.check_files(&named.section()));
+        }
         if let Some(asking) = &self.asking {
             checkup.problems.append(asking.check_asking(folder, rules));
         }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use lapin::Acker;
 
-use super::decode::decoded;
-use super::notification::{LARGEST_BODY, Labels};
+use super::form::{Form, Sent};
+use super::notification::LARGEST_BODY;
 use crate::sources::{Batch, Decoded, Interest};
 
 /// Once the decoded bodies of a batch have this many bytes, the rest waits for the next batch: small
@@ -16,8 +16,8 @@ const BATCH_BYTES: usize = LARGEST_BODY;
 #[derive(Debug)]
 pub(super) struct Delivery<A = Acker> {
     pub(super) queue: String,
-    /// How the sender labelled it.
-    pub(super) labels: Labels,
+    /// What it came with.
+    pub(super) sent: Sent,
     /// The bytes on the wire.
     pub(super) body: Vec<u8>,
     pub(super) receipt: Receipt<A>,
@@ -55,7 +55,12 @@ impl<A> Arrived<A> {
     }
 
     /// The next deliveries that share a commit, decoded; `None` if there are none.
-    pub(super) fn next_batch(&mut self, source: &str, interest: &Interest) -> Option<Batch> {
+    pub(super) fn next_batch(
+        &mut self,
+        source: &str,
+        form: &Form,
+        interest: &Interest,
+    ) -> Option<Batch> {
         let mut batch = Batch::default();
         let mut bytes = 0;
         self.waiting.front()?;
@@ -64,11 +69,11 @@ impl<A> Arrived<A> {
         {
             let Delivery {
                 queue,
-                labels,
+                sent,
                 body,
                 receipt,
             } = delivery;
-            let decoded = decoded(interest, source, &queue, &labels, body);
+            let decoded = form.decoded(interest, source, &queue, &sent, body);
             bytes += decoded.as_ref().map_or(0, size);
             batch.decoded.extend(decoded);
             self.handed_over.insert(receipt.channel, receipt.acker);
@@ -82,7 +87,7 @@ impl<A> Arrived<A> {
     }
 }
 
-/// How many bytes a decoded delivery had.
+/// How many bytes of a delivery are kept.
 fn size(decoded: &Decoded) -> usize {
     match decoded {
         Decoded::Event(arrival) => arrival.body.as_ref().map_or(0, Vec::len),
@@ -101,7 +106,7 @@ mod tests {
             json!({"message_id": "m", "event_type": event_type, "payload": "x".repeat(size)});
         Delivery {
             queue: "q".into(),
-            labels: Labels::default(),
+            sent: Sent::default(),
             body: body.to_string().into_bytes(),
             receipt: Receipt { channel, acker: () },
         }
@@ -111,8 +116,10 @@ mod tests {
     fn large_deliveries_are_handed_over_in_several_batches_each_with_its_own_receipt() {
         let interest = Interest::new(|event_type| event_type == "t");
         let large = LARGEST_BODY - 1_000;
+        let next =
+            |arrived: &mut Arrived<()>| arrived.next_batch("bus", &Form::Notifications, &interest);
         let mut arrived = Arrived::nothing();
-        assert!(arrived.next_batch("bus", &interest).is_none());
+        assert!(next(&mut arrived).is_none());
         arrived.add(vec![
             delivery(1, "t", 10),
             delivery(1, "t", large),
@@ -123,7 +130,7 @@ mod tests {
             delivery(1, "u", large),
         ]);
         let mut handed_over = Vec::new();
-        while let Some(batch) = arrived.next_batch("bus", &interest) {
+        while let Some(batch) = next(&mut arrived) {
             let channels: Vec<u64> = arrived.settle().into_keys().collect();
             handed_over.push((batch.decoded.len(), channels));
         }

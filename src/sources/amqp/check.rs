@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Amqp;
 use crate::amqp::Endpoint;
-use crate::config::{Password, Problem, Purpose};
+use crate::config::{Password, Problem, Problems, Purpose};
 use crate::core::ini::merged::DEFAULT;
 use crate::core::rules::{EventPattern, RuleSet};
 use crate::os::credentials::credential_file;
@@ -16,24 +16,18 @@ use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Setup};
 impl FeedSettings for Amqp {
     /// The secrets of the bus that have files of their own.
     fn files(&self, _: &Path) -> Vec<FeedFile> {
-        let passwords = self.broker.endpoints.iter().filter_map(password_of);
-        let keys = self
-            .broker
-            .tls
-            .iter()
-            .filter_map(|tls| tls.identity.as_ref());
-        let keys = keys.map(|(_, key)| ("ssl_key_file", key.clone()));
-        let files = passwords.chain(keys);
-        let file = |(option, path)| FeedFile {
+        let file = |(path, option)| FeedFile {
             path,
             purpose: Purpose::Secret(option),
             section: Some(DEFAULT.to_owned()),
         };
-        files.map(file).collect()
+        secret_files(self).map(file).collect()
     }
 
     fn check(&self, _: &Path, rules: &RuleSet) -> FeedCheckup {
-        check(self, rules)
+        let mut checkup = check_files(self, DEFAULT);
+        checkup.problems.append(in_vain(rules));
+        checkup
     }
 
     fn summary(&self) -> String {
@@ -49,9 +43,51 @@ fn password_of(endpoint: &Endpoint) -> Option<(&'static str, PathBuf)> {
     }
 }
 
-/// The rules that ask for what the bus never tells, and the files that connecting needs and that cannot
-/// be read from here.
-fn check(amqp: &Amqp, rules: &RuleSet) -> FeedCheckup {
+/// The files with secrets that it needs, and the option that names each.
+pub(super) fn secret_files(amqp: &Amqp) -> impl Iterator<Item = (PathBuf, &'static str)> {
+    let passwords = amqp.broker.endpoints.iter().filter_map(password_of);
+    let passwords = passwords.map(|(option, path)| (path, option));
+    let keys = amqp
+        .broker
+        .tls
+        .iter()
+        .filter_map(|tls| tls.identity.as_ref());
+    passwords.chain(keys.map(|(_, key)| (key.clone(), "ssl_key_file")))
+}
+
+/// The rules that ask for what the bus never tells.
+fn in_vain(rules: &RuleSet) -> Problems {
+    let mut problems = Problems::default();
+    for rule in rules.all().iter().filter(|rule| rule.enabled) {
+        // Other services have fields of those names, too.
+        if !rule.events.iter().all(EventPattern::is_esi_leap) {
+            continue;
+        }
+        for (option, path) in rule.paths() {
+            let Some((_, instead)) = history_field(path) else {
+                continue;
+            };
+            let remedy = match instead {
+                Some(instead) => format!("use `{instead}`, which both feeds have"),
+                None => format!("leave `{path}` out, or run this rule with `poll`"),
+            };
+            problems.push(
+                Problem::warning(
+                    format!(
+                        "`{option}` asks for `{path}`, which only the event history has: on the bus \
+                         it is always missing"
+                    ),
+                    remedy,
+                )
+                .within(&rule.name),
+            );
+        }
+    }
+    problems
+}
+
+/// The files that connecting needs, that this section names, and that cannot be read from here.
+pub(super) fn check_files(amqp: &Amqp, section: &str) -> FeedCheckup {
     let passwords = amqp.broker.endpoints.iter().filter_map(password_of);
     let tls = amqp.broker.tls.iter().flat_map(|tls| {
         let identity = tls.identity.iter().flat_map(|(certificate, key)| {
@@ -66,31 +102,6 @@ fn check(amqp: &Amqp, rules: &RuleSet) -> FeedCheckup {
             .chain(identity)
     });
     let mut checkup = FeedCheckup::default();
-    for rule in rules.all().iter().filter(|rule| rule.enabled) {
-        // Other services have fields of those names, too.
-        if !rule.events.iter().all(EventPattern::is_esi_leap) {
-            continue;
-        }
-        for (option, path) in rule.paths() {
-            let Some((_, instead)) = history_field(path) else {
-                continue;
-            };
-            let remedy = match instead {
-                Some(instead) => format!("use `{instead}`, which both feeds have"),
-                None => format!("leave `{path}` out, or run this rule with `poll`"),
-            };
-            checkup.problems.push(
-                Problem::warning(
-                    format!(
-                        "`{option}` asks for `{path}`, which only the event history has: on the bus \
-                         it is always missing"
-                    ),
-                    remedy,
-                )
-                .within(&rule.name),
-            );
-        }
-    }
     let credentials = amqp
         .broker
         .endpoints
@@ -114,7 +125,7 @@ fn check(amqp: &Amqp, rules: &RuleSet) -> FeedCheckup {
                     format!("failed to read {} (`{option}`): {error}", path.display()),
                     "put the file there, or name it as the user of the service finds it",
                 )
-                .within(DEFAULT),
+                .within(section),
             );
         }
     }

@@ -17,17 +17,20 @@ pub(super) enum Condition {
     },
 }
 
-impl From<Condition> for telemetry::Condition {
-    fn from(condition: Condition) -> Self {
-        Self {
-            is_ready: matches!(&condition, Condition::Consuming { queues, .. } if !queues.is_empty()),
-            words: condition.in_words(),
-            ..Self::default()
+impl Condition {
+    /// As it is told of the source of this name; without one, of the bus.
+    pub(super) fn told(&self, source: Option<&str>) -> telemetry::Condition {
+        let words = self.in_words();
+        telemetry::Condition {
+            is_ready: matches!(self, Self::Consuming { queues, .. } if !queues.is_empty()),
+            words: match source {
+                Some(source) => format!("{source}: {words}"),
+                None => words,
+            },
+            ..telemetry::Condition::default()
         }
     }
-}
 
-impl Condition {
     fn in_words(&self) -> String {
         let Self::Consuming { queues, missing } = self else {
             return "connecting to the broker".to_owned();

@@ -6,6 +6,7 @@ use flate2::Crc;
 
 use super::notification::{DecodeError, Envelope, Labels, node_in_notification};
 use crate::core::event::{Event, Key};
+use crate::journal::QuarantineEntry;
 use crate::sources::{Arrival, Decoded, Interest, NOT_KEPT, for_quarantine};
 
 /// What a message of this queue is decoded to; nothing, if no rule wants its type of event. One that cannot
@@ -18,19 +19,10 @@ pub fn decoded(
     labels: &Labels,
     body: Vec<u8>,
 ) -> Option<Decoded> {
-    // What is kept is the decompressed body: secrets in a compressed one could not be blanked, and
-    // who reads it later has no header.
-    let body = match labels.decompress(&body) {
-        Ok(Cow::Borrowed(_)) => body,
-        Ok(Cow::Owned(text)) => text,
-        Err(undecodable) => {
-            let reason = format!("{undecodable}{labels}");
-            let node = node_in_notification(&labels.decompressed_head(&body));
-            let mut kept =
-                for_quarantine(source, queue, reason, &stand_in(&body), node.map(Key::node));
-            kept.size = body.len() as u64;
-            return Some(Decoded::Undecodable(kept));
-        }
+    let key = |body: &[u8]| node_in_notification(body).map(Key::node);
+    let body = match unpacked(source, queue, labels, body, key) {
+        Ok(body) => body,
+        Err(kept) => return Some(Decoded::Undecodable(*kept)),
     };
     match event(&body, interest) {
         Ok(event) => event.map(|event| {
@@ -42,8 +34,7 @@ pub fn decoded(
         }),
         Err(undecodable) => {
             let reason = format!("{undecodable}{labels}");
-            let key = node_in_notification(&body).map(Key::node);
-            let kept = for_quarantine(source, queue, reason, &body, key);
+            let kept = for_quarantine(source, queue, reason, &body, key(&body));
             Some(Decoded::Undecodable(kept))
         }
     }
@@ -65,6 +56,31 @@ fn event(body: &[u8], interest: &Interest) -> Result<Option<Event>, DecodeError>
         return Ok(None);
     }
     notification.into_event().map(Some)
+}
+
+/// The body without its compression; of one that cannot be decompressed, what goes to quarantine, with the `key`
+/// that can be found in as much of it as can.
+///
+/// What is kept is the decompressed body: secrets in a compressed one could not be blanked, and who reads it
+/// later has no header.
+pub(super) fn unpacked(
+    source: &str,
+    queue: &str,
+    labels: &Labels,
+    body: Vec<u8>,
+    key: impl Fn(&[u8]) -> Option<Key>,
+) -> Result<Vec<u8>, Box<QuarantineEntry>> {
+    match labels.decompress(&body) {
+        Ok(Cow::Borrowed(_)) => Ok(body),
+        Ok(Cow::Owned(text)) => Ok(text),
+        Err(undecodable) => {
+            let reason = format!("{undecodable}{labels}");
+            let key = key(&labels.decompressed_head(&body));
+            let mut kept = for_quarantine(source, queue, reason, &stand_in(&body), key);
+            kept.size = body.len() as u64;
+            Err(Box::new(kept))
+        }
+    }
 }
 
 /// What is kept in the place of a compressed body that cannot be read. It tells bodies of the same

@@ -7,13 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
-use lapin::BasicProperties;
-use lapin::types::{AMQPValue, ShortString};
 use tokio::time::Instant;
 
 use super::arrived::Receipt;
+use super::form::Sent;
 use super::link::{Consuming, Refusal, Tally, count, leave};
-use super::notification::Labels;
 use super::settings::Amqp;
 use super::{Delivery, Link};
 use crate::core::outage::Outage;
@@ -30,6 +28,8 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A queue and, while there is one, its consumer.
 pub(super) struct Feed {
     queue: String,
+    /// What else there is to say of it as long as it does not exist.
+    on_missing: &'static str,
     state: State,
     /// Why it is waited for, the last time that the broker was asked.
     refusal: Option<Refusal>,
@@ -68,9 +68,10 @@ pub(super) enum Whom {
 type Question<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Feed {
-    pub(super) fn new(queue: &str) -> Self {
+    pub(super) fn new(queue: &str, on_missing: &'static str) -> Self {
         Self {
             queue: queue.to_owned(),
+            on_missing,
             state: State::Waiting,
             refusal: None,
             outage: Outage::default(),
@@ -250,7 +251,14 @@ impl Feed {
         let changed = self.refusal.as_ref() != Some(&refusal);
         if changed || notice.is_some() {
             let lasting = notice.map_or_else(String::new, |notice| notice.to_string());
-            tracing::warn!("waiting for queue {}: {refusal}{lasting}", self.queue);
+            let what_else = match &refusal {
+                Refusal::Missing => self.on_missing,
+                _ => "",
+            };
+            tracing::warn!(
+                "waiting for queue {}: {refusal}{what_else}{lasting}",
+                self.queue
+            );
         }
         if changed {
             self.soon();
@@ -300,7 +308,7 @@ impl Feed {
         }
         tracing::warn!(
             "queue {} has {others} other consumer{}, and each message goes to one of them only: \
-             give this service a queue of its own (`queues` and `declare_queues`); or it is an \
+             give this service a queue of its own (`queues`); or it is an \
              earlier connection of this service that the broker has not closed yet, which it will \
              do soon",
             self.queue,
@@ -321,7 +329,11 @@ impl Feed {
                 Poll::Pending => return,
                 Poll::Ready(Some(Ok(delivery))) => taken.push(Delivery {
                     queue: self.queue.clone(),
-                    labels: labels(&delivery.properties),
+                    sent: Sent {
+                        exchange: delivery.exchange,
+                        routing_key: delivery.routing_key,
+                        properties: delivery.properties,
+                    },
                     receipt: Receipt {
                         channel: *channel,
                         acker: delivery.acker,
@@ -346,25 +358,6 @@ impl Feed {
         self.others = 0;
         self.soon();
     }
-}
-
-/// How the sender labelled a message. A header that is not text is reported, not read.
-fn labels(properties: &BasicProperties) -> Labels {
-    let header = properties.headers().as_ref();
-    let compression = match header.and_then(|table| table.inner().get("compression")) {
-        None | Some(AMQPValue::Void) => None,
-        Some(AMQPValue::LongString(text)) => Some(String::from_utf8_lossy(text.as_bytes())),
-        Some(AMQPValue::ShortString(text)) => Some(text.as_str().into()),
-        Some(_) => Some("a value that is not text".into()),
-    };
-    Labels::new(
-        properties.content_type().as_ref().map(ShortString::as_str),
-        properties
-            .content_encoding()
-            .as_ref()
-            .map(ShortString::as_str),
-        compression.as_deref(),
-    )
 }
 
 impl fmt::Debug for Feed {

@@ -64,7 +64,7 @@ impl AmqpSource {
                 .filter(of_shared)
                 .for_each(Feed::close);
             self.link = None;
-            self.teller.tell(Condition::Connecting.into());
+            self.tell(&Condition::Connecting);
             self.connect_at = Instant::now();
         } else {
             self.tell_condition();
@@ -76,7 +76,7 @@ impl AmqpSource {
     pub(super) async fn renew(&mut self, link: &Link) {
         tracing::info!("renewing the connection to {}", link.name());
         self.leave().await;
-        self.teller.tell(Condition::Connecting.into());
+        self.tell(&Condition::Connecting);
         self.connect_at = Instant::now();
     }
 

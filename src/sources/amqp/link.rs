@@ -7,13 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use lapin::options::{
-    BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
-};
+use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
-use lapin::types::{AMQPValue, FieldTable, LongString};
-use lapin::{Channel, Connection, Consumer, ErrorKind, ExchangeKind};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, Consumer, ErrorKind};
 
 use super::settings::{Amqp, DeclareQueues};
 use crate::amqp::{Budget, close, connect};
@@ -116,10 +113,14 @@ impl Link {
                     .map_err(|refusal| {
                         Refusal::Other(format!("failed to declare it: {refusal}"))
                     })?;
-                tracing::info!(
-                    "declared queue {queue} and bound it to exchange {}",
-                    settings.exchange
-                );
+                if settings.exchange.is_empty() {
+                    tracing::info!("declared queue {queue}");
+                } else {
+                    tracing::info!(
+                        "declared queue {queue} and bound it to exchange {}",
+                        settings.exchange
+                    );
+                }
                 consume().await
             }
             answer => answer,
@@ -179,60 +180,6 @@ impl Link {
             channel,
             consumer,
         })
-    }
-
-    /// Makes a queue and its binding as oslo.messaging would; an exchange that exists stays as it is.
-    async fn declare(&self, queue: &str, settings: &Amqp) -> lapin::Result<()> {
-        let durable = settings.declare_queues != DeclareQueues::Transient;
-        let exchange = settings.exchange.as_str();
-        let declare_exchange = async |passive| {
-            let options = ExchangeDeclareOptions {
-                durable,
-                passive,
-                ..ExchangeDeclareOptions::default()
-            };
-            let channel = self.connection.create_channel().await?;
-            let kind = ExchangeKind::Topic;
-            channel
-                .exchange_declare(exchange.into(), kind, options, FieldTable::default())
-                .await?;
-            Ok::<Channel, lapin::Error>(channel)
-        };
-        let channel = match declare_exchange(true).await {
-            Ok(channel) => channel,
-            Err(error) if Refusal::from(&error) == Refusal::Missing => {
-                declare_exchange(false).await?
-            }
-            Err(error) => return Err(error),
-        };
-        let mut arguments = FieldTable::default();
-        if settings.declare_queues == DeclareQueues::Quorum {
-            let kind = AMQPValue::LongString(LongString::from("quorum"));
-            arguments.insert("x-queue-type".into(), kind);
-        }
-        let options = QueueDeclareOptions {
-            durable,
-            ..QueueDeclareOptions::default()
-        };
-        channel
-            .queue_declare(queue.into(), options, arguments)
-            .await?;
-        let options = QueueBindOptions::default();
-        let none = FieldTable::default();
-        let bound = channel
-            .queue_bind(queue.into(), exchange.into(), queue.into(), options, none)
-            .await;
-        if bound.is_err() {
-            // A queue to which nothing leads would be consumed for ever without a word.
-            let options = QueueDeleteOptions {
-                if_unused: true,
-                if_empty: true,
-                ..QueueDeleteOptions::default()
-            };
-            let channel = self.connection.create_channel().await?;
-            channel.queue_delete(queue.into(), options).await?;
-        }
-        bound
     }
 
     /// Ends the connection in good order, unless the broker's answer would be behind more than may be held.
@@ -304,7 +251,7 @@ pub(super) async fn leave(channel: &Channel) -> lapin::Result<()> {
 /// Why the broker did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("the queue does not exist yet; ESI Leap declares it with its first message")]
+    #[error("the queue does not exist yet")]
     Missing,
     /// A limit on channels. The broker ends the whole connection over it.
     #[error("the broker allows no further channel: {0}")]

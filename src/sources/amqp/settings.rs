@@ -11,8 +11,10 @@ pub struct Amqp {
     pub queues: Vec<String>,
     /// Whether to make queues that are missing, and how.
     pub declare_queues: DeclareQueues,
-    /// The exchange to bind queues to that are made.
+    /// The exchange to bind queues to that are made; if it is empty, they are not bound.
     pub exchange: String,
+    /// The routing keys to bind them by; if there are none, by the name of the queue.
+    pub bindings: Vec<String>,
     /// How many deliveries the broker may have under way to us, for each queue.
     pub prefetch: u16,
 }

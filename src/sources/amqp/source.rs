@@ -6,9 +6,9 @@ use lapin::options::BasicAckOptions;
 
 use super::feed::Feed;
 use super::{AmqpSource, LOOK_AGAIN, Link, SILENCE, Unreachable};
-use crate::sources::{Pending, Received, Source, SourceError, SourceErrorKind};
+use crate::sources::{Batch, Pending, Received, Source, SourceError, SourceErrorKind};
 
-/// The kind of this source, and its name: there is one bus.
+/// The kind of the bus, and its name: there is one.
 pub const BUS: &str = "bus";
 
 impl From<Unreachable> for SourceError {
@@ -23,13 +23,13 @@ impl From<Unreachable> for SourceError {
 
 impl Source for AmqpSource {
     fn name(&self) -> &str {
-        BUS
+        &self.identity
     }
 
     fn receive(&mut self) -> Pending<'_, Result<Received, SourceError>> {
         Box::pin(async {
             loop {
-                if let Some(batch) = self.arrived.next_batch(BUS, &self.interest) {
+                if let Some(batch) = self.next_batch() {
                     return Ok(Received::Batch(batch));
                 }
                 if !self.wait_for_arrivals().await? {
@@ -53,6 +53,11 @@ impl Source for AmqpSource {
 }
 
 impl AmqpSource {
+    fn next_batch(&mut self) -> Option<Batch> {
+        self.arrived
+            .next_batch(&self.identity, &self.form, &self.interest)
+    }
+
     /// Waits until something has arrived. Answers whether something has, rather than that the queues are
     /// empty.
     async fn wait_for_arrivals(&mut self) -> Result<bool, Unreachable> {

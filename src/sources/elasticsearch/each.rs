@@ -21,7 +21,7 @@ pub enum Each {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// The document, the bucket or the value, as the answer has it. A bucket without a key has one that is made of its
-    /// name or its number, and one within others has theirs under [`OUTER`].
+    /// name or its number, and one within others has theirs under `OUTER`.
     pub value: Map<String, Value>,
     /// What tells it from others, if no option says that: index and id of a document; the keys of a bucket and of those
     /// that it is in.

@@ -113,7 +113,7 @@ mod tests {
                 Err("expected one YAML document, but line 2 begins a second"),
             ),
             (
-                &[b' '; LARGEST + 1],
+                &vec![b' '; LARGEST + 1],
                 false,
                 Err("expected at most 1048576 bytes, but found more"),
             ),

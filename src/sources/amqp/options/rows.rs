@@ -1,9 +1,9 @@
-//! The rows of the options that say how to reach the bus.
+//! The rows of the options that say how to reach the bus, and what to consume there.
 
 use crate::config::table::{Kind, OptionRow, Scope};
 
-/// The options that say how to reach the bus.
-pub const OPTIONS: [OptionRow; 17] = [
+/// How to reach a broker.
+pub(in crate::sources::amqp) const BROKER: [OptionRow; 12] = [
     OptionRow {
         name: "transport_url",
         scope: Scope::Service,
@@ -93,43 +93,72 @@ pub const OPTIONS: [OptionRow; 17] = [
         meaning: "`PLAIN` or `AMQPLAIN`: by user and password; `EXTERNAL`: by the client certificate alone, \
                   for which the broker needs its plugin rabbitmq_auth_mechanism_ssl",
     },
-    OptionRow {
-        name: "queues",
-        scope: Scope::Service,
-        kind: Kind::List,
-        default: None,
-        meaning: "the queues that `listen` consumes, as they are; it waits for those that do not exist yet",
-    },
-    OptionRow {
-        name: "declare_queues",
-        scope: Scope::Service,
-        kind: Kind::Choice(&["no", "transient", "durable", "quorum"]),
-        default: Some("no"),
-        meaning: "declare missing queues and bind them to `exchange`: as `transient`, `durable` or \
-                  `quorum`, whichever ESI Leap is set to",
-    },
-    OptionRow {
-        name: "exchange",
-        scope: Scope::Service,
-        kind: Kind::Text,
-        default: Some("openstack"),
-        meaning: "the exchange that `declare_queues` binds queues to",
-    },
-    OptionRow {
-        name: "heartbeat",
-        scope: Scope::Service,
-        kind: Kind::Seconds(1, 3_600),
-        default: Some("60s"),
-        meaning: "how often both ends of the connection to the broker send a sign of life",
-    },
-    OptionRow {
-        name: "prefetch",
-        scope: Scope::Service,
-        kind: Kind::Number(1, 65_535),
-        default: Some("200"),
-        meaning: "how many unacknowledged deliveries a queue may have. Whatever this says, at most 32 MiB \
-                  per connection and one message per queue are held in memory; the rest stays with the \
-                  broker. While the journal cannot be written, received deliveries are returned to their \
-                  queue",
-    },
 ];
+
+const QUEUES: OptionRow = OptionRow {
+    name: "queues",
+    scope: Scope::Service,
+    kind: Kind::List,
+    default: None,
+    meaning: "the queues that `listen` consumes, as they are; it waits for those that do not exist yet",
+};
+
+const DECLARE_QUEUES: OptionRow = OptionRow {
+    name: "declare_queues",
+    scope: Scope::Service,
+    kind: Kind::Choice(&["no", "transient", "durable", "quorum"]),
+    default: Some("no"),
+    meaning: "declare missing queues and bind them to `exchange`: as `transient`, `durable` or \
+              `quorum`, whichever ESI Leap is set to",
+};
+
+const EXCHANGE: OptionRow = OptionRow {
+    name: "exchange",
+    scope: Scope::Service,
+    kind: Kind::Text,
+    default: Some("openstack"),
+    meaning: "the exchange that `declare_queues` binds queues to",
+};
+
+pub(in crate::sources::amqp) const HEARTBEAT: OptionRow = OptionRow {
+    name: "heartbeat",
+    scope: Scope::Service,
+    kind: Kind::Seconds(1, 3_600),
+    default: Some("60s"),
+    meaning: "how often both ends of the connection to the broker send a sign of life",
+};
+
+pub(in crate::sources::amqp) const PREFETCH: OptionRow = OptionRow {
+    name: "prefetch",
+    scope: Scope::Service,
+    kind: Kind::Number(1, 65_535),
+    default: Some("200"),
+    meaning: "how many unacknowledged deliveries a queue may have. Whatever this says, at most 32 MiB \
+              per connection and one message per queue are held in memory; the rest stays with the \
+              broker. While the journal cannot be written, received deliveries are returned to their \
+              queue",
+};
+
+/// All of the bus.
+pub const OPTIONS: [OptionRow; 17] = with_broker(
+    &BROKER,
+    [QUEUES, DECLARE_QUEUES, EXCHANGE, HEARTBEAT, PREFETCH],
+);
+
+/// The rows that say how to reach a broker, and others behind them.
+pub(in crate::sources::amqp) const fn with_broker<const OTHERS: usize, const ALL: usize>(
+    broker: &[OptionRow; 12],
+    others: [OptionRow; OTHERS],
+) -> [OptionRow; ALL] {
+    let mut all = [broker[0]; ALL];
+    let mut at = 0;
+    while at < ALL {
+        all[at] = if at < broker.len() {
+            broker[at]
+        } else {
+            others[at - broker.len()]
+        };
+        at += 1;
+    }
+    all
+}

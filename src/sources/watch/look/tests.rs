@@ -243,9 +243,10 @@ async fn the_kernel_tells_of_what_happens_after_a_look_in_new_folders_too() {
         let path = folder.path().join(name);
         let making = async {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            match name.ends_with("file") {
-                true => fs::write(&path, "1").unwrap(),
-                false => fs::create_dir(&path).unwrap(),
+            if name.ends_with("file") {
+                fs::write(&path, "1").unwrap();
+            } else {
+                fs::create_dir(&path).unwrap();
             }
         };
         let began = Instant::now();
