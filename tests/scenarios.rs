@@ -16,6 +16,7 @@ mod crash_points;
 mod disk;
 mod dispatching;
 mod enrichment;
+mod examples;
 mod fuzzing;
 mod golden;
 mod hostile;
