@@ -34,7 +34,7 @@ pub use batch::{
 pub use check::{FeedCheckup, FeedFile, FeedSettings};
 pub use enrich::{Enrich, Incomplete, NotNow, NothingToAdd};
 use looking::{Look, Looked, Looking};
-pub use part::{Opening, Setup, SourcePart};
+pub use part::{Opening, ReadCursor, Setup, SourcePart};
 pub use posted::KeyPath;
 pub(crate) use program::{
     KILL_GRACE, Line, NoEvent, ProgramSource, RESTART, Reader, Said, plain_text,

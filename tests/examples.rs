@@ -77,13 +77,12 @@ fn an_alert_has_the_node_cleaned_and_the_channel_told() {
     // A client that notes what it is asked; one node cannot be cleaned.
     let client = r#"echo "$*" >>"$LOG"
 case $* in *show*) echo available ;; *clean*bad*) echo "clean failed" >&2; exit 1 ;; esac"#;
-    fs::create_dir(stage.path("bin")).expect("a folder");
-    stage.script("bin/openstack", client);
+    stage.script("openstack", client);
     assert_no_problems(&stage);
 
     let path = std::env::var("PATH").expect("a path");
     let mut command = stage.program("listen");
-    command.env("PATH", format!("{}:{path}", stage.path("bin").display()));
+    command.env("PATH", format!("{}:{path}", stage.path("").display()));
     let service = Service::start(&mut command);
     service.wait_for("taking requests at");
     let alert = |name: &str, node: &str| json!({"status": "firing", "startsAt": "2027-01-01T00:00:00Z", "fingerprint": node, "labels": {"alertname": name, "node": node}});

@@ -13,7 +13,7 @@ use crate::config::throttle::THROTTLE;
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
 use crate::core::event::OF_RUNS;
 use crate::core::rules::Asks;
-use crate::journal::{Cursor, JournalError, JournalPart, Opened, SourceRecord, sqlite};
+use crate::journal::{JournalError, JournalPart, Opened, SourceRecord, sqlite};
 use crate::sources::amqp::{self, Amqp, messages};
 use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart, decode_event};
@@ -98,29 +98,18 @@ pub fn read_history(record: &SourceRecord) -> Option<(String, Option<i64>)> {
     Some((cloud.to_owned(), last_event_id))
 }
 
-/// Says how far the source has come whose cursor this is, in words.
-type ReadCursor = fn(&Cursor) -> Option<String>;
-
-/// The kinds of sources whose cursors say something to people.
-const CURSORS: [(&str, ReadCursor); 7] = [
-    (load::PART.kind.options.name, load::reached),
-    (watch::PART.kind.options.name, watch::reached),
-    (facts::PART.kind.options.name, facts::reached),
-    (url::PART.kind.options.name, url::reached),
-    (history::HISTORY, history::window::reached),
-    (timer::PART.kind.options.name, timer::reached),
-    (
-        elasticsearch::PART.kind.options.name,
-        elasticsearch::reached,
-    ),
-];
-
 /// What a journal's record says of how far its source has come, in words.
 #[must_use]
 pub fn reached(record: &SourceRecord) -> Option<String> {
-    let kind = record.source.split(':').next()?;
-    let (_, reached) = CURSORS.into_iter().find(|(name, _)| *name == kind)?;
-    reached(record.cursor.as_ref()?)
+    let cursor = record.cursor.as_ref()?;
+    match record.source.split(':').next()? {
+        history::HISTORY => history::window::reached(cursor),
+        kind => {
+            let mut parts = SOURCES.iter();
+            let part = parts.find(|part| part.kind.options.name == kind)?;
+            (part.reached?)(cursor)
+        }
+    }
 }
 
 /// What bytes hold that may be from any source.

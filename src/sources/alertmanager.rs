@@ -43,6 +43,7 @@ pub const PART: SourcePart = SourcePart {
     },
     read,
     decode: decode_event,
+    reached: None,
 };
 
 /// A source of alerts as its options say.

@@ -34,6 +34,7 @@ pub const PART: SourcePart = SourcePart {
     },
     read,
     decode: program::decode,
+    reached: None,
 };
 
 fn read(options: &mut Options<'_>, folder: &Path) -> Option<Arc<dyn Setup>> {

@@ -59,6 +59,7 @@ pub const PART: SourcePart = SourcePart {
     },
     read,
     decode: decode_event,
+    reached: Some(reached),
 };
 
 /// What is asked, whom, when, and what comes of it.
@@ -88,8 +89,7 @@ impl Search {
 }
 
 /// How far a search has come, in words.
-#[must_use]
-pub fn reached(cursor: &Cursor) -> Option<String> {
+fn reached(cursor: &Cursor) -> Option<String> {
     let memory: Memory = serde_json::from_str(&cursor.0).ok()?;
     let last = memory.reached.last?;
     Some(format!("asked for {last}, {} open", memory.open.len()))

@@ -40,6 +40,7 @@ pub const PART: SourcePart = SourcePart {
     },
     read,
     decode,
+    reached: Some(reached),
 };
 
 const OPTIONS: [OptionRow; 1] = [OptionRow {
@@ -82,8 +83,7 @@ fn decode(body: &[u8], interest: &Interest) -> Result<Option<Arrival>, String> {
 }
 
 /// How far the files have been read, in words.
-#[must_use]
-pub fn reached(cursor: &Cursor) -> Option<String> {
+fn reached(cursor: &Cursor) -> Option<String> {
     let memory: Memory = serde_json::from_str(&cursor.0).ok()?;
     let there = memory.0.values().filter(|file| file.hash.is_some()).count();
     Some(format!("{there} of {} files read", memory.0.len()))

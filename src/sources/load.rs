@@ -42,6 +42,7 @@ pub const PART: SourcePart = SourcePart {
     },
     read,
     decode: decode_event,
+    reached: Some(reached),
 };
 
 const OPTIONS: [OptionRow; 3] = [
@@ -162,8 +163,7 @@ fn number(options: &mut Options<'_>, name: &str) -> Option<f64> {
 }
 
 /// On which side of the lines the load was told to be, in words.
-#[must_use]
-pub fn reached(cursor: &Cursor) -> Option<String> {
+fn reached(cursor: &Cursor) -> Option<String> {
     let memory: Memory = serde_json::from_str(&cursor.0).ok()?;
     Some(format!("{}, after {} crossings", memory.side, memory.count))
 }

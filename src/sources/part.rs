@@ -21,7 +21,12 @@ pub struct SourcePart {
     pub read: fn(&mut Options<'_>, &Path) -> Option<Arc<dyn Setup>>,
     /// What decodes its deliveries when they are taken out of quarantine.
     pub decode: Decode,
+    /// What its cursors say to people, if it keeps any.
+    pub reached: Option<ReadCursor>,
 }
+
+/// Says in words how far a source has come whose cursor this is, if it can be read.
+pub type ReadCursor = fn(&Cursor) -> Option<String>;
 
 /// A source as its options say, until they are read again.
 pub trait Setup: fmt::Debug + Send + Sync + 'static {
@@ -76,4 +81,22 @@ pub struct Opening {
     pub listeners: Listeners,
     /// It hands over what is there, and then says that it is drained.
     pub until_drained: bool,
+}
+
+#[cfg(test)]
+impl Opening {
+    /// Of the first start of the source of this identity, `KIND:NAME`.
+    pub(crate) fn of_tests(identity: &str) -> Self {
+        let name = identity.split_once(':').map_or(identity, |(_, name)| name);
+        Self {
+            name: name.to_owned(),
+            identity: identity.to_owned(),
+            journal_name: "of tests".to_owned(),
+            interest: Interest::in_all(),
+            stored: None,
+            teller: crate::telemetry::Conditions::default().teller(),
+            listeners: Listeners::default(),
+            until_drained: false,
+        }
+    }
 }

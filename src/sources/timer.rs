@@ -42,11 +42,11 @@ pub const PART: SourcePart = SourcePart {
     },
     read,
     decode: decode_event,
+    reached: Some(reached),
 };
 
 /// How far a timer has come, in words.
-#[must_use]
-pub fn reached(cursor: &Cursor) -> Option<String> {
+fn reached(cursor: &Cursor) -> Option<String> {
     let reached: Reached = serde_json::from_str(&cursor.0).ok()?;
     let last = match reached.last {
         Some(last) => format!(", last for {last}"),

@@ -38,6 +38,7 @@ pub const PART: SourcePart = SourcePart {
     },
     read,
     decode: decode_event,
+    reached: Some(reached),
 };
 
 /// What is asked, and what is told of the answers.
@@ -65,8 +66,7 @@ fn read(options: &mut Options<'_>, folder: &Path) -> Option<Arc<dyn Setup>> {
 }
 
 /// How the URLs answered last, in words.
-#[must_use]
-pub fn reached(cursor: &Cursor) -> Option<String> {
+fn reached(cursor: &Cursor) -> Option<String> {
     let memory: Memory = serde_json::from_str(&cursor.0).ok()?;
     Some(memory.to_string())
 }

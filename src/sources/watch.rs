@@ -47,6 +47,7 @@ pub const PART: SourcePart = SourcePart {
     },
     read,
     decode: decode_event,
+    reached: Some(reached),
 };
 
 /// What is watched, and what is told of it.
@@ -93,8 +94,7 @@ fn read(options: &mut Options<'_>, folder: &Path) -> Option<Arc<dyn Setup>> {
 }
 
 /// What was there when somebody last looked, in words.
-#[must_use]
-pub fn reached(cursor: &Cursor) -> Option<String> {
+fn reached(cursor: &Cursor) -> Option<String> {
     let memory: Memory = serde_json::from_str(&cursor.0).ok()?;
     Some(memory.to_string())
 }

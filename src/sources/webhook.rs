@@ -45,6 +45,7 @@ pub const PART: SourcePart = SourcePart {
     },
     read,
     decode: decode_event,
+    reached: None,
 };
 
 /// A webhook as its options say.

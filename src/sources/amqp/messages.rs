@@ -48,6 +48,7 @@ pub const PART: SourcePart = SourcePart {
     },
     read,
     decode: decode_event,
+    reached: None,
 };
 
 /// Queues with messages, as the options say.

@@ -1,22 +1,10 @@
 //! Loads that cross the lines, and swing between them.
 
 use super::*;
-use crate::http::listener::Listeners;
-use crate::sources::Interest;
-use crate::telemetry::Conditions;
 
 #[test]
 fn a_line_is_crossed_once_and_what_swings_between_two_crosses_none() {
-    let opening = Opening {
-        name: "busy".to_owned(),
-        identity: "load:busy".to_owned(),
-        journal_name: "of tests".to_owned(),
-        interest: Interest::in_all(),
-        stored: None,
-        teller: Conditions::default().teller(),
-        listeners: Listeners::default(),
-        until_drained: false,
-    };
+    let opening = Opening::of_tests("load:busy");
     let cases: [(f64, f64, &[f64], &[&str]); 5] = [
         (4.0, 2.0, &[0.0, 4.0, 3.9], &[]),
         (4.0, 2.0, &[4.1, 9.0, 3.0, 4.5, 2.0], &["busy.above#1"]),

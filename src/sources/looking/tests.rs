@@ -7,9 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::core::event::Event;
-use crate::http::listener::Listeners;
-use crate::sources::{Arrival, Interest};
-use crate::telemetry::Conditions;
+use crate::sources::Arrival;
 
 struct Number(Arc<AtomicI64>);
 
@@ -41,14 +39,9 @@ impl Look for Number {
 
 fn looking(number: &Arc<AtomicI64>, stored: Option<&str>, until_drained: bool) -> Looking<Number> {
     let opening = Opening {
-        name: "n".to_owned(),
-        identity: "number:n".to_owned(),
-        journal_name: "of tests".to_owned(),
-        interest: Interest::in_all(),
         stored: stored.map(|text| Cursor(text.to_owned())),
-        teller: Conditions::default().teller(),
-        listeners: Listeners::default(),
         until_drained,
+        ..Opening::of_tests("number:n")
     };
     Looking::new(Number(Arc::clone(number)), Duration::from_secs(1), opening)
 }

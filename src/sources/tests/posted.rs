@@ -1,9 +1,8 @@
 //! What becomes of requests that wait (`posted.rs`).
 
 use super::*;
-use crate::http::listener::{Listeners, RoutePath};
+use crate::http::listener::RoutePath;
 use crate::http::posts::Access;
-use crate::telemetry::Conditions;
 
 struct Nothing;
 
@@ -23,16 +22,7 @@ fn source() -> PostedSource {
         access: Access::default(),
         largest: 10,
     };
-    let opening = Opening {
-        name: "s".to_owned(),
-        identity: "webhook:s".to_owned(),
-        journal_name: "of tests".to_owned(),
-        interest: Interest::in_all(),
-        stored: None,
-        teller: Conditions::default().teller(),
-        listeners: Listeners::default(),
-        until_drained: false,
-    };
+    let opening = Opening::of_tests("webhook:s");
     PostedSource::new(&options, Nothing, opening)
 }
 

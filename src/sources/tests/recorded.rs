@@ -22,9 +22,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::app::parts;
-use crate::http::listener::Listeners;
-use crate::sources::{Decoded, Interest, Opening, Received};
-use crate::telemetry::Conditions;
+use crate::sources::{Decoded, Opening, Received};
 
 /// What came of a case: the answer, and the payloads of the events.
 pub(in crate::sources) type Outcome = (Answered, Vec<Value>);
@@ -111,16 +109,10 @@ async fn ours(case: &Value, options: &str, port: u16, files: &Path) -> Outcome {
     let Some(config) = reading.config else {
         return (Answered::NotServed, Vec::new());
     };
-    let mut source = config.feed.sources[0].source.setup.open(Opening {
-        name: "s".to_owned(),
-        identity: "kind:s".to_owned(),
-        journal_name: "of tests".to_owned(),
-        interest: Interest::in_all(),
-        stored: None,
-        teller: Conditions::default().teller(),
-        listeners: Listeners::default(),
-        until_drained: false,
-    });
+    let mut source = config.feed.sources[0]
+        .source
+        .setup
+        .open(Opening::of_tests("kind:s"));
     let mut events = Vec::new();
     let serving = async {
         loop {

@@ -14,9 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::app::parts;
-use crate::http::listener::Listeners;
-use crate::sources::{Batch, Decoded, Interest, Received};
-use crate::telemetry::Conditions;
+use crate::sources::{Batch, Decoded, Received};
 
 /// Answers as the path says, and else with this status.
 async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: Arc<AtomicU16>) {
@@ -117,14 +115,9 @@ fn source(options: &str, stored: Option<Cursor>) -> Result<Box<dyn Source>, Stri
         return Err(reading.problems.report("f").to_string());
     };
     Ok(config.feed.sources[0].source.setup.open(Opening {
-        name: "site".to_owned(),
-        identity: "url:site".to_owned(),
-        journal_name: "of tests".to_owned(),
-        interest: Interest::in_all(),
         stored,
-        teller: Conditions::default().teller(),
-        listeners: Listeners::default(),
         until_drained: true,
+        ..Opening::of_tests("url:site")
     }))
 }
 

@@ -5,9 +5,6 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::http::listener::Listeners;
-use crate::sources::Interest;
-use crate::telemetry::Conditions;
 
 /// What one look came to: payloads, reasons for quarantine, and a failure.
 #[derive(Debug, Default, PartialEq)]
@@ -26,16 +23,7 @@ struct Watcher {
 
 impl Watcher {
     fn new(files: Vec<PathBuf>) -> Self {
-        let opening = Opening {
-            name: "f".to_owned(),
-            identity: "facts:f".to_owned(),
-            journal_name: "of tests".to_owned(),
-            interest: Interest::in_all(),
-            stored: None,
-            teller: Conditions::default().teller(),
-            listeners: Listeners::default(),
-            until_drained: false,
-        };
+        let opening = Opening::of_tests("facts:f");
         Self {
             look: FactsLook::new(files),
             memory: Memory::default(),

@@ -8,10 +8,7 @@ use glob::Pattern;
 use serde_json::Value;
 
 use super::*;
-use crate::http::listener::Listeners;
-use crate::sources::Interest;
 use crate::sources::watch::Chosen;
-use crate::telemetry::Conditions;
 
 /// Looks again and again at the same folders.
 struct Watcher {
@@ -23,16 +20,7 @@ struct Watcher {
 
 impl Watcher {
     fn new(paths: &[PathBuf], recursive: bool, ignore: &[&str]) -> Self {
-        let opening = Opening {
-            name: "w".to_owned(),
-            identity: "watch:w".to_owned(),
-            journal_name: "of tests".to_owned(),
-            interest: Interest::in_all(),
-            stored: None,
-            teller: Conditions::default().teller(),
-            listeners: Listeners::default(),
-            until_drained: false,
-        };
+        let opening = Opening::of_tests("watch:w");
         let setup = Watch {
             paths: paths.to_vec(),
             chosen: Chosen {
