@@ -44,8 +44,8 @@ use crate::core::ini::merged::{self, DEFAULT, Merged, Section};
 use crate::core::ini::problem::nearest;
 use crate::core::retention::Retention;
 use crate::core::rules::RuleSet;
-pub use options::Options;
 use options::report_unknown;
+pub use options::{Options, Reported};
 use table::{PartOptions, Table};
 
 /// Reads the text of the configuration file at `path`, in which these options may stand, by `feed` how

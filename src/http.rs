@@ -21,7 +21,7 @@ use reqwest::{Client, Request, StatusCode, Url};
 use tokio::time::{Instant, timeout_at};
 
 pub use login::Login;
-pub use trust::{Trust, TrustNames, TrustProblem};
+pub use trust::{LateClient, Trust, TrustNames, TrustProblem};
 
 use crate::core::printable::printable;
 

@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use serde_json::{Value, json};
 
+use super::support::drained::drain;
 use super::support::http_server::{HttpServer, answer};
 use super::support::service::Service;
 use super::support::stage::Stage;
@@ -17,12 +18,6 @@ fn stage(options: &str) -> Stage {
         stage.script(name, &format!("echo \"$*\" >>\"$LOG\"\nexit {status}"));
     }
     stage
-}
-
-/// Does all there is to do, and gives what was logged.
-fn drain(stage: &Stage) -> String {
-    let output = stage.run(&["listen", "--until-idle"]);
-    String::from_utf8(output.stderr).expect("UTF-8")
 }
 
 /// Which step each attempt of the only run performed, and how it ended.

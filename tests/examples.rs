@@ -1,12 +1,12 @@
 //! The examples in `conf/examples` are carried out: only addresses and names are those of the tests.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::support::awx::Awx;
+use crate::support::drained::secret;
 use crate::support::http_server::{HttpServer, answer};
 use crate::support::scene::{Service, wait_until};
 use crate::support::search;
@@ -27,13 +27,6 @@ fn stage(example: &str, replaced: &[(&str, &str)]) -> Stage {
     let mut stage = Stage::new("");
     stage.rule(first, others);
     stage
-}
-
-/// A file with a secret, which only its owner may read.
-fn secret(stage: &Stage, name: &str, text: &str) {
-    let path = stage.path(name);
-    fs::write(&path, text).expect("a file");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("rights");
 }
 
 fn assert_no_problems(stage: &Stage) {

@@ -10,8 +10,7 @@ mod secrets;
 use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
-
+use crate::support::drained::{drain, outcomes, run_of};
 use crate::support::stage::{Stage, program};
 
 /// A stage with a timer that fires once, at once, and the rule `tell` for it, with these options.
@@ -44,26 +43,4 @@ fn remember(stage: &Stage, values: &[(&str, &str)]) {
         let set = stage.run(&["store", "set", name, value]);
         assert!(set.status.success(), "{set:?}");
     }
-}
-
-/// Does all there is to do, and gives what was logged.
-fn drain(stage: &Stage) -> String {
-    let output = stage.run(&["listen", "--until-idle"]);
-    String::from_utf8(output.stderr).expect("UTF-8")
-}
-
-/// The run, after all there is to do is done.
-fn run_of(stage: &Stage) -> Value {
-    let log = drain(stage);
-    assert_eq!(stage.runs().len(), 1, "{log}");
-    stage.run_detail(1)
-}
-
-/// How each attempt of a run ended.
-fn outcomes(run: &Value) -> Vec<&str> {
-    let attempts = run["attempt_records"].as_array().expect("attempts");
-    attempts
-        .iter()
-        .filter_map(|attempt| attempt["outcome"].as_str())
-        .collect()
 }

@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use serde_json::{Value, json};
 
+use super::support::drained::drain;
 use super::support::http_server::{HttpServer, answer};
 use super::support::service::Service;
 use super::support::stage::{Stage, wait_until};
@@ -15,12 +16,6 @@ fn stage(options: &str) -> Stage {
     stage.rule("build", &format!("events = tick\n{options}"));
     stage.script("bad.sh", "echo \"no room\"; exit 3");
     stage
-}
-
-/// Does all there is to do, and gives what was logged.
-fn drain(stage: &Stage) -> String {
-    let output = stage.run(&["listen", "--until-idle"]);
-    String::from_utf8(output.stderr).expect("UTF-8")
 }
 
 fn told(stage: &Stage, arguments: &[&str]) -> String {

@@ -13,12 +13,11 @@ mod options;
 mod request;
 mod service;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use reqwest::Client;
 use reqwest::header::{LOCATION, RETRY_AFTER};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -37,7 +36,7 @@ use crate::core::retry::Again;
 use crate::core::rules::Asks;
 use crate::core::run::{Detail, Outcome};
 use crate::core::store::Values;
-use crate::http::{self, Answer, Broken, Deadline, NoAnswer, Trust, TrustProblem, message};
+use crate::http::{self, Answer, Broken, Deadline, LateClient, NoAnswer, Trust, message};
 use crate::journal::{OpenAttempt, with_values};
 pub use chat::{MATTERMOST, ROCKETCHAT, SLACK, TEAMS};
 use request::{Address, Call, Filled};
@@ -72,19 +71,10 @@ struct HttpAction {
     success: Statuses,
     retry_on: Statuses,
     timeout: Duration,
-    client: OnceLock<Client>,
+    client: LateClient,
 }
 
 impl HttpAction {
-    /// The client, made when it is first needed: a file that it takes may come later.
-    fn client(&self) -> Result<&Client, TrustProblem> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        let client = self.trust.client()?;
-        Ok(self.client.get_or_init(|| client))
-    }
-
     async fn send(
         &self,
         order: &Order,
@@ -92,7 +82,7 @@ impl HttpAction {
         stop: &CancellationToken,
     ) -> Sent {
         let not_started = |why: String| Sent::of(Outcome::NotStarted(why));
-        let client = match self.client() {
+        let client = match self.client.of(&self.trust) {
             Ok(client) => client,
             Err(problem) => return not_started(problem.to_string()),
         };

@@ -7,12 +7,9 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::{Checkup, FileInUse, Purpose};
-use crate::config::{Options, Problem, RuleContext, positive_duration};
-use crate::http::{Login, Trust, TrustNames};
+use crate::config::{Options, Problem, Reported, RuleContext, positive_duration};
+use crate::http::{Login, Trust};
 use crate::os::credentials::credential_file;
-
-/// What is wrong has been reported.
-pub(super) struct Reported;
 
 /// How long a request and its answer may take.
 pub(super) fn request_timeout(options: &mut Options<'_>) -> Option<Duration> {
@@ -25,17 +22,7 @@ pub(super) fn trust(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Trust 
     let ca_file = options
         .is_own("ssl_ca_file")
         .then(|| options.path("ssl_ca_file", rule.folder));
-    Trust {
-        verify: true,
-        ca_file: ca_file.flatten(),
-        identity: None,
-        names: TrustNames {
-            peer: "the server",
-            ca_file: "ssl_ca_file",
-            certificate: None,
-            key: None,
-        },
-    }
+    Trust::in_server(ca_file.flatten())
 }
 
 /// The file with a secret that an option names, and a note of it.

@@ -16,6 +16,10 @@ use crate::core::ini::merged::{DEFAULT, Merged, MergedOption, Section};
 use crate::core::ini::problem::{Problem, Problems, nearest};
 use crate::core::ini::text::{Position, at_comma};
 
+/// What is wrong has been reported: an answer for readers whose options may be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reported;
+
 /// How lengths of time are written.
 pub(super) const DURATIONS: &str = "write it like `500ms`, `30s`, `10m`, `2h` or `7d`, up to a \
                                     hundred years; a bare number means seconds";

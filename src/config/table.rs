@@ -29,6 +29,25 @@ pub struct OptionRow {
     pub meaning: &'static str,
 }
 
+impl OptionRow {
+    /// One that stands in the section of a source.
+    #[must_use]
+    pub const fn of_source(
+        name: &'static str,
+        kind: Kind,
+        default: Option<&'static str>,
+        meaning: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            scope: Scope::Source,
+            kind,
+            default,
+            meaning,
+        }
+    }
+}
+
 /// In which sections an option may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {

@@ -32,10 +32,18 @@ pub fn limited_to(text: &str, most: usize) -> Cow<'_, str> {
         .find(|end| text.is_char_boundary(*end));
     let mut name = text[..end.unwrap_or(0)].replace('\0', " ");
     name.push('…');
-    for byte in &digest(&SHA256, text.as_bytes()).as_ref()[..16] {
-        write!(name, "{byte:02x}").expect("a text takes any text");
-    }
+    name.push_str(&hashed(text.as_bytes()));
     Cow::Owned(name)
+}
+
+/// What tells bytes from any others, in 32 hexadecimal digits: half of their SHA-256.
+#[must_use]
+pub fn hashed(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in &digest(&SHA256, bytes).as_ref()[..16] {
+        write!(text, "{byte:02x}").expect("a text takes any text");
+    }
+    text
 }
 
 #[cfg(test)]

@@ -9,6 +9,29 @@ use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Accept, Acceptance, Entry, PlannedRun, Start};
 use crate::state::Access;
 
+/// An event with one run of this rule, of a node of its own.
+pub(crate) fn with_run(event: Event, rule: &str) -> Entry {
+    Entry::Event(Acceptance {
+        source: "bus".into(),
+        event_type: event.event_type.clone(),
+        body: event.to_json(),
+        is_incomplete: false,
+        lease: event.lease().map(str::to_owned),
+        cancels: Vec::new(),
+        after_end: false,
+        runs: vec![PlannedRun {
+            rule: rule.to_owned(),
+            key: Key::node(&event.id),
+            awaits_lease: false,
+            start: Start::Now,
+            start_by: None,
+            share: None,
+            throttle: None,
+        }],
+        id: event.id,
+    })
+}
+
 /// A journal, in a folder that goes with the test, with one run of each of these rules, each of a node of
 /// its own.
 pub(crate) async fn journal_with(rules: &[&str]) -> (TempDir, SqliteJournal) {
@@ -17,26 +40,8 @@ pub(crate) async fn journal_with(rules: &[&str]) -> (TempDir, SqliteJournal) {
     let entries = rules.iter().zip(1..).map(|(rule, number)| {
         let id = format!("e{number}");
         let payload = json!({"esi_leap_object.data": {"node_name": id, "purpose": "test"}});
-        let event = Event::new(id.clone(), "t".into(), "now".into(), None, payload);
-        Entry::Event(Acceptance {
-            source: "bus".into(),
-            event_type: event.event_type.clone(),
-            body: event.to_json(),
-            is_incomplete: false,
-            lease: None,
-            cancels: Vec::new(),
-            after_end: false,
-            runs: vec![PlannedRun {
-                rule: (*rule).to_owned(),
-                key: Key::node(&id),
-                awaits_lease: false,
-                start: Start::Now,
-                start_by: None,
-                share: None,
-                throttle: None,
-            }],
-            id,
-        })
+        let event = Event::new(id, "t".into(), "now".into(), None, payload);
+        with_run(event, rule)
     });
     let entries: Vec<Entry> = entries.collect();
     journal

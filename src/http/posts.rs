@@ -13,7 +13,9 @@ use std::time::Duration;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, TRANSFER_ENCODING,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -51,6 +53,8 @@ pub struct Post {
     pub headers: HeaderMap,
     /// Its body, unpacked.
     pub body: Vec<u8>,
+    /// The header that its signature is in, which nothing shows.
+    pub signature: Option<HeaderName>,
     /// The room that it takes up until this is dropped.
     pub room: Option<OwnedSemaphorePermit>,
 }
@@ -103,6 +107,7 @@ impl Gate {
             endpoint: path.decode_utf8_lossy().into_owned(),
             body: unpacked(body, packing, self.largest)?,
             headers: head.headers.clone(),
+            signature: self.access.hmac.as_ref().map(|hmac| hmac.header.clone()),
             room,
         })
     }
@@ -170,10 +175,13 @@ impl Post {
         })
     }
 
-    /// What is told of the request itself: its path, and its headers without secrets, of which this one may be another.
+    /// What is told of the request itself: its path, and its headers without secrets.
     #[must_use]
-    pub fn meta(&self, secret: Option<&str>) -> Map<String, Value> {
-        let headers = headers::shown(&self.headers, secret);
+    pub fn meta(&self) -> Map<String, Value> {
+        let headers = headers::shown(
+            &self.headers,
+            self.signature.as_ref().map(HeaderName::as_str),
+        );
         let fields = [
             ("endpoint", self.endpoint.clone().into()),
             ("headers", headers.into()),

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use reqwest::{Certificate, Client, Identity, redirect};
 use rustls::CertificateError;
@@ -48,6 +49,22 @@ pub struct TrustProblem {
 }
 
 impl Trust {
+    /// What `ssl_ca_file` says of whom to trust as a server, which is not shown anything.
+    #[must_use]
+    pub fn in_server(ca_file: Option<PathBuf>) -> Self {
+        Self {
+            verify: true,
+            ca_file,
+            identity: None,
+            names: TrustNames {
+                peer: "the server",
+                ca_file: "ssl_ca_file",
+                certificate: None,
+                key: None,
+            },
+        }
+    }
+
     /// A client that trusts them. Its requests follow no redirect, since what they carry is meant for one
     /// server alone, and are never repeated.
     ///
@@ -111,6 +128,24 @@ fn read(path: &Path, option: &str) -> Result<Vec<u8>, TrustProblem> {
         message: format!("failed to read {} (`{option}`): {error}", path.display()),
         hint: format!("correct `{option}`"),
     })
+}
+
+/// A client that is made when it is first needed: a file that it takes may come later.
+#[derive(Debug, Default)]
+pub struct LateClient(OnceLock<Client>);
+
+impl LateClient {
+    /// The one that trusts these.
+    ///
+    /// # Errors
+    /// [`TrustProblem`] if a file cannot be used; the next time it is looked at again.
+    pub fn of(&self, trust: &Trust) -> Result<&Client, TrustProblem> {
+        if let Some(client) = self.0.get() {
+            return Ok(client);
+        }
+        let client = trust.client()?;
+        Ok(self.0.get_or_init(|| client))
+    }
 }
 
 impl TrustNames {

@@ -62,13 +62,11 @@ fn read(options: &mut Options<'_>, folder: &Path) -> Option<Arc<dyn Setup>> {
 
 impl Setup for AlertsSetup {
     fn open(&self, opening: Opening) -> Box<dyn Source> {
-        let hmac = self.posts.access.hmac.as_ref();
         let meaning = Alerts {
             name: opening.name.clone(),
             alerts: self.alerts.clone(),
             is_whole: self.is_whole,
             key: self.key.clone(),
-            signature: hmac.map(|hmac| hmac.header.clone()),
         };
         Box::new(PostedSource::new(&self.posts, meaning, opening))
     }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::{Batch, Decoded, Opening, Pending, Received, Source, SourceError, SourceErrorKind};
-use crate::journal::{Cursor, Progress, ProgressStep};
+use crate::journal::{Cursor, ProgressStep};
 use crate::telemetry::Condition;
 
 /// What a source does each time that it looks.
@@ -103,9 +103,8 @@ impl<L: Look> Looking<L> {
         {
             tracing::warn!("{identity}: {why}");
             self.failure = Some(why.clone());
-            return Ok(Some(
-                self.batch(Vec::new(), ProgressStep::Failed(why.clone())),
-            ));
+            let failed = ProgressStep::Failed(why.clone());
+            return Ok(Some(self.opening.batch(Vec::new(), Some(failed))));
         }
         let is_over = looked.failure.is_none() && self.failure.take().is_some();
         if is_over {
@@ -124,18 +123,7 @@ impl<L: Look> Looking<L> {
             Some(_) => ProgressStep::Read(to),
             None => ProgressStep::Passed(to),
         };
-        Ok(Some(self.batch(looked.decoded, step)))
-    }
-
-    fn batch(&self, decoded: Vec<Decoded>, step: ProgressStep) -> Batch {
-        Batch {
-            decoded,
-            progress: Some(Progress {
-                source: self.opening.identity.clone(),
-                from: self.opening.stored.clone(),
-                step,
-            }),
-        }
+        Ok(Some(self.opening.batch(looked.decoded, Some(step))))
     }
 }
 

@@ -4,12 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Decode, FeedCheckup, Interest, Program, Source};
+use super::{Batch, Decode, Decoded, FeedCheckup, Interest, Program, Source};
 use crate::config::Options;
 use crate::config::table::SourceKind;
 use crate::http::listener::Listeners;
 use crate::http::posts::options::PostOptions;
-use crate::journal::{Cursor, Placement};
+use crate::journal::{Cursor, Placement, Progress, ProgressStep};
 use crate::telemetry::Teller;
 
 /// A kind of source that has sections of its own.
@@ -81,6 +81,19 @@ pub struct Opening {
     pub listeners: Listeners,
     /// It hands over what is there, and then says that it is drained.
     pub until_drained: bool,
+}
+
+impl Opening {
+    /// What comes of the source, with what is to be noted of it in the same commit; a new cursor follows the stored one.
+    #[must_use]
+    pub fn batch(&self, decoded: Vec<Decoded>, step: Option<ProgressStep>) -> Batch {
+        let progress = step.map(|step| Progress {
+            source: self.identity.clone(),
+            from: self.stored.clone(),
+            step,
+        });
+        Batch { decoded, progress }
+    }
 }
 
 #[cfg(test)]

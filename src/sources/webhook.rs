@@ -63,12 +63,10 @@ fn read(options: &mut Options<'_>, folder: &Path) -> Option<Arc<dyn Setup>> {
 
 impl Setup for WebhookSetup {
     fn open(&self, opening: Opening) -> Box<dyn Source> {
-        let hmac = self.posts.access.hmac.as_ref();
         let meaning = Webhook {
             name: opening.name.clone(),
             identity: self.identity.clone(),
             key: self.key.clone(),
-            signature: hmac.map(|hmac| hmac.header.clone()),
         };
         Box::new(PostedSource::new(&self.posts, meaning, opening))
     }

@@ -130,18 +130,23 @@ fn a_later_attempt_finds_the_job_of_an_earlier_one_and_launches_none_while_it_ca
     assert_eq!(awx.jobs().len(), 1);
 }
 
-#[test]
-fn a_stop_leaves_the_job_and_the_next_start_follows_it() {
-    let awx = Awx::new();
-    awx.hold_jobs();
-    let stage = stage(&awx, "");
-    let service = Service::start(&mut stage.program("listen"));
+/// Stops a service as soon as it follows the job.
+fn stop_when_followed(service: Service, awx: &Awx) {
     wait_until("the job to be followed", || {
         awx.received()
             .iter()
             .any(|it| it.line.contains("/jobs/17/"))
     });
     service.stop();
+}
+
+#[test]
+fn a_stop_leaves_the_job_and_the_next_start_follows_it() {
+    let awx = Awx::new();
+    awx.hold_jobs();
+    let stage = stage(&awx, "");
+    let service = Service::start(&mut stage.program("listen"));
+    stop_when_followed(service, &awx);
     assert_eq!(stage.states(), ["due"]);
     assert_eq!(awx.jobs()[0].status, "pending");
     awx.release_jobs(&[]);
@@ -161,12 +166,7 @@ fn a_job_of_another_server_is_not_asked_for_here() {
     awx.hold_jobs();
     let mut stage = stage(&awx, "");
     let service = Service::start(&mut stage.program("listen"));
-    wait_until("the job to be followed", || {
-        awx.received()
-            .iter()
-            .any(|it| it.line.contains("/jobs/17/"))
-    });
-    service.stop();
+    stop_when_followed(service, &awx);
     let other = Awx::new();
     stage.no_rules();
     stage.rule("source:tick", "type = timer\nevery = 1h\nlimit = 1");

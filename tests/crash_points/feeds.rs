@@ -28,7 +28,11 @@ pub(super) trait Feed {
     fn stage_mut(&mut self) -> &mut Stage;
 
     /// The program, which reads and does all there is.
-    fn command(&self) -> Command;
+    fn command(&self) -> Command {
+        let mut command = self.stage().program("listen");
+        command.arg("--until-idle");
+        command
+    }
 
     /// The ids of the events.
     fn ids(&self) -> HashSet<String>;
@@ -99,12 +103,6 @@ impl Feed for Bus {
 
     fn stage_mut(&mut self) -> &mut Stage {
         &mut self.scene
-    }
-
-    fn command(&self) -> Command {
-        let mut command = self.scene.program("listen");
-        command.arg("--until-idle");
-        command
     }
 
     fn ids(&self) -> HashSet<String> {
@@ -268,12 +266,6 @@ impl Feed for Facts {
 
     fn stage_mut(&mut self) -> &mut Stage {
         &mut self.stage
-    }
-
-    fn command(&self) -> Command {
-        let mut command = self.stage.program("listen");
-        command.arg("--until-idle");
-        command
     }
 
     fn ids(&self) -> HashSet<String> {

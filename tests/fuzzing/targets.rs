@@ -259,7 +259,6 @@ pub(crate) fn posts(data: &[u8]) {
             name: "s".to_owned(),
             identity,
             key: KeyPath::at(path("payload.id")),
-            signature: None,
         };
         kept(webhook.event(&post, now).map(|event| vec![event]));
     }
@@ -269,7 +268,6 @@ pub(crate) fn posts(data: &[u8]) {
             alerts: path(if is_whole { "alerts" } else { "$..alerts" }),
             is_whole,
             key: KeyPath::default(),
-            signature: None,
         };
         kept(alerts.of(&post, now));
     }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::secrets::{HOOK, assert_nothing_told, assert_silent, of_hook, secret};
+use super::secrets::{HOOK, assert_nothing_told, assert_silent, of_hook};
 use super::{outcomes, remember, run_of, stage_for};
+use crate::support::drained::secret;
 use crate::support::http_server::{HttpServer, Received, Step, answer};
 use crate::support::stage::Stage;
 

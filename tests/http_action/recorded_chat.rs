@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::secrets::secret;
 use super::{drain, outcomes, remember};
 use crate::support::cloud_api::Authority;
+use crate::support::drained::secret;
 use crate::support::http_server::{HttpServer, Step, answer};
 use crate::support::stage::Stage;
 

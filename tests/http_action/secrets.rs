@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{outcomes, run_of, stage};
+use crate::support::drained::secret;
 use crate::support::http_server::{HttpServer, answer};
 use crate::support::stage::Stage;
 
@@ -68,12 +69,6 @@ fn event_id(stage: &Stage) -> String {
         .as_str()
         .expect("an id")
         .to_owned()
-}
-
-pub(super) fn secret(stage: &Stage, name: &str, text: &str) {
-    let path = stage.path(name);
-    fs::write(&path, text).expect("a file");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("permissions");
 }
 
 #[test]

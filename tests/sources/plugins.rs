@@ -54,10 +54,6 @@ fn plugin(text: &str, options: &str) -> Stage {
     stage
 }
 
-fn listen(stage: &Stage) -> Service {
-    Service::start(&mut stage.program("listen"))
-}
-
 fn wait_for_file(stage: &Stage, name: &str) -> String {
     let read = || fs::read_to_string(stage.path(name)).unwrap_or_default();
     wait_until(name, || read().ends_with('\n'));
@@ -83,7 +79,7 @@ async def main(queue, args):
         r#"args = {"first": 1}
 filters = [{"eda.builtin.dashes_to_underscores": {}}, {"ansible.eda.insert_hosts_to_meta": {"host_path": "host_name", "log_error": false}}]"#,
     );
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     wait_for_file(&stage, "seen");
     assert!(stage.runs().len() >= 2);
     let log = stage.wait_for_log(3);
@@ -111,7 +107,7 @@ async def main(queue, args):
 "#,
         "restart = no",
     );
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     service.wait_for("eda:bus: the program has ended");
     let log = stage.wait_for_log(2);
     assert!(
@@ -135,7 +131,7 @@ async def main(queue, args):
 "#,
         "",
     );
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     stage.wait_for_log(2);
     service.wait_for("ConnectionError: no broker");
     service.wait_for("the program ended with exit status 1");
@@ -166,7 +162,7 @@ async def main(queue, args):
 "#,
         "",
     );
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     stage.wait_for_log(1);
     service.stop();
     assert_eq!(wait_for_file(&stage, "cleaned"), "up\n");
@@ -183,7 +179,7 @@ async def main(queue, args):
 "#,
         "kill_grace = 500ms",
     );
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     stage.wait_for_log(1);
     let pid = wait_for_file(&stage, "pid");
     service.stop();
@@ -238,11 +234,11 @@ async def main(queue, args):
         "restart = no",
     );
     for round in 0..KILLS {
-        let service = listen(&stage);
+        let service = Service::listen(&stage);
         std::thread::sleep(Duration::from_millis(300 + 60 * round));
         service.kill();
     }
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     wait_for_file(&stage, "all");
     wait_until("all events to have run", || {
         stage.states() == vec!["succeeded"; EVENTS]

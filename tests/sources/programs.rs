@@ -30,10 +30,6 @@ fn feed(script: &str, options: &str) -> Stage {
     stage
 }
 
-fn listen(stage: &Stage) -> Service {
-    Service::start(&mut stage.program("listen"))
-}
-
 /// The numbers that the program wrote there, once there are so many.
 fn numbers(stage: &Stage, name: &str, many: usize) -> Vec<String> {
     let read = || fs::read_to_string(stage.path(name)).unwrap_or_default();
@@ -58,7 +54,7 @@ echo "written to the log" >&2
 exec sleep 1000"#,
         "",
     );
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     let log = stage.wait_for_log(2);
     assert_eq!(log[0], "feed.up a 1");
     let words: Vec<&str> = log[1].split(' ').collect();
@@ -84,7 +80,7 @@ fn a_line_that_is_too_long_is_in_quarantine_with_its_head() {
         r#"echo '{"i": 1}'; head -c 9000000 /dev/zero | tr '\0' x; echo; echo '{"i": 2}'; exec sleep 1000"#,
         "",
     );
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     stage.wait_for_log(2);
     let quarantined = stage.quarantined();
     assert_eq!(quarantined.len(), 1);
@@ -100,7 +96,7 @@ fn a_program_that_fails_is_started_again_and_one_that_is_over_is_not() {
         r#"echo "start" >>starts; echo '{"i": 1}'; [ $(wc -l <starts) = 3 ] || exit 3"#,
         "restart = no",
     );
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     numbers(&stage, "starts", 3);
     service.wait_for("exec:feed: the program has ended");
     stage.wait_for_log(3);
@@ -120,7 +116,7 @@ fn a_program_that_has_ended_well_is_started_again_unless_only_what_is_there_is_a
     let output = stage.run(&["listen", "--until-idle"]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(stage.log().len(), 1);
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     numbers(&stage, "starts", 3);
     service.wait_for("the program ended with exit status 0");
     service.stop();
@@ -131,14 +127,14 @@ fn a_stop_asks_the_program_first_and_forces_it_and_its_children_then() {
     let polite =
         r#"trap 'echo asked >>ends; exit 0' TERM; echo '{"i": 1}'; while :; do sleep 0.1; done"#;
     let stage = feed(polite, "");
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     stage.wait_for_log(1);
     service.stop();
     assert_eq!(numbers(&stage, "ends", 1), ["asked"]);
 
     let deaf = r#"trap '' TERM; sleep 1000 & echo "$$ $!" >pids; echo '{"i": 1}'; wait; wait"#;
     let stage = feed(deaf, "kill_grace = 1s");
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     stage.wait_for_log(1);
     let pids = numbers(&stage, "pids", 1).remove(0);
     let begun = Instant::now();
@@ -153,12 +149,12 @@ fn what_a_killed_service_left_is_ended_before_the_program_is_started_again() {
         r#"sleep 1000 & echo "$$ $!" >>pids; echo '{"i": 1}'; exec sleep 1000"#,
         "",
     );
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     stage.wait_for_log(1);
     service.kill();
     let first = numbers(&stage, "pids", 1).remove(0);
     assert!(first.split(' ').all(lives), "{first}");
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     numbers(&stage, "pids", 2);
     assert!(!first.split(' ').any(lives), "{first}");
     service.wait_for("exec:feed: ended 2 processes that were left of it");
@@ -202,7 +198,7 @@ fn kills_lose_nothing_that_was_acknowledged_and_repeat_nothing() {
     for round in 0..KILLS {
         let each = LINES / KILLS;
         spool(&stage, round * each..(round + 1) * each);
-        let service = listen(&stage);
+        let service = Service::listen(&stage);
         // From before the program is started until all is done.
         std::thread::sleep(Duration::from_millis(20 + 20 * (round % 10) as u64));
         service.kill();
@@ -210,7 +206,7 @@ fn kills_lose_nothing_that_was_acknowledged_and_repeat_nothing() {
         cut_short += usize::from(told < (round + 1) * each);
     }
     assert!(cut_short > 0);
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     wait_until("all lines to be acknowledged", || {
         acknowledged(&stage) == LINES
     });
@@ -231,7 +227,7 @@ fn a_program_that_is_not_there_is_told_by_check_and_looked_for_again() {
     for part in ["`feed.sh` is neither in ", ":7:11, section [source:feed]"] {
         assert!(problems.contains(part), "no `{part}` in {problems}");
     }
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     service.wait_for("`feed.sh` is neither in ");
     stage.script("feed.sh", r#"echo '{"i": 1}'; exec sleep 1000"#);
     stage.wait_for_log(1);

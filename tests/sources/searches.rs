@@ -21,10 +21,6 @@ fn stage(url: &str, others: &str) -> Stage {
     stage
 }
 
-fn listen(stage: &Stage) -> Service {
-    Service::start(&mut stage.program("listen"))
-}
-
 /// The ids of all events that ran, without the times in them, each with how many times it did.
 fn events(stage: &Stage) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
@@ -54,11 +50,11 @@ fn what_is_found_is_told_once_and_what_is_over_too_whatever_is_killed_between() 
     let server = HttpServer::start([buckets(["a", "b"])]);
     let others = format!("{BUCKETS}\nevery = 1s\nbackoff = 1h\nresolve_after = 2");
     let stage = stage(&server.url(), &others);
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     stage.wait_for_log(2);
     asked(&server, 2);
     service.kill();
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     asked(&server, 2);
     assert_eq!(
         events(&stage),
@@ -72,7 +68,7 @@ fn what_is_found_is_told_once_and_what_is_over_too_whatever_is_killed_between() 
     server.answer_with([buckets(["b"])]);
     stage.wait_for_log(3);
     service.kill();
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     asked(&server, 2);
     let expected = counted(&[("found/a", 1), ("found/b", 1), ("resolved/a", 1)]);
     assert_eq!(events(&stage), expected);
@@ -94,7 +90,7 @@ fn a_failure_is_told_once_the_next_host_is_asked_and_nothing_ends() {
     );
     let urls = format!("{}, {}", first.url(), second.url());
     let stage = stage(&urls, &format!("{BUCKETS}\nevery = 1s"));
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     stage.wait_for_log(1);
     assert_eq!(first.received().len(), 1, "the one that answers stays");
     second.answer_with([down()]);
@@ -105,7 +101,7 @@ fn a_failure_is_told_once_the_next_host_is_asked_and_nothing_ends() {
     );
     // The same outage, to another service.
     service.kill();
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     asked(&second, 4);
     second.answer_with([buckets(["a", "b"])]);
     stage.wait_for_log(3);
@@ -121,7 +117,7 @@ fn a_server_that_is_busy_is_not_asked_before_the_time_that_it_names() {
     let busy = answer("429 Too Many Requests", &["Retry-After: 4"], "{}");
     let server = HttpServer::start([busy, buckets(["a"])]);
     let stage = stage(&server.url(), &format!("{BUCKETS}\nevery = 1s"));
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     stage.wait_for_log(1);
     let received = server.received();
     let waited = received[1].at - received[0].at;
@@ -141,7 +137,7 @@ fn pages_are_asked_for_until_the_last() {
     let query = r#"query = {"aggs": {"q": {"composite": {"size": 2, "sources": []}}}}"#;
     let others = format!("{query}\nidentity = key.h\nevery = 1h\nindex = l-*,m");
     let composite = stage(&server.url(), &others);
-    let service = listen(&composite);
+    let service = Service::listen(&composite);
     composite.wait_for_log(3);
     let expected = counted(&[("found/a", 1), ("found/b", 1), ("found/c", 1)]);
     assert_eq!(events(&composite), expected);
@@ -164,7 +160,7 @@ fn pages_are_asked_for_until_the_last() {
     let server = HttpServer::start([page(&[1, 2]), page(&[3])]);
     let others = "query = {\"size\": 2, \"sort\": [\"n\"]}\nevery = 1h";
     let sorted = stage(&server.url(), others);
-    let service = listen(&sorted);
+    let service = Service::listen(&sorted);
     sorted.wait_for_log(3);
     let ids: Vec<String> = (1..4).map(id).collect();
     let ids: Vec<(&str, usize)> = ids.iter().map(|id| (id.as_str(), 1)).collect();
@@ -195,7 +191,7 @@ fn credentials_are_sent_and_shown_to_nobody() {
         let server = HttpServer::start([answer("401 Unauthorized", &[], echo)]);
         let stage = stage(&server.url(), &format!("{BUCKETS}\nevery = 1s\n{others}"));
         std::fs::write(stage.path("secret"), format!("{secret}\n")).expect("a file");
-        let service = listen(&stage);
+        let service = Service::listen(&stage);
         service.wait_for("answered 401 Unauthorized");
         stage.wait_for_log(1);
         assert_eq!(server.received()[0].headers["authorization"], header);
@@ -211,7 +207,7 @@ fn an_answer_that_is_too_large_is_told_and_the_next_one_is_taken() {
     let flood = vec![Step::Say(head.to_vec()), Step::Flood(9 * 1024 * 1024)];
     let server = HttpServer::start([flood, buckets(["a"])]);
     let stage = stage(&server.url(), &format!("{BUCKETS}\nevery = 1s"));
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     service.wait_for("has more than 8388608 bytes");
     stage.wait_for_log(1);
     service.stop();
@@ -237,11 +233,11 @@ fn a_service_that_is_killed_20_times_tells_each_thing_once() {
     for round in 1..=ROUNDS {
         things.answer_with([buckets((0..round * EACH).map(|it| format!("t{it}")))]);
         papers.answer_with([documents(0..round * EACH)]);
-        let service = listen(&stage);
+        let service = Service::listen(&stage);
         std::thread::sleep(Duration::from_millis(60 * (round as u64)));
         service.kill();
     }
-    let service = listen(&stage);
+    let service = Service::listen(&stage);
     let all = ROUNDS * EACH;
     wait_until("all to have run", || {
         stage.states() == vec!["succeeded"; 2 * all]

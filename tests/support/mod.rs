@@ -7,6 +7,7 @@ pub(crate) mod awx;
 pub(crate) mod broker;
 pub(crate) mod captured;
 pub(crate) mod cloud_api;
+pub(crate) mod drained;
 pub(crate) mod history;
 pub(crate) mod http_server;
 pub(crate) mod openstack;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::stage::{PATIENCE, wait_until};
+use super::stage::{PATIENCE, Stage, wait_until};
 
 /// A program that stays, and what it has logged so far.
 pub(crate) struct Service {
@@ -18,6 +18,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// `listen` with the configuration of a stage.
+    pub(crate) fn listen(stage: &Stage) -> Self {
+        Self::start(&mut stage.program("listen"))
+    }
+
     pub(crate) fn start(command: &mut Command) -> Self {
         let (mut service, stderr) = Self::unread(command);
         service.read(stderr);

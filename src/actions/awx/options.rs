@@ -1,6 +1,6 @@
 //! The options of a rule that launches a job.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use reqwest::Url;
 
@@ -15,6 +15,7 @@ use crate::actions::scope::{looked_up, object_template};
 use crate::config::table::{Kind, OptionRow, Scope};
 use crate::config::{Options, Problem, RuleContext, positive_duration};
 use crate::core::template::JsonTemplate;
+use crate::http::LateClient;
 
 /// The options of a rule that launches a job.
 pub(super) const OPTIONS: [OptionRow; 11] = [
@@ -84,7 +85,7 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
             login: login.ok()?,
             trust,
             timeout: request_timeout?,
-            client: OnceLock::new(),
+            client: LateClient::default(),
         }),
         kind,
         template,

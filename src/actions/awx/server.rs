@@ -1,6 +1,5 @@
 //! The requests to AWX, each with one answer.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +14,7 @@ use super::answers::{self, Finished, JobRef, Kind, Template};
 use crate::actions::answer::{Verdict, verdict};
 use crate::actions::statuses::Statuses;
 use crate::core::retry::Again;
-use crate::http::{self, Deadline, Login, Trust, message};
+use crate::http::{self, Deadline, LateClient, Login, Trust, message};
 
 /// So many bytes of an answer are read: a page of jobs with their variables, for the most.
 const LONGEST: usize = 32 * 1024 * 1024;
@@ -36,7 +35,7 @@ pub(super) struct Server {
     /// How long one request may take.
     pub(super) timeout: Duration,
     /// Made when it is first needed: a file that it takes may come later.
-    pub(super) client: OnceLock<Client>,
+    pub(super) client: LateClient,
 }
 
 /// An answer, without secrets.
@@ -97,12 +96,10 @@ impl Server {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<(&Client, Request, Vec<SecretString>), String> {
-        let client = if let Some(client) = self.client.get() {
-            client
-        } else {
-            let client = self.trust.client().map_err(|problem| problem.to_string())?;
-            self.client.get_or_init(|| client)
-        };
+        let client = self
+            .client
+            .of(&self.trust)
+            .map_err(|problem| problem.to_string())?;
         let mut url = self.base.clone();
         url.path_segments_mut()
             .expect("`http` and `https` have a path")

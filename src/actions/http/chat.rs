@@ -3,7 +3,7 @@
 //! The operator's text stays as written, so that it may mention people and link. Values that an event fills in
 //! cannot.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use reqwest::Method;
 
@@ -20,6 +20,7 @@ use crate::actions::statuses::Statuses;
 use crate::actions::{ActionPart, MakeRecovery, Read};
 use crate::config::table::{Kind, OptionRow, PartOptions, Scope};
 use crate::config::{Options, RuleContext};
+use crate::http::LateClient;
 
 /// The options of a rule that sends a message.
 const OPTIONS: [OptionRow; 4] = [
@@ -117,6 +118,6 @@ fn read(
         success: Statuses::new(service.success.iter().map(|&it| it..=it).collect()),
         retry_on: Statuses::new(vec![429..=429, 500..=599]),
         timeout: timeout?,
-        client: OnceLock::new(),
+        client: LateClient::default(),
     })
 }

@@ -2,8 +2,6 @@
 
 pub(super) mod rows;
 
-use std::sync::OnceLock;
-
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
 use serde_json::Value;
@@ -13,11 +11,12 @@ pub(super) use rows::OPTIONS;
 use super::HttpAction;
 use super::request::{Address, Body, Call};
 use crate::actions::FileInUse;
-use crate::actions::remote::{Reported, fixed_host, login, request_timeout, secret_file, trust};
+use crate::actions::remote::{fixed_host, login, request_timeout, secret_file, trust};
 use crate::actions::scope::{SYNTAX, looked_up, object_template};
 use crate::actions::statuses::Statuses;
-use crate::config::{JsonEntry, Options, Problem, RuleContext};
+use crate::config::{JsonEntry, Options, Problem, Reported, RuleContext};
 use crate::core::template::{JsonTemplate, Place, Template};
+use crate::http::LateClient;
 
 /// What can be sent (RFC 9110, 9.3, and PATCH).
 const METHODS: [Method; 5] = [
@@ -93,7 +92,7 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
         success: success?,
         retry_on: retry_on?,
         timeout: timeout?,
-        client: OnceLock::new(),
+        client: LateClient::default(),
     })
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{StoreAction, What, whole_number};
 use crate::actions::scope::{SYNTAX, looked_up, object_template};
 use crate::config::table::{Kind, OptionRow, Scope};
-use crate::config::{Options, Problem, RuleContext, positive_duration};
+use crate::config::{Options, Problem, Reported, RuleContext, positive_duration};
 use crate::core::store::check_name;
 use crate::core::template::{JsonTemplate, Place, Template};
 
@@ -77,9 +77,6 @@ pub(super) fn read(options: &mut Options<'_>, rule: &RuleContext<'_>) -> Option<
         asks,
     })
 }
-
-/// What is wrong has been reported.
-struct Reported;
 
 fn name(options: &mut Options<'_>) -> Option<Template> {
     if options.lacks("name") {

@@ -7,13 +7,13 @@ use hyper::header::{AUTHORIZATION, HeaderName};
 use ring::hmac::{self, Algorithm};
 
 use super::access::{Access, HmacCheck, Login, SecretFile};
-use crate::config::table::{Kind, OptionRow, Scope};
-use crate::config::{Options, Problem};
+use crate::config::table::{Kind, OptionRow};
+use crate::config::{Options, Problem, Reported};
 use crate::http::listener::{Place, RoutePath, TlsFiles};
 use crate::os::credentials::credential_file;
 
 /// In the section of a source that requests are sent to.
-pub const LISTEN: OptionRow = row(
+pub const LISTEN: OptionRow = OptionRow::of_source(
     "listen",
     Kind::Text,
     None,
@@ -22,7 +22,7 @@ pub const LISTEN: OptionRow = row(
 );
 
 /// See [`LISTEN`].
-pub const PATH: OptionRow = row(
+pub const PATH: OptionRow = OptionRow::of_source(
     "path",
     Kind::Text,
     Some("/"),
@@ -31,7 +31,7 @@ pub const PATH: OptionRow = row(
 );
 
 /// See [`LISTEN`].
-pub const TOKEN_FILE: OptionRow = row(
+pub const TOKEN_FILE: OptionRow = OptionRow::of_source(
     "token_file",
     Kind::Path,
     None,
@@ -40,7 +40,7 @@ pub const TOKEN_FILE: OptionRow = row(
 );
 
 /// See [`LISTEN`].
-pub const BASIC_FILE: OptionRow = row(
+pub const BASIC_FILE: OptionRow = OptionRow::of_source(
     "basic_file",
     Kind::Path,
     None,
@@ -48,7 +48,7 @@ pub const BASIC_FILE: OptionRow = row(
 );
 
 /// See [`LISTEN`].
-pub const HMAC: OptionRow = row(
+pub const HMAC: OptionRow = OptionRow::of_source(
     "hmac",
     Kind::Text,
     None,
@@ -58,7 +58,7 @@ pub const HMAC: OptionRow = row(
 );
 
 /// See [`LISTEN`].
-pub const AUTH: OptionRow = row(
+pub const AUTH: OptionRow = OptionRow::of_source(
     "auth",
     Kind::Choice(&["none"]),
     None,
@@ -66,7 +66,7 @@ pub const AUTH: OptionRow = row(
 );
 
 /// See [`LISTEN`].
-pub const MAX_BODY: OptionRow = row(
+pub const MAX_BODY: OptionRow = OptionRow::of_source(
     "max_body",
     Kind::Number(1, 64 * 1024 * 1024),
     Some("1048576"),
@@ -74,7 +74,7 @@ pub const MAX_BODY: OptionRow = row(
 );
 
 /// See [`LISTEN`].
-pub const SSL_CERT_FILE: OptionRow = row(
+pub const SSL_CERT_FILE: OptionRow = OptionRow::of_source(
     "ssl_cert_file",
     Kind::Path,
     None,
@@ -83,7 +83,7 @@ pub const SSL_CERT_FILE: OptionRow = row(
 );
 
 /// See [`LISTEN`].
-pub const SSL_KEY_FILE: OptionRow = row(
+pub const SSL_KEY_FILE: OptionRow = OptionRow::of_source(
     "ssl_key_file",
     Kind::Path,
     None,
@@ -91,7 +91,7 @@ pub const SSL_KEY_FILE: OptionRow = row(
 );
 
 /// See [`LISTEN`].
-pub const SSL_CA_FILE: OptionRow = row(
+pub const SSL_CA_FILE: OptionRow = OptionRow::of_source(
     "ssl_ca_file",
     Kind::Path,
     None,
@@ -105,21 +105,6 @@ const ALGORITHMS: [(&str, Algorithm); 4] = [
     ("sha512", hmac::HMAC_SHA512),
     ("sha1", hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
 ];
-
-const fn row(
-    name: &'static str,
-    kind: Kind,
-    default: Option<&'static str>,
-    meaning: &'static str,
-) -> OptionRow {
-    OptionRow {
-        name,
-        scope: Scope::Source,
-        kind,
-        default,
-        meaning,
-    }
-}
 
 /// Where requests are sent, by whom, and how large they may be.
 #[derive(Clone, Debug)]
@@ -215,9 +200,6 @@ pub fn read(options: &mut Options<'_>, folder: &Path) -> Option<PostOptions> {
     })
 }
 
-/// What is wrong has been told.
-struct Told;
-
 fn address(options: &mut Options<'_>) -> Option<SocketAddr> {
     if options.lacks("listen") {
         options.report_section(
@@ -248,7 +230,7 @@ fn path(options: &mut Options<'_>) -> Option<RoutePath> {
     path
 }
 
-fn tls(options: &mut Options<'_>, folder: &Path) -> Result<Option<TlsFiles>, Told> {
+fn tls(options: &mut Options<'_>, folder: &Path) -> Result<Option<TlsFiles>, Reported> {
     let certificate = options.path("ssl_cert_file", folder);
     let key = options.text("ssl_key_file");
     let client_authorities = options.path("ssl_ca_file", folder);
@@ -280,12 +262,12 @@ fn tls(options: &mut Options<'_>, folder: &Path) -> Result<Option<TlsFiles>, Tol
             );
             let hint = "TLS takes a certificate and its key; without both, senders would be answered in clear text";
             options.report_value(given[0], Problem::error(message, hint));
-            Err(Told)
+            Err(Reported)
         }
     }
 }
 
-fn login(options: &mut Options<'_>, folder: &Path) -> Result<Option<Login>, Told> {
+fn login(options: &mut Options<'_>, folder: &Path) -> Result<Option<Login>, Reported> {
     let mut file = |option: &'static str| {
         let name = options.text(option)?;
         let path = credential_file(Path::new(name), folder);
@@ -298,12 +280,12 @@ fn login(options: &mut Options<'_>, folder: &Path) -> Result<Option<Login>, Told
         (Some(_), Some(_)) => {
             let message = "expected either `token_file` or `basic_file`, but found both".to_owned();
             options.report_value("basic_file", Problem::error(message, "remove one of them"));
-            Err(Told)
+            Err(Reported)
         }
     }
 }
 
-fn hmac(options: &mut Options<'_>, folder: &Path) -> Result<Option<HmacCheck>, Told> {
+fn hmac(options: &mut Options<'_>, folder: &Path) -> Result<Option<HmacCheck>, Reported> {
     let Some(text) = options.text("hmac") else {
         return Ok(None);
     };
@@ -320,7 +302,7 @@ fn hmac(options: &mut Options<'_>, folder: &Path) -> Result<Option<HmacCheck>, T
         let hint =
             "write it like `sha256 X-Hub-Signature-256 hook-key`, where `hook-key` is a file";
         options.report_value("hmac", Problem::error(message, hint));
-        Told
+        Reported
     })
 }
 

@@ -1,14 +1,11 @@
 //! A request from Alertmanager → its events. Pure but for the ids of alerts that cannot be told apart.
 
-use std::fmt::Write;
-
 use hyper::StatusCode;
-use hyper::header::HeaderName;
 use jiff::Timestamp;
-use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
 use crate::core::event::{Event, Found, PayloadPath};
+use crate::core::limits::hashed;
 use crate::http::posts::Post;
 use crate::http::refusal::Refusal;
 use crate::sources::KeyPath;
@@ -28,8 +25,6 @@ pub struct Alerts {
     pub is_whole: bool,
     /// Where the key of an event is; without it, that is the alert's fingerprint.
     pub key: KeyPath,
-    /// The header with the signature, which no event shows.
-    pub signature: Option<HeaderName>,
 }
 
 impl Meaning for Alerts {
@@ -45,7 +40,7 @@ impl Alerts {
     /// [`Refusal`], if it is no JSON, or there is nothing in it that could be an event.
     pub fn of(&self, post: &Post, now: Timestamp) -> Result<Vec<Event>, Refusal> {
         let payload = post.json()?;
-        let meta = post.meta(self.signature.as_ref().map(HeaderName::as_str));
+        let meta = post.meta();
         let alerts = match self.alerts.find_in(&payload) {
             Found::Nothing | Found::One(Value::Null) => None,
             Found::One(Value::Array(alerts)) => Some(alerts.iter().collect()),
@@ -131,14 +126,6 @@ fn identity(alert: &Value, fingerprint: Option<&str>) -> Option<String> {
     let text = |name: &str| alert.get(name).and_then(Value::as_str);
     let (started, status) = (text("startsAt")?, text("status")?);
     Some(format!("{}@{started}:{status}", fingerprint?))
-}
-
-fn hashed(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in &digest(&SHA256, bytes).as_ref()[..16] {
-        write!(text, "{byte:02x}").expect("a text takes any text");
-    }
-    text
 }
 
 /// The hosts that an alert names in its label `instance`.

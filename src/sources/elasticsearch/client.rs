@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Search;
 use super::answer::Page;
-use crate::http::{self, Answer, Broken, Deadline, display_url, message, retry_after};
+use crate::http::{self, Answer, Broken, Deadline, LateClient, display_url, message, retry_after};
 
 /// The most bytes of an answer, or of one page of it.
 pub(super) const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
@@ -50,8 +50,7 @@ impl Failure {
 #[derive(Debug)]
 pub(super) struct Asker {
     search: Arc<Search>,
-    /// Made when it is first needed: a file that it takes may come later.
-    client: Option<Client>,
+    client: LateClient,
     /// The host that answered last.
     host: usize,
 }
@@ -60,7 +59,7 @@ impl Asker {
     pub(super) fn new(search: Arc<Search>) -> Self {
         Self {
             search,
-            client: None,
+            client: LateClient::default(),
             host: 0,
         }
     }
@@ -70,19 +69,14 @@ impl Asker {
     /// # Errors
     /// [`Failure`] if none of them gives a good answer.
     pub(super) async fn page(&mut self, body: &Value) -> Result<Page, Failure> {
-        let client = if let Some(client) = &self.client {
-            client.clone()
-        } else {
-            let client = self.search.trust.client();
-            let client = client.map_err(|problem| Failure::from(problem.to_string()))?;
-            self.client.insert(client).clone()
-        };
+        let client = self.client.of(&self.search.trust);
+        let client = client.map_err(|problem| Failure::from(problem.to_string()))?;
         let search = Arc::clone(&self.search);
         let count = search.addresses.len();
         let mut failures: Vec<Failure> = Vec::new();
         for turn in 0..count {
             let host = (self.host + turn) % count;
-            match search.ask(&client, &search.addresses[host], body).await {
+            match search.ask(client, &search.addresses[host], body).await {
                 Ok(page) => {
                     self.host = host;
                     return Ok(page);

@@ -17,11 +17,11 @@ use super::event::{IDENTITY, Making};
 use super::memory::Telling;
 use super::query::{NAMES, Query};
 use crate::config::{
-    Options, Problem, cron, every, object_template, payload_path, positive_duration, zone,
+    Options, Problem, Reported, cron, every, object_template, payload_path, positive_duration, zone,
 };
 use crate::core::event::PayloadPath;
 use crate::core::schedule::{Missed, Schedule, Times};
-use crate::http::{Login, Trust, TrustNames};
+use crate::http::{Login, Trust};
 use crate::os::credentials::credential_file;
 
 const QUERY: &str = r#"write it like `{"query": {"match_all": {}}, "aggs": {"hosts": {"terms": {"field": "host"}}}}`"#;
@@ -63,17 +63,7 @@ pub(super) fn read(options: &mut Options<'_>, folder: &Path, now: Timestamp) -> 
         telling,
         takes_partial,
         login: login.ok()?,
-        trust: Trust {
-            verify: true,
-            ca_file,
-            identity: None,
-            names: TrustNames {
-                peer: "the server",
-                ca_file: "ssl_ca_file",
-                certificate: None,
-                key: None,
-            },
-        },
+        trust: Trust::in_server(ca_file),
         timeout: timeout?,
     })
 }
@@ -320,9 +310,6 @@ fn fits(options: &mut Options<'_>, query: &Query, making: &Making) -> Option<()>
     }
     given.is_empty().then_some(())
 }
-
-/// What is wrong has been reported.
-struct Reported;
 
 fn login(options: &mut Options<'_>, folder: &Path) -> Result<Option<Login>, Reported> {
     let mut file = |name: &str| {

@@ -18,7 +18,7 @@ use crate::core::event::Event;
 use crate::core::outage::Outage;
 use crate::core::retry::RetryPolicy;
 use crate::core::schedule::Reached;
-use crate::journal::{Cursor, Progress, ProgressStep};
+use crate::journal::{Cursor, ProgressStep};
 use crate::sources::{
     Arrival, Batch, Decoded, LARGEST_BATCH, Opening, Pending, Received, Source, SourceError,
     SourceErrorKind,
@@ -352,14 +352,7 @@ impl SearchSource {
 
     fn hand_over(&mut self, (decoded, step): Part) -> Batch {
         self.handed_over = Some(HandedOver(step.clone()));
-        Batch {
-            decoded,
-            progress: step.map(|step| Progress {
-                source: self.opening.identity.clone(),
-                from: self.opening.stored.clone(),
-                step,
-            }),
-        }
+        self.opening.batch(decoded, step)
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::decode::{LARGEST, objects};
 use crate::core::event::Event;
+use crate::core::limits::hashed;
 use crate::sources::{Arrival, Decoded, Look, Looked, Opening, Pending, for_quarantine};
 
 /// A file that did not change for this long is not being written.
@@ -109,7 +109,7 @@ impl Look for FactsLook {
                         failures.push(format!("failed to read {path}: {error}"));
                     }
                     Found::Content(stamp, bytes) => {
-                        let hash = hash_of(&bytes);
+                        let hash = hashed(&bytes);
                         let known = memory.0.entry(path.clone()).or_default();
                         if known.hash.as_ref() == Some(&hash) {
                             self.seen.insert(file.clone(), stamp);
@@ -167,13 +167,6 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
     let most = LARGEST as u64 + 1;
     File::open(file)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-fn hash_of(bytes: &[u8]) -> String {
-    let digest = digest(&SHA256, bytes);
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest.as_ref()[..16]);
-    format!("{:032x}", u128::from_be_bytes(half))
 }
 
 /// The events of a file's content, or the content for quarantine.

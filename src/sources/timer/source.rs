@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::core::event::Event;
 use crate::core::schedule::{Firing, Reached, Schedule};
-use crate::journal::{Cursor, Progress, ProgressStep};
+use crate::journal::{Cursor, ProgressStep};
 use crate::sources::{
     Arrival, Batch, Decoded, Opening, Pending, Received, Source, SourceError, SourceErrorKind,
 };
@@ -77,14 +77,8 @@ impl TimerSource {
         let event = |firing: &Firing| Decoded::Event(Arrival::whole(self.event(firing, now)));
         let decoded = fired.firings.iter().filter(wanted).map(event).collect();
         let to = serde_json::to_string(&fired.reached).expect("times and numbers serialize");
-        Ok(Ok(Batch {
-            decoded,
-            progress: Some(Progress {
-                source: self.opening.identity.clone(),
-                from: self.opening.stored.clone(),
-                step: ProgressStep::Passed(Cursor(to)),
-            }),
-        }))
+        let passed = ProgressStep::Passed(Cursor(to));
+        Ok(Ok(self.opening.batch(decoded, Some(passed))))
     }
 
     /// Tells when it fires next.

@@ -5,12 +5,12 @@ use std::fmt;
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use reqwest::Client;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Check, ask};
 use crate::core::event::Event;
+use crate::http::LateClient;
 use crate::sources::{Arrival, Decoded, Look, Looked, Opening, Pending};
 
 /// So many are asked at the same time.
@@ -46,25 +46,13 @@ impl fmt::Display for Memory {
 /// Asks URLs.
 pub(super) struct UrlLook {
     check: Check,
-    client: Option<Client>,
+    client: LateClient,
 }
 
 impl UrlLook {
     pub(super) fn new(check: Check) -> Self {
-        let client = None;
+        let client = LateClient::default();
         Self { check, client }
-    }
-
-    fn client(&mut self) -> Result<Client, String> {
-        if let Some(client) = &self.client {
-            return Ok(client.clone());
-        }
-        let client = self
-            .check
-            .trust
-            .client()
-            .map_err(|problem| problem.to_string())?;
-        Ok(self.client.insert(client).clone())
     }
 }
 
@@ -77,9 +65,10 @@ impl Look for UrlLook {
         opening: &'a Opening,
     ) -> Pending<'a, Looked<Memory>> {
         Box::pin(async move {
-            let client = match self.client() {
+            let client = match self.client.of(&self.check.trust) {
                 Ok(client) => client,
-                Err(why) => {
+                Err(problem) => {
+                    let why = problem.to_string();
                     return Looked {
                         decoded: Vec::new(),
                         memory: memory.clone(),
@@ -97,7 +86,7 @@ impl Look for UrlLook {
             } = &self.check;
             // Boxed: else the compiler loses track of what they borrow.
             let asking = urls.iter().map(|it| {
-                let status = ask::status(&client, trust.names, &it.url, *timeout);
+                let status = ask::status(client, trust.names, &it.url, *timeout);
                 Box::pin(status) as Pending<'_, Result<u16, String>>
             });
             let asking: Vec<_> = asking.collect();

@@ -7,7 +7,7 @@ use reqwest::Url;
 use super::{Address, Check};
 use crate::config::table::{Kind, OptionRow, Scope};
 use crate::config::{Options, Problem, positive_duration};
-use crate::http::{Trust, TrustNames};
+use crate::http::Trust;
 
 /// In the section of such a source.
 pub(super) const OPTIONS: [OptionRow; 6] = [
@@ -74,14 +74,7 @@ pub(super) fn read(options: &mut Options<'_>, folder: &Path) -> Option<Check> {
     });
     let trust = Trust {
         verify: options.switch("ssl_verify"),
-        ca_file: options.path("ssl_ca_file", folder),
-        identity: None,
-        names: TrustNames {
-            peer: "the server",
-            ca_file: "ssl_ca_file",
-            certificate: None,
-            key: None,
-        },
+        ..Trust::in_server(options.path("ssl_ca_file", folder))
     };
     Some(Check {
         urls: urls?,

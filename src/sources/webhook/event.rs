@@ -22,8 +22,6 @@ pub struct Webhook {
     pub identity: Identity,
     /// Where the key of an event is; without it, that is the webhook's name.
     pub key: KeyPath,
-    /// The header with the signature, which no event shows.
-    pub signature: Option<HeaderName>,
 }
 
 /// What makes a request the same event as another one.
@@ -49,7 +47,7 @@ impl Webhook {
     /// # Errors
     /// [`Refusal`], if it is no JSON, or lacks its id.
     pub fn event(&self, post: &Post, now: Timestamp) -> Result<Event, Refusal> {
-        let meta = post.meta(self.signature.as_ref().map(HeaderName::as_str));
+        let meta = post.meta();
         let payload = json!({ "payload": post.json()?, "meta": meta });
         let mut event = Event::new(
             String::new(),

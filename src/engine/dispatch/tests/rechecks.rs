@@ -6,10 +6,11 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::*;
-use crate::core::event::{Event, Key};
+use crate::core::event::Event;
 use crate::core::rules::{Reader, Recheck as Asked};
 use crate::engine::recheck::FRESH;
-use crate::journal::{Accept, Acceptance, Entry, PlannedRun, Start};
+use crate::engine::tests::with_run;
+use crate::journal::{Accept, Entry};
 use crate::sources::{Incomplete, NotNow, Pending};
 
 /// A cloud that answers this, in turn, and then that the lease is active.
@@ -86,29 +87,10 @@ async fn journal_of(leases: &[Option<&str>]) -> (tempfile::TempDir, SqliteJourna
     let folder = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(folder.path(), crate::state::Access::Service).unwrap();
     let event = |(number, lease): (usize, Option<&str>)| {
-        let id = number.to_string();
         let payload = json!({"esi_leap_object.data": {"uuid": lease}});
         let event_type = "esi_leap.lease.fulfill.end".to_owned();
-        let event = Event::new(id.clone(), event_type, "now".into(), None, payload);
-        Entry::Event(Acceptance {
-            source: "bus".into(),
-            event_type: event.event_type.clone(),
-            body: event.to_json(),
-            is_incomplete: false,
-            lease: event.lease().map(str::to_owned),
-            cancels: Vec::new(),
-            after_end: false,
-            runs: vec![PlannedRun {
-                rule: "r".to_owned(),
-                key: Key::node(&id),
-                awaits_lease: false,
-                start: Start::Now,
-                start_by: None,
-                share: None,
-                throttle: None,
-            }],
-            id,
-        })
+        let event = Event::new(number.to_string(), event_type, "now".into(), None, payload);
+        with_run(event, "r")
     };
     let entries: Vec<Entry> = leases.iter().copied().enumerate().map(event).collect();
     let accepted = journal.accept(entries.into(), Timestamp::now());

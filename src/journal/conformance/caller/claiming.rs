@@ -1,5 +1,6 @@
 //! Claims as dispatch does, and holds what was claimed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -50,11 +51,8 @@ impl Caller {
         awaiting: usize,
         now: Timestamp,
     ) -> Answer<Claimed> {
-        let limits = limits
-            .iter()
-            .map(|(rule, most)| ((*rule).to_owned(), *most));
         let claim = Claim {
-            limits: Arc::new(limits.collect()),
+            limits: limits_of(limits),
             ..self.claim_of_each(limit, awaiting)
         };
         self.claim_as(claim, now).await
@@ -70,14 +68,11 @@ impl Caller {
         limits: &[(&str, u32)],
         now: Timestamp,
     ) -> Answer<Claimed> {
-        let limits = limits
-            .iter()
-            .map(|(rule, most)| ((*rule).to_owned(), *most));
         let claim = Claim {
             rechecked: rechecked.iter().collect(),
             rechecks,
             begun: begun.to_vec(),
-            limits: Arc::new(limits.collect()),
+            limits: limits_of(limits),
             ..self.claim_of_each(limit, limit)
         };
         self.claim_as(claim, now).await
@@ -135,4 +130,13 @@ impl Caller {
     pub(in crate::journal) fn forget_claims(&self) {
         self.held.lock().unwrap().clear();
     }
+}
+
+fn limits_of(limits: &[(&str, u32)]) -> Arc<BTreeMap<String, u32>> {
+    let limits = limits.iter();
+    Arc::new(
+        limits
+            .map(|(rule, most)| ((*rule).to_owned(), *most))
+            .collect(),
+    )
 }

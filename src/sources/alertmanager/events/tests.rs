@@ -71,7 +71,6 @@ fn of(body: &Value, is_whole: bool) -> Result<Vec<Event>, Refusal> {
         alerts: PayloadPath::parse("alerts").unwrap(),
         is_whole,
         key: KeyPath::default(),
-        signature: None,
     };
     let post = Post {
         body: body.to_string().into_bytes(),

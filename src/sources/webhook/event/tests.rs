@@ -118,7 +118,6 @@ fn webhook(identity: Identity, key: Option<&str>) -> Webhook {
         key: key.map_or_else(KeyPath::default, |path| {
             KeyPath::at(PayloadPath::parse(path).unwrap())
         }),
-        signature: None,
     }
 }
 
