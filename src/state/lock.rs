@@ -22,7 +22,7 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
     sockopt::socket_peercred,
 };
-use rustix::process::{Pid, geteuid, test_kill_process};
+use rustix::process::{Pid, geteuid, getpid, test_kill_process};
 
 use super::files::{self, Identity};
 use super::note::{LOCK, holder, line, open_note, write_note};
@@ -35,6 +35,10 @@ pub(super) const POLLER: &str = " poll";
 /// a process has its parent's files until it has become the script. Its successor waits that long,
 /// which also keeps recovery from looking for the script too early.
 const INHERITED: Duration = Duration::from_secs(10);
+
+/// The same if the process id is this process's own. Then the holder is most likely dead, too: in containers each service has the
+/// process id of the one before. It is this process itself only where one has several journals, as tests do.
+const INHERITED_FROM_NAMESAKE: Duration = Duration::from_secs(1);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -215,13 +219,13 @@ pub(super) fn is_held(folder: &Path) -> io::Result<bool> {
 /// A service that waits for the locks of another one.
 struct Waiting<'a> {
     folder: &'a Path,
-    deadline: Instant,
+    since: Instant,
 }
 
 impl<'a> Waiting<'a> {
     fn new(folder: &'a Path) -> Self {
-        let deadline = Instant::now() + INHERITED;
-        Self { folder, deadline }
+        let since = Instant::now();
+        Self { folder, since }
     }
 
     /// Locks what `open` opens at `path`, and sees that it is still there afterwards. Answers with the
@@ -264,7 +268,7 @@ impl<'a> Waiting<'a> {
         pid: Option<&str>,
         refusal: impl FnOnce(String) -> InUse,
     ) -> Result<(), StateError> {
-        if Instant::now() >= self.deadline || pid.is_some_and(lives) {
+        if self.since.elapsed() >= pid.map_or(INHERITED, patience) {
             return Err(refusal(pid.unwrap_or("unknown").to_owned()).into());
         }
         std::thread::sleep(PAUSE);
@@ -272,9 +276,13 @@ impl<'a> Waiting<'a> {
     }
 }
 
-fn lives(pid: &str) -> bool {
-    let pid = pid.parse().ok().and_then(Pid::from_raw);
-    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+/// How long a lock of this process may be kept by others, if it has died.
+fn patience(pid: &str) -> Duration {
+    match pid.parse().ok().and_then(Pid::from_raw) {
+        Some(pid) if pid == getpid() => INHERITED_FROM_NAMESAKE,
+        Some(pid) if test_kill_process(pid) != Err(Errno::SRCH) => Duration::ZERO,
+        _ => INHERITED,
+    }
 }
 
 #[cfg(test)]
@@ -284,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lock_of_a_dead_service_is_waited_for_and_that_of_a_living_one_is_not() {
+    fn the_lock_of_a_service_that_may_be_dead_is_waited_for_and_that_of_a_living_one_is_not() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join(LOCK);
         let hold = |pid: &str| {
@@ -298,16 +306,18 @@ mod tests {
         assert!(told.ends_with("another service (process 1)"), "{told}");
         drop(held);
 
-        let held = hold(&format!("{}\n", i32::MAX));
-        let holder = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(300));
-            drop(held);
-        });
-        let taken = Lock::take(folder.path(), "").unwrap();
-        holder.join().unwrap();
         let own = format!("{}\n", std::process::id());
-        assert_eq!(fs::read_to_string(&path).unwrap(), own);
-        drop(taken);
+        for dead in [&format!("{}\n", i32::MAX), &own] {
+            let held = hold(dead);
+            let holder = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(300));
+                drop(held);
+            });
+            let taken = Lock::take(folder.path(), "").unwrap();
+            holder.join().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), own);
+            drop(taken);
+        }
     }
 
     #[test]
