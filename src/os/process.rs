@@ -22,6 +22,7 @@ pub(crate) use signal::{is_hidden, may_be_ended, signal};
 
 use std::fs;
 use std::io;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -62,14 +63,17 @@ pub fn identify(pid: i32) -> io::Result<ProcessIdentity> {
     })
 }
 
-/// The boot that this machine is in.
+/// The boot that this machine is in. It is read once: no process sees another one.
 ///
 /// # Errors
 /// If `/proc` cannot be read.
 pub(crate) fn boot_id() -> io::Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
-        .trim_end()
-        .to_owned())
+    static READ: OnceLock<String> = OnceLock::new();
+    if let Some(known) = READ.get() {
+        return Ok(known.clone());
+    }
+    let read = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(READ.get_or_init(|| read.trim_end().to_owned()).clone())
 }
 
 /// Whether a living process is in the group. If `/proc` cannot be read, there may be one.

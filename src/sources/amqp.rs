@@ -48,8 +48,12 @@ use form::Form;
 /// as long as nothing is acknowledged and no connection lasts this long.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
-/// How often it is looked whether there is something to ask for.
+/// How often it is looked whether there is something to ask for, while queues are waited for.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether there is still a connection, if all queues are consumed over one. Their consumers
+/// end with it, so this is for a client library that does not tell.
+const LOOK_SELDOM: Duration = Duration::from_secs(60);
 
 /// How long queues that are to be drained have to be silent, twice, before they count as empty.
 const SILENCE: Duration = Duration::from_millis(200);

@@ -1,16 +1,19 @@
 //! The journal alone: beside an empty one when it has very many finished runs, and beside what SQLite takes to
 //! write the same bytes.
 
+use std::fs;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use esi_event_actions::sources::Interest;
 use esi_event_actions::sources::amqp::decode;
-use rusqlite::{Connection, params};
-use tempfile::TempDir;
 
+use super::bare::Bare;
+use super::counts::LONGEST;
 use super::measure::{median, rate};
+use super::peers::{self, DRAIN};
 use super::sizes::Sizes;
-use super::support::scene::{FULFILL, notification};
+use super::support::scene::{FULFILL, Scene, notification};
 use super::table::{Goal, Row};
 use super::worked::Worked;
 
@@ -18,12 +21,16 @@ use super::worked::Worked;
 const BATCH: usize = 100;
 
 pub(crate) fn measure(sizes: &Sizes) -> Vec<Row> {
-    vec![finished(sizes), batches(sizes)]
+    let mut full = Worked::with_finished(sizes.finished);
+    vec![
+        finished(sizes, &mut full),
+        batches(sizes),
+        start(sizes, full),
+    ]
 }
 
 /// Accepting and claiming, with finished runs and without.
-fn finished(sizes: &Sizes) -> Row {
-    let mut full = Worked::with_finished(sizes.finished);
+fn finished(sizes: &Sizes, full: &mut Worked) -> Row {
     let mut empty = Worked::with_finished(0);
     let worked = |journal: &mut Worked| {
         let round = journal.round(BATCH);
@@ -32,7 +39,7 @@ fn finished(sizes: &Sizes) -> Row {
     let (mut of_full, mut of_empty) = (Vec::new(), Vec::new());
     for _ in 0..sizes.batches {
         of_empty.push(worked(&mut empty));
-        of_full.push(worked(&mut full));
+        of_full.push(worked(full));
     }
     Row::of(
         &format!("accept and claim with {} finished runs", sizes.finished),
@@ -54,7 +61,8 @@ fn batches(sizes: &Sizes) -> Row {
     let mut bare = Bare::new();
     let (mut accepted, mut committed) = (Vec::new(), Vec::new());
     for _ in 0..sizes.batches {
-        committed.push(rate(BATCH, bare.commit(&body)));
+        let texts = vec![body.clone(); BATCH];
+        committed.push(rate(BATCH, bare.commit(&texts)));
         accepted.push(rate(BATCH, journal.accept(BATCH)));
     }
     Row::of(
@@ -66,50 +74,56 @@ fn batches(sizes: &Sizes) -> Row {
     )
 }
 
-/// A database with the settings of a journal, and one table of texts.
-struct Bare {
-    connection: Connection,
-    /// Goes last.
-    _folder: TempDir,
+/// From the start of a process until the broker has its consumer: the service with such a journal, and a bare
+/// consumer.
+fn start(sizes: &Sizes, full: Worked) -> Row {
+    let mut scene = Scene::new("bench-start");
+    scene.rule("r", &format!("events = {FULFILL}\nscript = /bin/true"));
+    let folder = full.close();
+    fs::rename(folder.path().join("state"), scene.state()).expect("a journal that is moved");
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..sizes.rounds {
+        let drain = || peers::own(DRAIN, &[&scene.queue, "1"]).spawn();
+        bare.push(consuming(&scene, || drain().expect("this program"), end));
+        ours.push(consuming(
+            &scene,
+            || scene.start(&[]),
+            |service| {
+                service.stop();
+            },
+        ));
+    }
+    scene.delete_queue();
+    Row::alone(
+        &format!(
+            "start to consuming with {} runs, beyond a bare consumer's",
+            sizes.finished
+        ),
+        "ms",
+        median(&ours) - median(&bare),
+        Goal::AtMost(50.0),
+    )
 }
 
-impl Bare {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let connection = Connection::open(folder.path().join("bare.db")).expect("a database");
-        connection
-            .execute_batch(
-                "PRAGMA journal_mode = WAL;
-                 PRAGMA synchronous = FULL;
-                 PRAGMA cache_size = -4096;
-                 CREATE TABLE bare (id INTEGER PRIMARY KEY, source TEXT NOT NULL, event_id TEXT NOT NULL,
-                     event_type TEXT NOT NULL, body TEXT NOT NULL, rule TEXT NOT NULL, key TEXT NOT NULL);",
-            )
-            .expect("a table");
-        Self {
-            connection,
-            _folder: folder,
-        }
-    }
+fn end(mut child: Child) {
+    child.kill().expect("kill");
+    child.wait().expect("a child");
+}
 
-    /// How long a batch takes, with its commit.
-    fn commit(&mut self, body: &str) -> Duration {
+/// How long it took this to be a consumer of the queue, in milliseconds.
+fn consuming<T>(scene: &Scene, start: impl FnOnce() -> T, end: impl FnOnce(T)) -> f64 {
+    let wait_for = |count| {
         let began = Instant::now();
-        let transaction = self.connection.transaction().expect("a transaction");
-        {
-            let insert = transaction.prepare_cached(
-                "INSERT INTO bare (source, event_id, event_type, body, rule, key)
-                 VALUES ('bench', ?1, ?2, ?3, 'rule', ?4)",
-            );
-            let mut insert = insert.expect("a statement");
-            for number in 0..BATCH {
-                let (id, node) = (format!("{number:032x}"), format!("node-{number}"));
-                insert
-                    .execute(params![id, FULFILL, body, node])
-                    .expect("a row");
-            }
+        while scene.consumers() != Some(count) {
+            assert!(began.elapsed() < LONGEST, "{count} consumers");
+            std::thread::sleep(Duration::from_millis(1));
         }
-        transaction.commit().expect("a commit");
-        began.elapsed()
-    }
+    };
+    let began = Instant::now();
+    let process = start();
+    wait_for(1);
+    let took = began.elapsed();
+    end(process);
+    wait_for(0);
+    took.as_secs_f64() * 1_000.0
 }

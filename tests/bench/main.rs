@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use sizes::{FULL, QUICK, Sizes};
 use table::Row;
 
+mod bare;
 mod bus;
 #[path = "../soak/counts.rs"]
 #[expect(dead_code, reason = "the trials need more of it than this does")]
@@ -20,6 +21,7 @@ mod peers;
 mod rules;
 mod scripts;
 mod sizes;
+mod sources;
 #[path = "../support/mod.rs"]
 #[expect(
     dead_code,
@@ -36,12 +38,13 @@ const USAGE: &str = "usage: scripts/bench [--debug] [--quick] [PART]";
 /// What the rows of the table are measured by, in the order in which they stand there.
 type Part = (&'static str, fn(&Sizes) -> Vec<Row>);
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("bus", bus::measure),
     ("scripts", scripts::measure),
     ("latency", latency::measure),
     ("memory", memory::measure),
     ("rules", rules::measure),
+    ("sources", sources::measure),
     ("journal", journal::measure),
 ];
 
@@ -53,6 +56,9 @@ fn main() -> ExitCode {
         [peers::STAMP, file] => peers::stamp(Path::new(file)),
         [peers::DRAIN, queue, count] => peers::drain(queue, number(count)),
         [peers::SPAWN, count, parallel] => peers::spawn(number(count), number(parallel)),
+        [peers::COMMIT, program, count] => peers::commit(program, number(count)),
+        [peers::PARSE, program] => peers::parse(program),
+        [peers::RECEIVE, address] => peers::receive(address),
         _ => return measure(&words),
     }
     ExitCode::SUCCESS

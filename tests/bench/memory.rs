@@ -1,12 +1,12 @@
-//! What the service has resident: when it has done nothing yet, after very many messages that no rule is for,
-//! and while very many runs wait.
+//! What the service takes when it has nothing to do: what it has resident, when it has done nothing yet, after very many
+//! messages that no rule is for, and while very many runs wait; and how often it wakes up.
 
 use std::fs;
 use std::time::Duration;
 
 use super::bus;
 use super::counts::Counts;
-use super::measure::wait_for;
+use super::measure::{per, wait_for};
 use super::sizes::Sizes;
 use super::support::scene::{FULFILL, Scene, Service};
 use super::table::{Goal, Row};
@@ -15,7 +15,11 @@ use super::table::{Goal, Row};
 const REST: Duration = Duration::from_secs(1);
 
 pub(crate) fn measure(sizes: &Sizes) -> Vec<Row> {
-    let (idle, after) = not_wanted(sizes.not_wanted);
+    let Idle {
+        size: idle,
+        after,
+        wake_ups,
+    } = not_wanted(sizes);
     let row = |what: &str, size, most| Row::alone(what, "MiB", size, Goal::AtMost(most));
     vec![
         row("resident: idle", idle, 10.0),
@@ -29,6 +33,13 @@ pub(crate) fn measure(sizes: &Sizes) -> Vec<Row> {
             waiting(sizes.waiting),
             32.0,
         ),
+        Row::alone(
+            "wake-ups, idle",
+            "a minute",
+            wake_ups,
+            // Those of heartbeats, of which RabbitMQ wants one every 30 s and sends as many.
+            Goal::AtMost(12.0),
+        ),
     ]
 }
 
@@ -39,16 +50,34 @@ fn resident(service: &Service) -> f64 {
     f64::from(size) / 1024.0
 }
 
-fn not_wanted(count: usize) -> (f64, f64) {
+/// A service that has nothing to do.
+struct Idle {
+    /// What it has resident, in MiB.
+    size: f64,
+    /// The same after very many messages.
+    after: f64,
+    /// How often its threads go on in a minute.
+    wake_ups: f64,
+}
+
+fn not_wanted(sizes: &Sizes) -> Idle {
     let scene = bus::stage("bench-memory");
     let service = scene.listen();
-    let idle = resident(&service);
-    bus::publish_not_wanted(&scene, count);
+    let size = resident(&service);
+    let before = service.wake_ups();
+    std::thread::sleep(Duration::from_secs(sizes.idle_seconds));
+    let woken = per(service.wake_ups() - before, 1.0);
+    let minutes = Duration::from_secs(sizes.idle_seconds).as_secs_f64() / 60.0;
+    bus::publish_not_wanted(&scene, sizes.not_wanted);
     wait_for(&Counts::of(&scene), 1, "succeeded");
     let after = resident(&service);
     service.stop();
     scene.delete_queue();
-    (idle, after)
+    Idle {
+        size,
+        after,
+        wake_ups: woken / minutes,
+    }
 }
 
 fn waiting(count: usize) -> f64 {

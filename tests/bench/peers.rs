@@ -7,17 +7,24 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
+use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::bare::Bare;
 use super::support::amqp;
 use super::support::broker::Broker;
 use super::support::scene::Scene;
 
+pub(crate) const COMMIT: &str = "commit";
 pub(crate) const DRAIN: &str = "drain";
+pub(crate) const PARSE: &str = "parse";
+pub(crate) const RECEIVE: &str = "receive";
 pub(crate) const SPAWN: &str = "spawn";
 pub(crate) const STAMP: &str = "stamp";
 
@@ -29,6 +36,9 @@ const PREFETCH: u16 = 200;
 
 /// Deliveries that the bare drain acknowledges together.
 const ACKED_AT_ONCE: usize = 100;
+
+/// The most requests that the bare receiver commits together.
+const COMMITTED_AT_ONCE: usize = 100;
 
 /// What scripts do that are to write something: little, so that the rest can be seen.
 pub(crate) const WRITES: [&str; 2] = ["/bin/echo", "done"];
@@ -119,6 +129,58 @@ pub(crate) fn spawn(count: usize, parallel: usize) {
             });
         }
         running.join_all().await;
+    });
+}
+
+/// Starts a program so many times, one after another, with one small commit in between: the least that a run takes whose end
+/// is on disk before the next one begins.
+pub(crate) fn commit(program: &str, count: usize) {
+    let mut bare = Bare::new();
+    let row = [String::from("{}")];
+    runtime().block_on(async {
+        for _ in 0..count {
+            let output = tokio::process::Command::new(program)
+                .stdin(Stdio::null())
+                .output();
+            assert!(output.await.expect("a process").status.success());
+            bare.commit(&row);
+        }
+    });
+}
+
+/// Runs a program that prints JSON, and parses that once.
+pub(crate) fn parse(program: &str) {
+    let output = Command::new(program).output().expect("a process");
+    let parsed: Result<Value, _> = serde_json::from_slice(&output.stdout);
+    std::hint::black_box(parsed.expect("JSON"));
+}
+
+/// Takes requests at an address, and answers each once its body is on disk. What waits is committed together.
+pub(crate) fn receive(address: &str) {
+    type Body = (String, oneshot::Sender<()>);
+    let (taken, waiting) = std::sync::mpsc::channel::<Body>();
+    std::thread::spawn(move || {
+        let mut bare = Bare::new();
+        while let Ok(first) = waiting.recv() {
+            let others = waiting.try_iter().take(COMMITTED_AT_ONCE - 1);
+            let (bodies, senders): (Vec<_>, Vec<_>) = std::iter::once(first).chain(others).unzip();
+            bare.commit(&bodies);
+            for sender in senders {
+                sender.send(()).expect("who waits for it");
+            }
+        }
+    });
+    let take = async move |body: String| {
+        let (sender, on_disk) = oneshot::channel();
+        taken.send((body, sender)).expect("the other thread");
+        on_disk.await.expect("a commit");
+        StatusCode::ACCEPTED
+    };
+    runtime().block_on(async {
+        let listener = tokio::net::TcpListener::bind(address).await;
+        let router = axum::Router::new().route("/", axum::routing::post(take));
+        let serving = axum::serve(listener.expect("a free port"), router);
+        serving.await.expect("requests");
     });
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::counts::Counts;
 use super::measure::{median, rate, wait_for};
-use super::peers::{self, SPAWN, WRITES};
+use super::peers::{self, COMMIT, SPAWN, WRITES};
 use super::sizes::Sizes;
 use super::support::scene::{FULFILL, Scene, notification};
 use super::table::{Goal, Row};
@@ -20,10 +20,12 @@ const READS: &str = "/usr/bin/wc";
 
 pub(crate) fn measure(sizes: &Sizes) -> Vec<Row> {
     let (one, many) = (sizes.one_node, sizes.many_nodes);
-    let (mut ours, mut consumed) = (Vec::new(), Vec::new());
+    let (mut ours, mut consumed, mut committed) = (Vec::new(), Vec::new(), Vec::new());
     let (mut ours_of_many, mut spawned) = (Vec::new(), Vec::new());
     for _ in 0..sizes.rounds {
         consumed.push(rate(one, amqp_consume(one)));
+        let took = peers::timed(&mut peers::own(COMMIT, &[READS, &one.to_string()]));
+        committed.push(rate(one, took));
         ours.push(rate(one, service(READS, one, 1)));
         let count = many.to_string();
         let took = peers::timed(&mut peers::own(SPAWN, &[&count, PARALLEL]));
@@ -37,6 +39,13 @@ pub(crate) fn measure(sizes: &Sizes) -> Vec<Row> {
             median(&ours),
             ("amqp-consume", median(&consumed)),
             Goal::AtLeast(1.0),
+        ),
+        Row::of(
+            "one node, beside what is bound to wait for the disk",
+            "runs/s",
+            median(&ours),
+            ("bare loop with a commit each", median(&committed)),
+            Goal::AtLeast(0.75),
         ),
         Row::of(
             "64 nodes, eight at a time, output captured",

@@ -15,10 +15,18 @@ pub(crate) struct Sizes {
     pub(crate) awaited: usize,
     /// Messages that nobody wants, before memory is looked at.
     pub(crate) not_wanted: usize,
+    /// How long wake-ups are counted.
+    pub(crate) idle_seconds: u64,
     /// Runs that wait, when memory is looked at.
     pub(crate) waiting: usize,
     /// Events for few and for many rules.
     pub(crate) for_rules: usize,
+    /// Requests that are sent to a webhook.
+    pub(crate) requests: usize,
+    /// Lines that a program writes.
+    pub(crate) lines: usize,
+    /// Rows of a history.
+    pub(crate) rows: usize,
     /// Finished runs in the journal that is compared with an empty one.
     pub(crate) finished: usize,
     /// Batches that a journal is asked for.
@@ -32,8 +40,12 @@ pub(crate) const FULL: Sizes = Sizes {
     many_nodes: 4_000,
     awaited: 1_000,
     not_wanted: 1_000_000,
+    idle_seconds: 60,
     waiting: 100_000,
     for_rules: 50_000,
+    requests: 20_000,
+    lines: 500_000,
+    rows: 100_000,
     finished: 1_000_000,
     batches: 200,
 };
@@ -45,8 +57,12 @@ pub(crate) const QUICK: Sizes = Sizes {
     many_nodes: 200,
     awaited: 20,
     not_wanted: 5_000,
+    idle_seconds: 2,
     waiting: 500,
     for_rules: 1_000,
+    requests: 200,
+    lines: 1_000,
+    rows: 500,
     finished: 2_000,
     batches: 10,
 };

@@ -37,7 +37,7 @@ pub(crate) struct Worked {
     body: String,
     events: u64,
     /// Goes last.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// How long each question of a round took.
@@ -65,7 +65,7 @@ impl Worked {
             runtime,
             body: body.to_owned(),
             events: 0,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -79,6 +79,11 @@ impl Worked {
             done += step;
         }
         worked
+    }
+
+    /// The folder with the journal, in `state`, which nobody has open then.
+    pub(crate) fn close(self) -> TempDir {
+        self.folder
     }
 
     /// Accepts so many events with a run each, claims the runs and records their ends, each in one batch.

@@ -8,8 +8,7 @@ use esi_event_actions::journal::{Census, Journal};
 use esi_event_actions::state::Access;
 use tokio::runtime::Runtime;
 
-use super::support::scene::Scene;
-use super::support::stage::wait_until;
+use super::support::stage::{Stage, wait_until};
 
 /// A trial that has not come to its end by then never does.
 pub(crate) const LONGEST: Duration = Duration::from_secs(60 * 60);
@@ -22,10 +21,10 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Of a service that has just been started.
-    pub(crate) fn of(scene: &Scene) -> Self {
+    pub(crate) fn of(stage: &Stage) -> Self {
         let mut opened = None;
         wait_until("a journal", || {
-            opened = open_journal(&scene.state(), Access::Beside).ok();
+            opened = open_journal(&stage.state(), Access::Beside).ok();
             opened.is_some()
         });
         Self {

@@ -243,6 +243,15 @@ impl Publisher {
     /// How many messages are ready in the queue: those held by a consumer are not counted. `None`
     /// if the queue does not exist.
     pub(crate) async fn message_count(&self, queue: &str) -> Option<u32> {
+        self.counts(queue).await.map(|(messages, _)| messages)
+    }
+
+    /// How many consumers the queue has. `None` if it does not exist.
+    pub(crate) async fn consumer_count(&self, queue: &str) -> Option<u32> {
+        self.counts(queue).await.map(|(_, consumers)| consumers)
+    }
+
+    async fn counts(&self, queue: &str) -> Option<(u32, u32)> {
         // Of its own, because a queue that is missing costs the channel.
         let channel = self
             .connection
@@ -262,7 +271,7 @@ impl Publisher {
                     .close(200, "counted".into())
                     .await
                     .expect("the channel closes");
-                Some(found.message_count())
+                Some((found.message_count(), found.consumer_count()))
             }
             Err(why) => {
                 let missing = matches!(why.kind(), lapin::ErrorKind::ProtocolError(error) if error.get_id() == 404);

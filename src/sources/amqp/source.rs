@@ -1,11 +1,13 @@
 //! The queues as a `Source`: what has arrived is handed over decoded, and acknowledged once it is on disk.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use lapin::Acker;
 use lapin::options::BasicAckOptions;
 
 use super::feed::Feed;
-use super::{AmqpSource, LOOK_AGAIN, Link, SILENCE, Unreachable};
+use super::{AmqpSource, LOOK_AGAIN, LOOK_SELDOM, Link, SILENCE, Unreachable};
 use crate::sources::{Batch, Pending, Received, Source, SourceError, SourceErrorKind};
 
 /// The kind of the bus, and its name: there is one.
@@ -87,12 +89,7 @@ impl AmqpSource {
                 continue;
             }
             self.ask_for_missing(&link);
-            let wait = if self.until_drained {
-                SILENCE
-            } else {
-                LOOK_AGAIN
-            };
-            match tokio::time::timeout(wait, self.arrivals()).await {
+            match tokio::time::timeout(self.rest(), self.arrivals()).await {
                 Ok(deliveries) if deliveries.is_empty() => silences = 0,
                 Ok(deliveries) => {
                     self.arrived.add(deliveries);
@@ -110,6 +107,18 @@ impl AmqpSource {
                 }
                 Err(_) => {}
             }
+        }
+    }
+
+    /// How long nothing is looked at while nothing arrives. The end of a connection is an arrival for the
+    /// queues that are consumed over it.
+    fn rest(&self) -> Duration {
+        if self.until_drained {
+            SILENCE
+        } else if self.feeds.iter().all(Feed::is_open) {
+            LOOK_SELDOM
+        } else {
+            LOOK_AGAIN
         }
     }
 
