@@ -10,11 +10,13 @@ mod listen;
 mod man;
 mod output;
 mod poll;
+mod progress;
 mod quarantine;
 mod report;
 mod runs;
 mod service;
 mod sources;
+mod stats;
 mod store;
 mod user;
 
@@ -72,7 +74,7 @@ enum Command {
     Check(check::Args),
     /// Tell what would run for an event, and why not
     Explain(explain::Args),
-    /// List, show and retry runs
+    /// List, watch, export, show, retry and cancel runs
     #[command(subcommand)]
     Runs(runs::Command),
     /// List, show and retry deliveries that could not be decoded
@@ -81,6 +83,8 @@ enum Command {
     /// List where events come from, how far each source has come and what failed last
     #[command(subcommand)]
     Sources(sources::Command),
+    /// Tell what became of runs: by rule and hour, what waits, and what took long
+    Stats(stats::Args),
     /// List, get, set, delete and count up named values
     #[command(subcommand)]
     Store(store::Command),
@@ -138,6 +142,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&cli.places, &args),
         Command::Explain(args) => explain::run(&cli.places, &args),
         Command::Runs(command) => runs::run(&cli.places, command),
+        Command::Stats(args) => stats::run(&cli.places, &args),
         Command::Quarantine(command) => quarantine::run(&cli.places, command),
         Command::Sources(command) => sources::run(&cli.places, &command),
         Command::Store(command) => store::run(&cli.places, command),

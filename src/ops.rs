@@ -14,6 +14,7 @@ pub mod quarantine;
 pub mod runs;
 pub mod sources;
 pub mod store;
+pub mod watch;
 
 use std::fmt;
 

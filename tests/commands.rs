@@ -4,6 +4,7 @@
 mod checking;
 mod explaining;
 mod usage;
+mod watching;
 
 use std::fs;
 use std::io::Write as _;

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::cli::report::{Exit, Failure};
@@ -81,7 +82,8 @@ pub(super) fn state_cell(state: State) -> Cell {
     }
 }
 
-/// A moment to the second, as people read it.
+/// A moment to the second, as people here read it.
 pub(super) fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+    let local = at.to_zoned(TimeZone::system());
+    local.strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
 }

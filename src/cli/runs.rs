@@ -1,4 +1,8 @@
-//! `runs`: list, show, retry and cancel, beside the service or without one.
+//! `runs`: list, watch, export, show, retry and cancel, beside the service or without one.
+
+mod export;
+mod watch;
+pub(super) mod which;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -9,28 +13,35 @@ use super::output::{Format, cell, moment, print_json, print_line, state_cell, ta
 use crate::cli::report::{Exit, Failure};
 use crate::core::printable::printable;
 use crate::core::run::State;
-use crate::journal::{AttemptRecord, RetryFrom, RunDetail, RunFilter, RunId, RunSummary};
+use crate::journal::{AttemptRecord, RetryFrom, RunDetail, RunId, RunSummary};
 use crate::ops::runs;
+use which::Which;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List runs, the newest last
     List {
-        /// Only runs in this state; may be given several times
-        #[arg(long, value_parser = state)]
-        state: Vec<State>,
-        /// Only runs of this rule
-        #[arg(long)]
-        rule: Option<String>,
-        /// Only runs with this key, which is the node unless the rule says otherwise
-        #[arg(long)]
-        key: Option<String>,
+        #[command(flatten)]
+        which: Which,
         /// How many to list, the newest ones
         #[arg(long, default_value_t = 50, value_name = "NUMBER")]
         limit: usize,
         /// How to print
         #[arg(long, value_enum, default_value_t)]
         format: Format,
+    },
+    /// Print a line for each change of a run, until ended
+    Watch {
+        #[command(flatten)]
+        which: Which,
+        /// How to print: `json` is one object a line
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Print all that is known of runs, a JSON object a line, the oldest first
+    Export {
+        #[command(flatten)]
+        which: Which,
     },
     /// Show a run with its attempts, its output and its event
     Show {
@@ -60,31 +71,19 @@ pub(super) enum Command {
     },
 }
 
-fn state(word: &str) -> Result<State, String> {
-    State::from_word(word).ok_or_else(|| {
-        let words: Vec<&str> = State::ALL.into_iter().map(State::as_str).collect();
-        format!("expected one of {}", words.join(", "))
-    })
-}
-
 pub(super) fn run(places: &Places, command: Command) -> Result<Exit, Failure> {
     let journal = places.journal()?;
     match command {
         Command::List {
-            state,
-            rule,
-            key,
+            which,
             limit,
             format,
-        } => {
-            let filter = RunFilter {
-                states: state,
-                rule,
-                key,
-                limit,
-            };
-            list(&ask(runs::list(&journal, filter))?, format)
-        }
+        } => list(
+            &ask(runs::list(&journal, which.filter(None, limit)))?,
+            format,
+        ),
+        Command::Watch { which, format } => watch::watch(&journal, &which, format),
+        Command::Export { which } => export::export(&journal, &which),
         Command::Show { id, format } => show(&ask(runs::show(&journal, id))?, format),
         Command::Retry { ids, from_start } => {
             let from = if from_start {

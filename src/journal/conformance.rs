@@ -17,6 +17,7 @@ pub(in crate::journal) mod ending;
 pub(in crate::journal) mod holding;
 pub(in crate::journal) mod keeping;
 pub(in crate::journal) mod limiting;
+pub(in crate::journal) mod listing;
 mod lost_answers;
 pub(in crate::journal) mod order;
 pub(in crate::journal) mod orphans;
@@ -196,14 +197,16 @@ macro_rules! hold_to_the_contract {
                 runs_of_rules_that_no_service_has_are_handed_out_to_be_cancelled,
                 an_orphan_that_was_claimed_with_a_lost_answer_is_handed_out_again,
                 however_many_orphans_wait_each_claim_goes_on_from_where_the_last_one_came_to;
+            listing:
+                runs_are_listed_newest_first_by_any_filter,
+                what_became_of_runs_is_counted_and_what_waits;
             order:
                 one_run_of_a_key_at_a_time_in_order_of_acceptance,
                 a_retry_holds_the_later_runs_of_its_key_and_no_others,
                 due_retries_and_new_runs_are_claimed_in_order_of_acceptance,
                 the_operators_retry_goes_before_waiting_runs_but_not_beside_a_running_one,
                 a_retry_is_of_all_runs_or_of_none,
-                after_a_step_of_the_clock_no_retry_waits_longer_than_its_own_delay,
-                runs_are_listed_newest_first_by_any_filter;
+                after_a_step_of_the_clock_no_retry_waits_longer_than_its_own_delay;
             owners:
                 what_was_claimed_with_a_lost_answer_is_handed_out_again,
                 the_end_of_an_attempt_is_recorded_once,

@@ -19,8 +19,89 @@ pub struct RunFilter {
     pub rule: Option<String>,
     /// Only runs with this key, whatever it means.
     pub key: Option<String>,
-    /// The newest so many.
+    /// Only runs of events about this lease.
+    pub lease: Option<String>,
+    /// Only runs of the event with this id.
+    pub event: Option<String>,
+    /// Only runs that were accepted then or later.
+    pub since: Option<Timestamp>,
+    /// Only runs that were accepted before.
+    pub until: Option<Timestamp>,
+    /// Only runs behind this one: then the oldest come first, else the newest.
+    pub after: Option<RunId>,
+    /// At most so many.
     pub limit: usize,
+}
+
+/// What became of runs in a span of time, and what waits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// Of each rule, by name.
+    pub rules: Vec<RuleStats>,
+    /// Of each hour in which a run finished.
+    pub hours: Vec<HourStats>,
+    /// The keys with the most runs that wait, or run.
+    pub keys: Vec<KeyStats>,
+    /// The attempts that took the longest.
+    pub slowest: Vec<SlowAttempt>,
+}
+
+/// The runs of a rule that were accepted in the span, or have not finished, and the attempts that began in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleStats {
+    /// The name of the rule.
+    pub rule: String,
+    /// How many succeeded.
+    pub succeeded: u64,
+    /// How many were given up.
+    pub discarded: u64,
+    /// How many were cancelled.
+    pub cancelled: u64,
+    /// How many have not finished.
+    pub unfinished: u64,
+    /// How many attempts have ended.
+    pub attempts: u64,
+    /// How many of them were no success.
+    pub failed: u64,
+    /// How long they took together.
+    pub took: Duration,
+}
+
+/// The runs that finished in an hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HourStats {
+    /// When it began, by UTC.
+    pub hour: Timestamp,
+    /// How many finished.
+    pub finished: u64,
+    /// How many of these were discarded or cancelled.
+    pub not_succeeded: u64,
+}
+
+/// The unfinished runs of a key, but for those that are scheduled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyStats {
+    /// The text of the key.
+    pub key: String,
+    /// How many there are.
+    pub runs: u64,
+    /// When the oldest was accepted.
+    pub since: Timestamp,
+}
+
+/// An attempt that took long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlowAttempt {
+    /// Its run.
+    pub run: RunId,
+    /// Which attempt of that.
+    pub attempt: u32,
+    /// The name of the rule.
+    pub rule: String,
+    /// The text of the run's key.
+    pub key: String,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// One line of the table of runs.

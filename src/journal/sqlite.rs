@@ -35,6 +35,7 @@ mod requests;
 mod rows;
 mod schema;
 mod shares;
+mod stats;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -62,7 +63,7 @@ use super::{
     Claimed, Completion, Dropped, Entry, JournalError, JournalPart, Keep, OpenAttempt, Owner,
     Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
     RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
-    Version, Work,
+    Stats, Version, Work,
 };
 use crate::core::limits::limited;
 use crate::core::retention::Retention;
@@ -285,6 +286,12 @@ impl Browse for SqliteJournal {
 
     fn event(&self, id: String) -> Reply<'_, Option<String>> {
         self.look("read an event", move |db| reads::event(db, &id))
+    }
+
+    fn stats(&self, since: Timestamp) -> Reply<'_, Stats> {
+        self.look("count what became of runs", move |db| {
+            stats::read(db, since)
+        })
     }
 
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{
     Acceptance, Accepted, Announced, Answer, AttemptEnd, Census, Claim, Claimed, Completion,
     Dropped, Entry, OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Requests,
-    RetryFrom, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Store, Version,
+    RetryFrom, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Stats, Store, Version,
 };
 use crate::core::retention::Retention;
 use crate::core::run::State;
@@ -103,6 +103,9 @@ pub trait Browse: Send + Sync + 'static {
 
     /// An event as JSON text by its id, of any source.
     fn event(&self, id: String) -> Reply<'_, Option<String>>;
+
+    /// What became of runs since then, and what waits now.
+    fn stats(&self, since: Timestamp) -> Reply<'_, Stats>;
 
     /// What is known of the reading of each source, in the order of their names.
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>>;
@@ -241,6 +244,10 @@ impl<J: Browse + ?Sized> Browse for Arc<J> {
 
     fn event(&self, id: String) -> Reply<'_, Option<String>> {
         (**self).event(id)
+    }
+
+    fn stats(&self, since: Timestamp) -> Reply<'_, Stats> {
+        (**self).stats(since)
     }
 
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {

@@ -30,6 +30,17 @@ pub async fn show(journal: &dyn Browse, id: RunId) -> Result<RunDetail, JournalE
     journal.run(id).await
 }
 
+/// The same, or `None` if there is no run of this number any more.
+///
+/// # Errors
+/// Those of the journal.
+pub async fn find(journal: &dyn Browse, id: RunId) -> Result<Option<RunDetail>, JournalError> {
+    match journal.run(id).await {
+        Err(JournalError::Absent { .. }) => Ok(None),
+        found => found.map(Some),
+    }
+}
+
 /// Makes runs due again at this step, all of them or none; answers how many.
 ///
 /// # Errors

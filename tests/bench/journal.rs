@@ -112,9 +112,13 @@ fn end(mut child: Child) {
 
 /// How long it took this to be a consumer of the queue, in milliseconds.
 fn consuming<T>(scene: &Scene, start: impl FnOnce() -> T, end: impl FnOnce(T)) -> f64 {
+    let consumers = || {
+        let counted = scene.as_publisher(async |publisher| publisher.counts(&scene.queue).await);
+        counted.map(|(_, consumers)| consumers)
+    };
     let wait_for = |count| {
         let began = Instant::now();
-        while scene.consumers() != Some(count) {
+        while consumers() != Some(count) {
             assert!(began.elapsed() < LONGEST, "{count} consumers");
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -64,9 +64,9 @@ fn not_wanted(sizes: &Sizes) -> Idle {
     let scene = bus::stage("bench-memory");
     let service = scene.listen();
     let size = resident(&service);
-    let before = service.wake_ups();
+    let before = wake_ups(&service);
     std::thread::sleep(Duration::from_secs(sizes.idle_seconds));
-    let woken = per(service.wake_ups() - before, 1.0);
+    let woken = per(wake_ups(&service) - before, 1.0);
     let minutes = Duration::from_secs(sizes.idle_seconds).as_secs_f64() / 60.0;
     bus::publish_not_wanted(&scene, sizes.not_wanted);
     wait_for(&Counts::of(&scene), 1, "succeeded");
@@ -78,6 +78,18 @@ fn not_wanted(sizes: &Sizes) -> Idle {
         after,
         wake_ups: woken / minutes,
     }
+}
+
+/// How often the threads of a service have gone on after they had nothing to do.
+fn wake_ups(service: &Service) -> usize {
+    let tasks = fs::read_dir(format!("/proc/{}/task", service.pid())).expect("its threads");
+    let of_task = |task: fs::DirEntry| {
+        let status = fs::read_to_string(task.path().join("status")).ok()?;
+        let mut lines = status.lines();
+        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        count.trim().parse::<usize>().ok()
+    };
+    tasks.flatten().filter_map(of_task).sum()
 }
 
 fn waiting(count: usize) -> f64 {

@@ -246,12 +246,8 @@ impl Publisher {
         self.counts(queue).await.map(|(messages, _)| messages)
     }
 
-    /// How many consumers the queue has. `None` if it does not exist.
-    pub(crate) async fn consumer_count(&self, queue: &str) -> Option<u32> {
-        self.counts(queue).await.map(|(_, consumers)| consumers)
-    }
-
-    async fn counts(&self, queue: &str) -> Option<(u32, u32)> {
+    /// The same, and how many consumers the queue has.
+    pub(crate) async fn counts(&self, queue: &str) -> Option<(u32, u32)> {
         // Of its own, because a queue that is missing costs the channel.
         let channel = self
             .connection

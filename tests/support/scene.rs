@@ -135,12 +135,6 @@ impl Scene {
             .block_on(self.publisher.message_count(&self.queue))
     }
 
-    /// How many consumers the queue has; `None` if it does not exist.
-    pub(crate) fn consumers(&self) -> Option<u32> {
-        self.runtime
-            .block_on(self.publisher.consumer_count(&self.queue))
-    }
-
     /// Deletes the queue.
     pub(crate) fn delete_queue(&self) {
         self.runtime.block_on(self.publisher.delete(&self.queue));

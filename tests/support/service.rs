@@ -128,18 +128,6 @@ impl Service {
         files
     }
 
-    /// How often its threads have gone on after they had nothing to do.
-    pub(crate) fn wake_ups(&self) -> usize {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("its threads");
-        let of_task = |task: fs::DirEntry| {
-            let status = fs::read_to_string(task.path().join("status")).ok()?;
-            let mut lines = status.lines();
-            let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-            count.trim().parse::<usize>().ok()
-        };
-        tasks.flatten().filter_map(of_task).sum()
-    }
-
     /// Its children that have ended and that it has not taken note of.
     pub(crate) fn zombies(&self) -> usize {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("its threads");

@@ -19,7 +19,7 @@ use crate::journal::{
     Accept, Acceptance, Accepted, Answer, AttemptEnd, Browse, Census, ClaimedRun, Completion,
     Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner, Placement, Pruned,
     QuarantineId, Quarantined, Reply, RetryFrom, RunDetail, RunFilter, RunId, RunSummary,
-    SourceRecord, Start, Version,
+    SourceRecord, Start, Stats, Version,
 };
 
 /// One service, or one command. What it holds of its claims it says with each claim, as dispatch does.
@@ -259,6 +259,10 @@ impl Browse for Caller {
 
     fn event(&self, id: String) -> Reply<'_, Option<String>> {
         Box::pin(self.ask(move |journal| journal.event(id.clone())))
+    }
+
+    fn stats(&self, since: Timestamp) -> Reply<'_, Stats> {
+        Box::pin(self.ask(move |journal| journal.stats(since)))
     }
 
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {

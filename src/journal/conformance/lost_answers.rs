@@ -17,7 +17,7 @@ use crate::journal::{
     Claim, Claimed, Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner,
     Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
     RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
-    Store, StoreChange, StorePage, StoredValue, Version, Work,
+    Stats, Store, StoreChange, StorePage, StoredValue, Version, Work,
 };
 
 /// Such a journal, by another one.
@@ -163,6 +163,10 @@ impl<J: Journal> Browse for LostAnswers<J> {
 
     fn event(&self, id: String) -> Reply<'_, Option<String>> {
         self.lose("event", self.journal.event(id))
+    }
+
+    fn stats(&self, since: Timestamp) -> Reply<'_, Stats> {
+        self.lose("stats", self.journal.stats(since))
     }
 
     fn sources(&self) -> Reply<'_, Vec<SourceRecord>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Scene;
 use super::story::{accept, at, claim, claim_one, end, state, summary};
 use crate::core::run::{State, Transition};
-use crate::journal::{Browse, JournalError, Keep, RetryFrom, RunFilter};
+use crate::journal::{Keep, RetryFrom};
 
 pub(in crate::journal) async fn one_run_of_a_key_at_a_time_in_order_of_acceptance(
     scene: &Scene<'_>,
@@ -186,87 +186,4 @@ pub(in crate::journal) async fn after_a_step_of_the_clock_no_retry_waits_longer_
     journal.clock_stepped(at(100)).await.unwrap();
     assert_eq!(summary(&journal, 1).await.due_at, Some(at(10)));
     assert_eq!(summary(&journal, 2).await.due_at, Some(at(110)));
-}
-
-pub(in crate::journal) async fn runs_are_listed_newest_first_by_any_filter(scene: &Scene<'_>) {
-    let journal = scene.journal().await;
-    for (id, rule, key) in [
-        ("a", "r", "n1"),
-        ("b", "s", "n1"),
-        ("c", "r", "n2"),
-        ("d", "s", "n3"),
-    ] {
-        accept(&journal, id, &[(rule, key)], 0).await;
-    }
-    claim(&journal, 2, 0).await;
-    journal
-        .record(end(1, 1, Transition::Discard, 1))
-        .await
-        .unwrap();
-    let all = RunFilter {
-        limit: 100,
-        ..RunFilter::default()
-    };
-    let text = |text: &str| Some(text.to_owned());
-    let cases = [
-        (all.clone(), vec![4, 3, 2, 1]),
-        (
-            RunFilter {
-                limit: 2,
-                ..RunFilter::default()
-            },
-            vec![4, 3],
-        ),
-        (
-            RunFilter {
-                states: vec![State::Due, State::Discarded],
-                ..all.clone()
-            },
-            vec![4, 2, 1],
-        ),
-        (
-            RunFilter {
-                rule: text("r"),
-                ..all.clone()
-            },
-            vec![3, 1],
-        ),
-        (
-            RunFilter {
-                key: text("n1"),
-                ..all.clone()
-            },
-            vec![2, 1],
-        ),
-        (
-            RunFilter {
-                key: text("n1"),
-                rule: text("s"),
-                states: vec![State::Due],
-                limit: 1,
-            },
-            vec![2],
-        ),
-        (
-            RunFilter {
-                key: text("n9"),
-                ..all
-            },
-            vec![],
-        ),
-    ];
-    for (filter, expected) in cases {
-        let found: Vec<_> = journal
-            .runs(filter.clone())
-            .await
-            .unwrap()
-            .iter()
-            .map(|run| run.id)
-            .collect();
-        assert_eq!(found, expected, "{filter:?}");
-    }
-    assert!(matches!(
-        journal.run(9).await,
-        Err(JournalError::Absent { what: "run", id: 9 })
-    ));
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::fault::Fault;
 use super::quarantine::held;
-use super::rows::{duration, optional_time, outcome, sql_limit, stand, time};
+use super::rows::{Millis, duration, optional_time, outcome, sql_limit, stand, time};
 use crate::core::limits::limited;
 use crate::core::run::State;
 use crate::journal::{
@@ -55,10 +55,9 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
     })
 }
 
-/// The newest runs that `filter` lets through.
+/// The runs that `filter` lets through: the newest, or those behind one of them.
 pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<RunSummary>, Fault> {
-    let (rule, key) = (filter.rule.as_deref(), filter.key.as_deref());
-    let (rule, key) = (rule.map(limited), key.map(limited));
+    let text = |text: &Option<String>| text.as_deref().map(|text| limited(text).into_owned());
     let states: Vec<_> = filter
         .states
         .iter()
@@ -69,12 +68,31 @@ pub(super) fn runs(connection: &Connection, filter: &RunFilter) -> Result<Vec<Ru
     } else {
         format!("AND r.state IN ({})", states.join(", "))
     };
+    let order = if filter.after.is_some() {
+        "ASC"
+    } else {
+        "DESC"
+    };
     let sql = format!(
-        "{SUMMARY} WHERE (?1 IS NULL OR r.rule = ?1) AND (?2 IS NULL OR r.key = ?2) {states} ORDER BY r.id DESC LIMIT ?3"
+        "{SUMMARY} WHERE (?1 IS NULL OR r.rule = ?1) AND (?2 IS NULL OR r.key = ?2)
+             AND (?3 IS NULL OR e.lease = ?3) AND (?4 IS NULL OR e.event_id = ?4)
+             AND (?5 IS NULL OR r.accepted_at >= ?5) AND (?6 IS NULL OR r.accepted_at < ?6)
+             AND r.id > ?7 {states}
+         ORDER BY r.id {order} LIMIT ?8"
     );
+    let values = params![
+        text(&filter.rule),
+        text(&filter.key),
+        text(&filter.lease),
+        text(&filter.event),
+        filter.since.map(Millis),
+        filter.until.map(Millis),
+        filter.after.unwrap_or_default(),
+        sql_limit(filter.limit)
+    ];
     let runs = connection
         .prepare(&sql)?
-        .query_map(params![rule, key, sql_limit(filter.limit)], summary)?
+        .query_map(values, summary)?
         .collect::<rusqlite::Result<_>>()?;
     Ok(runs)
 }
