@@ -32,6 +32,19 @@ fn prepared_again(connection: &Connection, sql: &str) -> i32 {
     statement.get_status(StatementStatus::RePrepare)
 }
 
+#[test]
+fn sqlite_is_built_without_what_a_journal_does_not_use() {
+    let connection = Connection::open_in_memory().unwrap();
+    let mut statement = connection.prepare("PRAGMA compile_options").unwrap();
+    let options = statement.query_map([], |row| row.get(0)).unwrap();
+    let options: Vec<String> = options.collect::<rusqlite::Result<_>>().unwrap();
+    let has = |name: &str| options.iter().any(|option| option == name);
+    assert!(
+        has("DEFAULT_MEMSTATUS=0") && !has("ENABLE_FTS5") && !has("ENABLE_STAT4"),
+        "`.cargo/config.toml` was not heeded: {options:?}"
+    );
+}
+
 #[expect(clippy::too_many_lines, reason = "a table of statements")]
 #[tokio::test]
 async fn nothing_in_the_daily_round_scans_sorts_or_is_prepared_again() {
