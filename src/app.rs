@@ -4,15 +4,18 @@
 
 mod asker;
 mod beginning;
+mod health;
 pub mod parts;
 mod problems;
 mod reload;
 mod signals;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +37,7 @@ use crate::sources::history::{Client, CloudProblem, HistorySource, source_name};
 use crate::sources::{Enrich, FeedSettings, Interest, Opening, Setup};
 use crate::state::Access;
 use crate::supervisor::{Failure, Feed, Open, Opener, Rest, Supervisor};
-use crate::telemetry::{self, Conditions};
+use crate::telemetry::{self, Conditions, metrics};
 use asker::Asker;
 use beginning::beginning;
 use parts::{Config, Listen};
@@ -77,6 +80,7 @@ struct Served<F> {
     conditions: Conditions,
     enrich: Arc<dyn Enrich>,
     until: Until,
+    http: Option<SocketAddr>,
 }
 
 /// How to read an event history.
@@ -107,6 +111,7 @@ pub async fn listen(
     let signals = Signals::catch().map_err(DaemonError::Signals)?;
     let opened = parts::open_journal(state_dir, Access::Service)?;
     let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
+    metrics::configured(true, Timestamp::now());
     let conditions = Conditions::default();
     let listeners = Listeners::default();
     let feeds = Feeds {
@@ -137,6 +142,7 @@ pub async fn listen(
         conditions,
         enrich: asker,
         until: Until::EveryRunIsFinal,
+        http: config.http,
     };
     let ended = serve(config, opened, signals, served).await;
     listeners.close().await;
@@ -160,8 +166,8 @@ pub async fn poll<C: Client>(
     let (rules, editor) = Rulebook::new(config.rules.clone(), config.actions.clone());
     let conditions = Conditions::default();
     let Poll { cloud, every, .. } = poll;
-    let teller = conditions.teller();
     let identity = source_name(&cloud);
+    let teller = conditions.teller(&identity);
     let opening = Opening {
         name: cloud,
         identity: identity.clone(),
@@ -190,6 +196,8 @@ pub async fn poll<C: Client>(
         changes,
         conditions,
         until: Until::NoRunIsDue,
+        // A poller is asked by its exit status.
+        http: None,
     };
     serve(config, opened, signals, served).await
 }
@@ -211,7 +219,7 @@ async fn serve<F: FeedSettings + Send + Sync + 'static>(
     let reaping = tokio::spawn(reap_orphans());
 
     let (work, drained) = (Arc::new(Notify::new()), CancellationToken::new());
-    let joined = Arc::new(SetOnce::new());
+    let (joined, recovered) = (Arc::new(SetOnce::new()), Arc::new(SetOnce::new()));
     let supervisor = Supervisor {
         journal: journal.clone(),
         owner: joined.clone(),
@@ -238,12 +246,14 @@ async fn serve<F: FeedSettings + Send + Sync + 'static>(
     };
     let dispatch = {
         let (stop, journal, work) = (stop.clone(), journal.clone(), work.clone());
+        let recovered = recovered.clone();
         async move {
             let owner = join(&journal, &dispatch.rules, &stop.intake).await?;
             drop(joined.set(owner));
             let recoveries = parts::recoveries(journal.name());
             let unended = recover(&journal, owner, recoveries, &stop.intake).await?;
             tell_held(&journal).await;
+            drop(recovered.set(()));
             let tally = tokio::select! {
                 done = dispatch.run(owner, &stop, &drained) => done?,
                 failed = unended.outlive(&journal, &work, &stop.intake) => return Err(failed.into()),
@@ -252,6 +262,7 @@ async fn serve<F: FeedSettings + Send + Sync + 'static>(
             Ok(tally)
         }
     };
+    let beside = journal.clone();
     let upkeep = {
         let (stop, retention) = (stop.intake.clone(), config.retention);
         async move {
@@ -262,12 +273,26 @@ async fn serve<F: FeedSettings + Send + Sync + 'static>(
     };
     // To the very end: systemd's watchdog counts while the last scripts finish.
     let aside = {
-        let telling =
-            telemetry::tell_systemd(served.conditions, stop.intake.clone(), config.stop_timeout);
+        let answering = {
+            let (journal, conditions) = (beside.clone(), served.conditions.clone());
+            let stop = stop.work.clone();
+            async move {
+                if let Some(address) = served.http {
+                    health::answer(address, journal, conditions, stop).await;
+                }
+            }
+        };
+        let telling = telemetry::tell_systemd(
+            served.conditions,
+            recovered,
+            beside,
+            stop.intake.clone(),
+            config.stop_timeout,
+        );
         let reload = served.reload.run(asked);
         async move {
             // Commands are answered as long as the journal is held: they cannot decide by themselves.
-            tokio::join!(telling, reload, requests);
+            tokio::join!(telling, reload, requests, answering);
         }
     };
     let rest = Rest {
@@ -321,7 +346,7 @@ impl Feeds {
     ) -> Feed {
         let (until_drained, placement) = (self.until_drained, setup.placement());
         // From now on the service is not ready before this feed is, though it is opened a moment later.
-        let (interest, teller) = (self.interest.clone(), self.conditions.teller());
+        let (interest, teller) = (self.interest.clone(), self.conditions.teller(&identity));
         let listeners = self.listeners.clone();
         let journal_name = self.journal_name.clone();
         let opener: Opener = Box::new({

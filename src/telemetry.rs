@@ -1,4 +1,4 @@
-//! What the service reports: log lines, and its readiness to systemd.
+//! What the service reports: log lines, counts, and how it is doing, to systemd and others.
 //!
 //! No line holds a raw control character, no matter who wrote the text in it: payloads are written by
 //! tenants and output by scripts, and neither may control a terminal or forge a line. Lines of libraries
@@ -10,6 +10,7 @@ mod backlog;
 #[cfg(test)]
 pub(crate) mod captured;
 mod condition;
+pub mod metrics;
 mod systemd;
 
 use std::fs::File;

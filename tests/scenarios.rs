@@ -19,6 +19,7 @@ mod enrichment;
 mod examples;
 mod fuzzing;
 mod golden;
+mod health;
 mod hostile;
 mod http_action;
 mod logging;

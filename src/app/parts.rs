@@ -214,9 +214,12 @@ fn listen(feeds: &mut Feeds<'_>) -> Option<Listen> {
         let kind = part.kind.options.name;
         Some(SourceSetup { kind, setup })
     });
+    // What is wrong with it is told where the options of the service are read.
+    let http = feeds.defaults().text("http");
+    let http = http.and_then(|text| text.parse().ok());
     let conflicts = sources
         .as_deref()
-        .map(listen::conflicts)
+        .map(|sources| listen::conflicts(sources, http))
         .unwrap_or_default();
     for (name, problem) in &conflicts {
         feeds.report(name, "listen", problem.clone());

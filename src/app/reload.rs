@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::parts::{Config, Reading};
@@ -14,6 +15,7 @@ use super::problems::log_problems;
 use crate::config::Fingerprints;
 use crate::engine::rulebook::Editor;
 use crate::sources::FeedSettings;
+use crate::telemetry::metrics;
 
 /// Reads the text of a configuration.
 type Read<F> = fn(&str, &Path) -> Reading<F>;
@@ -56,12 +58,14 @@ impl<F: FeedSettings> Reload<F> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
             Err(error) => {
+                metrics::configured(false, Timestamp::now());
                 tracing::error!("failed to read {file} again: {error}; its rules stay in force");
                 return;
             }
         };
         let reading = (self.read)(&text, &self.path);
         log_problems(&self.path, &reading);
+        metrics::configured(reading.config.is_some(), Timestamp::now());
         let Some(config) = reading.config else {
             tracing::error!(
                 "{file} has errors: nothing of it is taken over, its former rules stay in force"

@@ -4,6 +4,7 @@
 //! [table](super::table) if the section does not set it. Each mistake goes on the list of problems:
 //! what was expected, what was found, how to fix it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -307,6 +308,20 @@ impl<'a> Options<'a> {
     /// A length of time; 0 if it is not valid.
     pub fn duration(&mut self, name: &str) -> Duration {
         self.parse(name, DURATIONS, duration).unwrap_or_default()
+    }
+
+    /// An address to listen on.
+    pub fn address(&mut self, name: &str) -> Option<SocketAddr> {
+        let hint = "write it like `127.0.0.1:8080`, `[::1]:8080`, or `0.0.0.0:8080` for all addresses of the host";
+        let text = self.text(name)?;
+        let address = text.parse::<SocketAddr>().ok();
+        let address = address.filter(|address| address.port() != 0);
+        if address.is_none() {
+            let message =
+                format!("expected an IP address and a port in `{name}`, but found `{text}`");
+            self.report_value(name, Problem::error(message, hint));
+        }
+        address
     }
 
     /// A path; a relative one is meant from the configuration file's folder.

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ pub struct Config<F, A> {
     pub max_parallel: usize,
     /// How long attempts under way may take to finish when the service stops.
     pub stop_timeout: Duration,
+    /// Where `listen` tells of metrics and health, if it does.
+    pub http: Option<SocketAddr>,
     /// How long finished things are kept.
     pub retention: Retention,
     /// The rules, in the order of the file.

@@ -11,7 +11,7 @@ mod decide;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -26,6 +26,7 @@ use crate::journal::{
     Accepted, Entry, Journal, JournalError, QuarantineId, retry_while_unavailable, stored,
 };
 use crate::sources::{Decoded, Enrich, Received, Source, SourceError};
+use crate::telemetry::metrics;
 
 pub use decide::Decision;
 pub(in crate::engine) use decide::planned;
@@ -145,13 +146,18 @@ impl<J: Journal> Intake<J> {
             answer
         };
         let mut accepting = pin!(retry_while_unavailable(stop, question));
+        let began = Instant::now();
         let accepted = tokio::select! {
             biased;
             accepted = &mut accepting => accepted,
             () = lasts.notified() => tokio::join!(accepting, self.source.give_back()).0,
         }?;
+        metrics::accepted(began.elapsed());
         crash::point(Point::Accepted);
-        entries.iter().zip(&accepted).for_each(tell);
+        for (entry, accepted) in entries.iter().zip(&accepted) {
+            count(self.source.name(), accepted);
+            tell((entry, accepted));
+        }
         self.work.notify_one();
         Ok(())
     }
@@ -174,6 +180,18 @@ async fn decide(
     };
     complete_new(enrich, &mut decision, given).await;
     decision.into_entries(source)
+}
+
+/// Counts what was accepted.
+fn count(source: &str, accepted: &Accepted) {
+    let result = match accepted {
+        Accepted::Runs(runs) if runs.is_empty() => metrics::Received::Unmatched,
+        Accepted::Runs(_) => metrics::Received::Matched,
+        Accepted::Known => metrics::Received::Known,
+        Accepted::Quarantined(_) => metrics::Received::Quarantined,
+        Accepted::Noted => return,
+    };
+    metrics::received(source, result);
 }
 
 /// Logs what was accepted.

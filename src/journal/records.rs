@@ -255,6 +255,8 @@ pub struct Census {
     pub quarantined: u64,
     /// Unfinished runs that wait for one of them.
     pub held: u64,
+    /// When the first one of the runs that have not finished, and are not scheduled, was accepted.
+    pub waiting_since: Option<Timestamp>,
 }
 
 impl Census {

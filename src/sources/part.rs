@@ -107,7 +107,7 @@ impl Opening {
             journal_name: "of tests".to_owned(),
             interest: Interest::in_all(),
             stored: None,
-            teller: crate::telemetry::Conditions::default().teller(),
+            teller: crate::telemetry::Conditions::default().teller("tests"),
             listeners: Listeners::default(),
             until_drained: false,
         }

@@ -153,7 +153,7 @@ impl Service {
             summary: None,
             said: said(options),
             placement: Placement::One,
-            teller: self.conditions.teller(),
+            teller: self.conditions.teller("feed"),
         }
     }
 
@@ -306,7 +306,7 @@ async fn a_feed_that_failed_says_what_it_waits_for() {
     let ended = service
         .run(feeds, async |it| {
             let failed = conditions.wait_for(|all| all.values().any(|feed| feed.has_failed));
-            let words = failed.await.unwrap()[&0].words.clone();
+            let words = failed.await.unwrap().values().next().unwrap().words.clone();
             assert_eq!(words, "bad has failed, trying again in 1s: it failed");
             it.stop.intake.cancel();
         })

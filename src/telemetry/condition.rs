@@ -16,26 +16,43 @@ pub struct Condition {
     pub words: String,
 }
 
-/// How all feeds of a service are doing, in the order in which they were added.
-pub(crate) type Standing = BTreeMap<u64, Condition>;
+/// How all feeds of a service are doing, in the order in which they were added, each with its name.
+pub(crate) type Standing = BTreeMap<(u64, String), Condition>;
 
 /// What the feeds of a service tell.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions(Arc<watch::Sender<Standing>>);
 
 impl Conditions {
-    /// What a feed that is added tells by. Until it does, it is not ready.
+    /// What a feed of this name that is added tells by. Until it does, it is not ready.
     #[must_use]
-    pub fn teller(&self) -> Teller {
-        let mut number = 0;
+    pub fn teller(&self, name: &str) -> Teller {
+        let mut place = (0, name.to_owned());
         self.0.send_modify(|standing| {
-            number = standing.last_key_value().map_or(0, |(last, _)| last + 1);
-            standing.insert(number, Condition::default());
+            place.0 = standing.last_key_value().map_or(0, |(last, _)| last.0 + 1);
+            standing.insert(place.clone(), Condition::default());
         });
         Teller(Arc::new(Entry {
-            number,
+            place,
             conditions: self.clone(),
         }))
+    }
+
+    /// Whether each feed is ready, by name.
+    #[must_use]
+    pub fn ready(&self) -> Vec<(String, bool)> {
+        let standing = self.0.borrow();
+        let each = |((_, name), condition): (&(u64, String), &Condition)| {
+            (name.clone(), condition.is_ready)
+        };
+        standing.iter().map(each).collect()
+    }
+
+    /// Whether the service is ready: no feed is still about to be, and one is. And what each says of itself.
+    #[must_use]
+    pub fn readiness(&self) -> (bool, String) {
+        let standing = self.0.borrow();
+        (is_ready(&standing), words(&standing))
     }
 
     /// What is told, now and at every change.
@@ -45,8 +62,15 @@ impl Conditions {
     }
 }
 
+/// What the feeds say of themselves.
+pub(super) fn words(standing: &Standing) -> String {
+    let words = standing.values().map(|feed| feed.words.as_str());
+    let words: Vec<&str> = words.filter(|it| !it.is_empty()).collect();
+    words.join("; ")
+}
+
 /// Whether a service is ready: no feed is still about to be, and one is.
-pub(super) fn is_ready(standing: &Standing) -> bool {
+fn is_ready(standing: &Standing) -> bool {
     let mut left = standing.values().filter(|feed| !feed.has_failed).peekable();
     left.peek().is_some() && left.all(|feed| feed.is_ready)
 }
@@ -58,7 +82,7 @@ pub struct Teller(Arc<Entry>);
 /// The place of a feed among all of them.
 #[derive(Debug)]
 struct Entry {
-    number: u64,
+    place: (u64, String),
     conditions: Conditions,
 }
 
@@ -66,7 +90,7 @@ impl Teller {
     /// Tells it, if it is something new.
     pub fn tell(&self, condition: Condition) {
         self.0.conditions.0.send_if_modified(|standing| {
-            let known = standing.entry(self.0.number).or_default();
+            let known = standing.entry(self.0.place.clone()).or_default();
             let is_new = *known != condition;
             *known = condition;
             is_new
@@ -76,7 +100,7 @@ impl Teller {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        (self.conditions.0).send_modify(|standing| drop(standing.remove(&self.number)));
+        (self.conditions.0).send_modify(|standing| drop(standing.remove(&self.place)));
     }
 }
 
@@ -93,7 +117,7 @@ mod tests {
             words: words.to_owned(),
             ..Condition::default()
         };
-        let (first, second) = (conditions.teller(), conditions.teller());
+        let (first, second) = (conditions.teller("a"), conditions.teller("b"));
         second.tell(ready("second"));
         first.tell(ready("first"));
         let told: Vec<_> = watch.borrow_and_update().values().cloned().collect();
@@ -107,7 +131,7 @@ mod tests {
         let told: Vec<_> = watch.borrow_and_update().values().cloned().collect();
         assert_eq!(told, [ready("second")]);
         assert_eq!(
-            conditions.teller().0.number,
+            conditions.teller("c").0.place.0,
             2,
             "the order is that of adding"
         );
@@ -128,7 +152,8 @@ mod tests {
             (&[READY, READY], true),
         ];
         for (feeds, expected) in cases {
-            let standing = (0..).zip(feeds.iter().cloned()).collect();
+            let places = (0..).map(|number| (number, String::new()));
+            let standing = places.zip(feeds.iter().cloned()).collect();
             assert_eq!(is_ready(&standing), expected, "{feeds:?}");
         }
     }

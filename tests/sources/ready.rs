@@ -1,4 +1,4 @@
-//! A service is ready once every feed is, and says of each how it is doing.
+//! What a service says of each feed, and that none of them keeps it from being ready.
 
 use std::time::Duration;
 
@@ -23,16 +23,14 @@ fn a_service_with_timers_alone_is_ready_and_says_when_they_fire() {
 }
 
 #[test]
-fn a_service_with_a_bus_and_a_timer_is_ready_once_both_are() {
+fn the_status_of_a_service_with_a_bus_and_a_timer_is_that_of_both() {
     let mut scene = Scene::on(Broker::shared(), "ready");
     scene.rule("source:nightly", NIGHTLY);
     recorded(&mut scene);
     let systemd = Systemd::bind(&scene);
     let service = systemd.start(&scene, Duration::from_secs(60));
-    let message = systemd.until(&format!("STATUS=waiting for {}; {STATUS}", scene.queue));
-    assert!(!message.contains("READY=1"), "{message:?}");
+    systemd.until(&format!("STATUS=waiting for {}; {STATUS}", scene.queue));
     scene.declare(Declaration::Transient);
-    let message = systemd.until(&format!("STATUS=consuming {}; {STATUS}", scene.queue));
-    assert!(message.contains("READY=1"), "{message:?}");
+    systemd.until(&format!("STATUS=consuming {}; {STATUS}", scene.queue));
     service.stop();
 }

@@ -1,5 +1,6 @@
 //! What can be told of all that `listen` serves, before any of it is opened.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{Listen, SourceSetup};
@@ -99,8 +100,12 @@ impl FeedSettings for Listen {
     }
 }
 
-/// Sources to which requests are sent where another one is in the way: the later one of each two, and what is wrong.
-pub(super) fn conflicts(sources: &[NamedSource<SourceSetup>]) -> Vec<(String, Problem)> {
+/// Sources to which requests are sent where another one is in the way, or what is at `http`: the later one of each two, and
+/// what is wrong.
+pub(super) fn conflicts(
+    sources: &[NamedSource<SourceSetup>],
+    http: Option<SocketAddr>,
+) -> Vec<(String, Problem)> {
     let places = sources
         .iter()
         .filter_map(|NamedSource { name, source, .. }| {
@@ -110,6 +115,15 @@ pub(super) fn conflicts(sources: &[NamedSource<SourceSetup>]) -> Vec<(String, Pr
     let places: Vec<_> = places.collect();
     let mut found = Vec::new();
     for (at, (name, place)) in places.iter().enumerate() {
+        if http.is_some_and(|http| http.port() == place.address.port()) {
+            let message = format!(
+                "`{name}` listens on {}, whose port `http` names for metrics and health",
+                place.address
+            );
+            let hint = "let `http` name another port: what is for administrators is apart from what others reach";
+            found.push(((*name).clone(), Problem::error(message, hint)));
+            continue;
+        }
         let mut before = places[..at].iter();
         let conflict = before.find_map(|(other, its)| Some((other, its, place.conflict(its)?)));
         let Some((other, its, conflict)) = conflict else {

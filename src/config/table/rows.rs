@@ -169,7 +169,7 @@ pub const RULE: [OptionRow; 20] = [
 ];
 
 /// The options of the service itself.
-pub const SERVICE: [OptionRow; 5] = [
+pub const SERVICE: [OptionRow; 6] = [
     OptionRow {
         name: "state_dir",
         scope: Scope::Service,
@@ -192,6 +192,14 @@ pub const SERVICE: [OptionRow; 5] = [
         kind: Kind::Duration,
         default: Some("30s"),
         meaning: "how long running scripts and requests may take to finish when the service stops",
+    },
+    OptionRow {
+        name: "http",
+        scope: Scope::Service,
+        kind: Kind::Text,
+        default: None,
+        meaning: "an address and a port, like `127.0.0.1:9417`, at which `listen` answers `GET /metrics`, `/healthz` and \
+                  `/readyz`: for administrators, and never that of a source",
     },
     OptionRow {
         name: "keep_for",

@@ -8,6 +8,7 @@ use crate::core::retry::{RetryPolicy, delay_of_shortage, transition_after};
 use crate::core::rules::{Chain, Onward, Stand, Step};
 use crate::core::run::{Outcome, Transition};
 use crate::journal::{ClaimedRun, CountsAgainst};
+use crate::telemetry::metrics;
 
 /// What follows an attempt for its run.
 pub(super) struct Then {
@@ -68,11 +69,12 @@ pub(super) fn what_follows(
     }
 }
 
-/// Logs how an attempt ended and what follows.
+/// Counts an attempt that has ended; logs how it did and what follows.
 pub(super) fn tell(run: &ClaimedRun, performed: &Performed, then: &Then) {
     let Performed {
         outcome, duration, ..
     } = performed;
+    metrics::attempted(&run.rule, outcome, *duration);
     let (id, rule, attempt) = (run.id, run.rule.as_str(), run.attempt);
     let stand = then.stand.as_ref();
     match (then.transition, then.retry_in) {

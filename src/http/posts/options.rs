@@ -208,15 +208,7 @@ fn address(options: &mut Options<'_>) -> Option<SocketAddr> {
         );
         return None;
     }
-    let text = options.text("listen")?;
-    let address = text.parse::<SocketAddr>().ok();
-    let address = address.filter(|address| address.port() != 0);
-    if address.is_none() {
-        let message = format!("expected an IP address and a port in `listen`, but found `{text}`");
-        let hint = "write it like `127.0.0.1:8080`, `[::1]:8080`, or `0.0.0.0:8080` for all addresses of the host";
-        options.report_value("listen", Problem::error(message, hint));
-    }
-    address
+    options.address("listen")
 }
 
 fn path(options: &mut Options<'_>) -> Option<RoutePath> {

@@ -144,6 +144,8 @@ pub(in crate::journal) async fn what_became_of_runs_is_counted_and_what_waits(sc
         };
         journal.record(ended).await.unwrap();
     }
+    let census = journal.census().await.unwrap();
+    assert_eq!((census.waiting(), census.waiting_since), (2, Some(at(0))));
     let stats = journal.stats(at(0)).await.unwrap();
     let rule = |rule: &str, [succeeded, discarded, unfinished, failed]: [u64; 4], took| RuleStats {
         rule: rule.to_owned(),

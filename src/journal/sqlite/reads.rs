@@ -197,6 +197,11 @@ pub(super) const RETRYABLE: &str = "SELECT count(*) FROM runs WHERE state = 'ret
 pub(super) const RUNNING: &str =
     "SELECT count(*) FROM attempts INDEXED BY attempts_open WHERE ended_at IS NULL";
 
+/// The first run among those of the index.
+pub(super) const FIRST_UNFINISHED: &str = "
+    SELECT accepted_at FROM runs WHERE id = (SELECT min(id) FROM runs INDEXED BY runs_unfinished
+                                             WHERE finished_at IS NULL AND state <> 'scheduled')";
+
 /// The runs in each state, and what is in quarantine.
 pub(super) fn census(connection: &Connection) -> Result<Census, Fault> {
     // A run is running for as long as it has an open attempt, and whatever is left of the unfinished ones is due.
@@ -206,6 +211,10 @@ pub(super) fn census(connection: &Connection) -> Result<Census, Fault> {
     let mut census = Census {
         quarantined: tally(connection, "quarantined")?,
         held: held(connection)?,
+        waiting_since: connection
+            .prepare_cached(FIRST_UNFINISHED)?
+            .query_row([], |row| time(row, 0))
+            .optional()?,
         ..Census::default()
     };
     for state in State::ALL {

@@ -15,6 +15,7 @@ use super::link::{Consuming, Refusal, Tally, count, leave};
 use super::settings::Amqp;
 use super::{Delivery, Link};
 use crate::core::outage::Outage;
+use crate::telemetry::metrics;
 
 /// The first and the longest interval at which a missing queue is checked again; it doubles in between.
 const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -297,6 +298,7 @@ impl Feed {
         let Some(tally) = tally else {
             return;
         };
+        metrics::counted(&self.queue, tally.ready, tally.consumers);
         let others = tally.consumers.saturating_sub(1);
         if others == self.others {
             return;

@@ -13,7 +13,14 @@ async fn a_feed_is_opened_once_it_is_the_services_duty() {
     let ended = service
         .run(feeds, async |it| {
             let stands_by = told.wait_for(|all| all.values().any(|feed| !feed.words.is_empty()));
-            let words = stands_by.await.unwrap()[&0].words.clone();
+            let words = stands_by
+                .await
+                .unwrap()
+                .values()
+                .next()
+                .unwrap()
+                .words
+                .clone();
             assert_eq!(words, "one is another service's duty, standing by");
             sleep(SECOND * 60).await;
             assert_eq!(it.diary.lines(), [""; 0]);
