@@ -1,8 +1,9 @@
 //! What can be told of a feed before it is opened, for `check` and for the start of a service.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Problems, Purpose};
+use crate::config::{Problem, Problems, Purpose};
 use crate::core::rules::RuleSet;
 
 /// What the configuration says of a feed.
@@ -41,6 +42,24 @@ pub struct FeedCheckup {
 }
 
 impl FeedCheckup {
+    /// Adds a warning if this could not be read, a file or folder (`what`) that an option of the section names.
+    pub fn note(
+        &mut self,
+        section: &str,
+        option: &str,
+        what: &str,
+        path: &Path,
+        reading: io::Result<()>,
+    ) {
+        if let Err(error) = reading {
+            let message = format!("failed to read {} (`{option}`): {error}", path.display());
+            let hint =
+                format!("put the {what} there, or name it as the user of the service finds it");
+            let problem = Problem::warning(message, hint);
+            self.problems.push(problem.within(section));
+        }
+    }
+
     /// Adds what there is to tell of another feed.
     pub fn append(&mut self, other: Self) {
         self.problems.append(other.problems);

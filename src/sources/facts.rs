@@ -20,7 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Arrival, Interest, Looking, Opening, Setup, Source, SourcePart, decode_event};
+use super::{
+    Arrival, FeedCheckup, Interest, Looking, Opening, Setup, Source, SourcePart, decode_event,
+};
 use crate::config::Options;
 use crate::config::table::{Kind, OptionRow, PartOptions, Scope, SourceKind};
 use crate::journal::{Cursor, Placement};
@@ -98,6 +100,14 @@ impl Setup for Facts {
     /// Files are the host's.
     fn placement(&self) -> Placement {
         Placement::Every
+    }
+
+    fn check_files(&self, section: &str) -> FeedCheckup {
+        let mut checkup = FeedCheckup::default();
+        for file in &self.files {
+            checkup.note(section, "files", "file", file, look::read(file).map(drop));
+        }
+        checkup
     }
 
     fn summary(&self) -> String {

@@ -56,7 +56,7 @@ pub trait Setup: fmt::Debug + Send + Sync + 'static {
         posts.flat_map(PostOptions::secret_files).collect()
     }
 
-    /// The files that opening it needs and that the current user cannot read. `section` is its own.
+    /// The files and folders that it needs and that the current user cannot read. `section` is its own.
     fn check_files(&self, _section: &str) -> FeedCheckup {
         FeedCheckup::default()
     }

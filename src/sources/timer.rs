@@ -52,7 +52,11 @@ fn reached(cursor: &Cursor) -> Option<String> {
         Some(last) => format!(", last for {last}"),
         None => String::new(),
     };
-    Some(format!("fired {} times{last}", reached.count))
+    let times = match reached.count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    Some(format!("fired {times}{last}"))
 }
 
 fn read(options: &mut Options<'_>, _: &Path) -> Option<Arc<dyn Setup>> {

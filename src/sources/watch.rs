@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use glob::Pattern;
 
-use super::{Looking, Opening, Setup, Source, SourcePart, decode_event};
+use super::{FeedCheckup, Looking, Opening, Setup, Source, SourcePart, decode_event};
 use crate::config::Options;
 use crate::config::table::{PartOptions, SourceKind};
 use crate::journal::{Cursor, Placement};
@@ -107,6 +107,15 @@ impl Setup for Watch {
     /// Files are the host's.
     fn placement(&self) -> Placement {
         Placement::Every
+    }
+
+    fn check_files(&self, section: &str) -> FeedCheckup {
+        let mut checkup = FeedCheckup::default();
+        for folder in &self.paths {
+            let reading = std::fs::read_dir(folder).map(drop);
+            checkup.note(section, "paths", "folder", folder, reading);
+        }
+        checkup
     }
 
     fn summary(&self) -> String {

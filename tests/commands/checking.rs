@@ -144,3 +144,66 @@ fn check_tells_what_only_the_history_has() {
     let history = call(folder.path(), &["check", "--feed", "history"]);
     assert!(!text(&history.stdout).contains("which only"), "{history:?}");
 }
+
+#[test]
+fn files_and_folders_of_sources_may_come_later_but_are_told_of() {
+    let folder = folder(
+        "[DEFAULT]\nscript = /bin/true\n\
+         [source:f]\ntype = facts\nfiles = here.yml, gone.yml, folder\n\
+         [source:w]\ntype = watch\npaths = folder, gone, here.yml\n\
+         [r]\nevents = f, w\n",
+    );
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("here.yml"), "a: 1\n").expect("a file");
+    fs::create_dir(at("folder")).expect("a folder");
+    let output = call(folder.path(), &["check"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let printed = text(&output.stdout);
+    let told: Vec<&str> = printed
+        .lines()
+        .filter(|line| line.contains("failed to read"))
+        .collect();
+    let part = |name: &str, option: &str, why: &str| {
+        format!(
+            "warning: failed to read {} (`{option}`): {why}",
+            at(name).display()
+        )
+    };
+    let expected = [
+        part(
+            "gone.yml",
+            "files",
+            "No such file or directory (os error 2)",
+        ),
+        part("folder", "files", "expected a file"),
+        part("gone", "paths", "No such file or directory (os error 2)"),
+        part("here.yml", "paths", "Not a directory (os error 20)"),
+    ];
+    assert_eq!(told, expected);
+    for remedy in [
+        "put the file there",
+        "put the folder there",
+        "[source:f]",
+        "[source:w]",
+    ] {
+        assert!(printed.contains(remedy), "no `{remedy}` in {printed}");
+    }
+
+    fs::write(at("gone.yml"), "a: 1\n").expect("a file");
+    fs::create_dir(at("gone")).expect("a folder");
+    // Root may read all there is; this looks as somebody else does.
+    for (name, mode) in [("gone.yml", 0o600), ("gone", 0o700)] {
+        set_mode(&at(name), mode);
+    }
+    set_mode(folder.path(), 0o755);
+    let printed_to = |arguments: &[&str]| {
+        let output = call(folder.path(), arguments);
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert!(!printed_to(&["check"]).contains("gone"));
+    if chown(at("gone"), Some(0), Some(0)).is_ok() {
+        let uid = NOBODY.to_string();
+        let printed = printed_to(&["check", "--user", &uid]);
+        assert_eq!(printed.matches("Permission denied").count(), 2, "{printed}");
+    }
+}

@@ -80,7 +80,7 @@ fn the_list_of_sources_tells_where_each_stands_with_the_service_and_without_it()
     let beside = listed(&stage, "timer:nightly");
     assert!(beside["opened_at"].is_string(), "{beside}");
     let reached = beside["reached"].as_str().expect("text");
-    assert!(reached.starts_with("fired 1 times, last for "), "{reached}");
+    assert!(reached.starts_with("fired once, last for "), "{reached}");
     service.stop();
     assert_eq!(listed(&stage, "timer:nightly"), beside);
     let table = printed(&stage, &["sources", "list"]);

@@ -78,13 +78,8 @@ impl FeedSettings for Listen {
                 checkup.problems.push(problem.within(named.section()));
             }
             for (path, option) in named.source.setup.secret_files() {
-                if let Err(error) = std::fs::File::open(&path) {
-                    let message =
-                        format!("failed to read {} (`{option}`): {error}", path.display());
-                    let hint = "put the file there, or name it as the user of the service finds it";
-                    let problem = Problem::warning(message, hint);
-                    checkup.problems.push(problem.within(named.section()));
-                }
+                let reading = std::fs::File::open(&path).map(drop);
+                checkup.note(&named.section(), option, "file", &path, reading);
             }
         }
         checkup

@@ -114,20 +114,15 @@ pub(super) fn check_files(amqp: &Amqp, section: &str) -> FeedCheckup {
         .filter_map(|it| password_of(it).map(|(_, path)| path))
         .collect();
     for (option, path) in passwords.chain(tls) {
-        if let Err(error) = File::open(&path) {
-            if error.kind() == io::ErrorKind::PermissionDenied && credentials.contains(&path) {
-                // As the unit has it that comes along: root's file, which systemd hands on.
-                checkup.from_systemd.push((option, path));
-                continue;
-            }
-            checkup.problems.push(
-                Problem::warning(
-                    format!("failed to read {} (`{option}`): {error}", path.display()),
-                    "put the file there, or name it as the user of the service finds it",
-                )
-                .within(section),
-            );
+        let reading = File::open(&path).map(drop);
+        let is_refused =
+            (reading.as_ref()).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        if is_refused && credentials.contains(&path) {
+            // As the unit has it that comes along: root's file, which systemd hands on.
+            checkup.from_systemd.push((option, path));
+            continue;
         }
+        checkup.note(section, option, "file", &path, reading);
     }
     checkup
 }

@@ -158,7 +158,7 @@ async fn find(file: &Path, seen: Option<&Stamp>) -> Found {
 }
 
 /// As much of a file as may be in it, and a byte more if there is more.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read(file: &Path) -> io::Result<Vec<u8>> {
     // Opening a pipe would wait for its other end.
     if !std::fs::metadata(file)?.is_file() {
         return Err(io::Error::other("expected a file"));
