@@ -13,10 +13,12 @@ const SHOWN: usize = 300;
 #[must_use]
 pub fn server_message(body: &[u8], secrets: &[&SecretString]) -> String {
     let json = serde_json::from_slice::<Value>(body).ok();
-    // In this order: ESI Leap (WSME), Keystone and its middleware, Elasticsearch, what others call it, and AWX.
+    // In this order: ESI Leap (WSME), Keystone and its middleware, Elasticsearch (whose own reason may only be that all
+    // shards failed), what others call it, and AWX.
     let places = [
         "/faultstring",
         "/error/message",
+        "/error/root_cause/0/reason",
         "/error/reason",
         "/error_message",
         "/message",
@@ -174,6 +176,11 @@ mod tests {
                 json!({"error": {"type": "x", "reason": "no such index [l]"}, "status": 404})
                     .to_string(),
                 "no such index [l]",
+            ),
+            (
+                json!({"error": {"reason": "all shards failed", "root_cause": [{"reason": "Text fields are"}]}})
+                    .to_string(),
+                "Text fields are",
             ),
             (json!({"error": "down"}).to_string(), "down"),
             (json!({"detail": "Not found."}).to_string(), "Not found."),

@@ -13,7 +13,7 @@
 //!
 //! Each bucket is something that was found, known by its identity, its key here. When it appears there is an event
 //! `orders.found`, when it is gone one `orders.resolved`, and while nobody answers one `orders.failed`. Of a query
-//! without aggregations each document is an event, once.
+//! without aggregations each document is an event, once. With `esql` instead of `query` each row is what a bucket is.
 //!
 //! `query.rs` makes the request, `client.rs` sends it, `answer.rs` and `each.rs` read what comes, `memory.rs` decides
 //! what is new, `event.rs` words it, and `source.rs` has the clock.
@@ -37,7 +37,7 @@ use reqwest::Url;
 pub use answer::{Next, Page, Paging};
 pub use each::{Each, Finding};
 
-use super::{Opening, Setup, Source, SourcePart, decode_event};
+use super::{FeedCheckup, Opening, Setup, Source, SourcePart, decode_event};
 use crate::config::Options;
 use crate::config::table::{PartOptions, SourceKind};
 use crate::core::schedule::Schedule;
@@ -124,9 +124,28 @@ impl Setup for Arc<Search> {
         format!("{}{index} at {}", self.schedule, hosts.join(", "))
     }
 
+    fn check_files(&self, section: &str) -> FeedCheckup {
+        let mut checkup = FeedCheckup::default();
+        let certificate = self.trust.identity.as_ref().map(|(path, _)| path);
+        for (option, path) in [
+            ("ssl_ca_file", self.trust.ca_file.as_ref()),
+            (options::CERTIFICATE, certificate),
+        ] {
+            if let Some(path) = path {
+                let reading = std::fs::File::open(path).map(drop);
+                checkup.note(section, option, "file", path, reading);
+            }
+        }
+        checkup
+    }
+
     fn secret_files(&self) -> Vec<(PathBuf, &'static str)> {
-        let file = self.login.iter().map(Login::file);
-        file.map(|(path, option)| (path.to_owned(), option))
+        let of_login = self.login.iter().map(Login::file);
+        let identity = self.trust.identity.as_ref();
+        let key = identity.and_then(|(_, key)| key.as_deref());
+        let files = of_login.chain(key.map(|key| (key, options::KEY)));
+        files
+            .map(|(path, option)| (path.to_owned(), option))
             .collect()
     }
 }

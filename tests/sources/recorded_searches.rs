@@ -2,7 +2,7 @@
 //! goes right, and what is another part's, or none of ours, says why.
 //!
 //! All searches are sources of one service, over real HTTP, each with the answers that were recorded: those that fail are
-//! beside those that do not.
+//! beside those that do not. Six were recorded with a server of documents, and are asked of the same one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,153 +10,16 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::http_server::{HttpServer, Step, answer};
+use crate::support::http_server::HttpServer;
+use crate::support::osmem::Osmem;
 use crate::support::scene::{Service, wait_until};
 use crate::support::stage::Stage;
 
+mod case;
 mod table;
 
+use case::{Case, cases};
 use table::{CASES, Ours};
-
-/// A recorded case.
-struct Case {
-    number: usize,
-    file: Value,
-}
-
-fn cases() -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/automaton");
-    let files = fs::read_dir(folder).expect("the recorded cases");
-    let mut cases: Vec<Case> = files
-        .map(|file| {
-            let path = file.expect("a file").path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            let number = name.and_then(|name| name[..3].parse().ok());
-            let text = fs::read_to_string(&path).expect("text");
-            Case {
-                number: number.expect("a number"),
-                file: serde_json::from_str(&text).expect("JSON"),
-            }
-        })
-        .collect();
-    cases.sort_by_key(|case| case.number);
-    cases
-}
-
-impl Case {
-    fn answers(&self) -> Vec<&Value> {
-        let answers = self.file["answers"]["es"].as_array();
-        answers.into_iter().flatten().collect()
-    }
-
-    /// The buckets of the first answer, with the names that the program gave their fields: what it handed to its actions.
-    fn handed_over(&self) -> Vec<Value> {
-        let query = self.query();
-        let buckets = &self.answers()[0]["json"]["aggregations"]["q"]["buckets"];
-        let names = query["query_response_mapping"].as_object();
-        let renamed = |bucket: &Value| {
-            let fields = bucket.as_object().expect("a bucket").iter();
-            let renamed = fields.map(|(name, value)| {
-                let named = names.and_then(|names| names.get(name)?.as_str());
-                (named.unwrap_or(name).to_owned(), value.clone())
-            });
-            Value::Object(renamed.collect())
-        };
-        let buckets = buckets.as_array().expect("a list of buckets");
-        let handed_over: Vec<Value> = buckets.iter().map(renamed).collect();
-        // As the requests show that were recorded.
-        let requests = self.file["requests"].as_array().expect("requests");
-        for request in requests.iter().filter(|request| request["to"] == "awx") {
-            let body: Value =
-                serde_json::from_str(request["body"].as_str().expect("a body")).expect("JSON");
-            let sent = &body["extra_vars"];
-            assert!(handed_over.contains(sent), "{}: {sent}", self.number);
-        }
-        handed_over
-    }
-
-    fn query(&self) -> &Value {
-        &self.file["config"]["automatons"][0]["elasticsearch_query"]
-    }
-
-    /// The section that says the same to our program.
-    fn section(&self, url: &str, ours: &Ours) -> String {
-        let automaton = &self.file["config"]["automatons"][0];
-        let query = self.query();
-        let mut lines = vec!["type = elasticsearch".to_owned()];
-        let mut say = |name: &str, value: String| lines.push(format!("{name} = {value}"));
-        if !automaton["elasticsearch"]["url"].is_null() {
-            say("url", url.to_owned());
-        }
-        let path = query["query_endpoint"].as_str().unwrap_or_default();
-        if let Some((index, _)) = path[1..].split_once("/_search") {
-            say("index", index.to_owned());
-        }
-        let (each, body) = if let Ours::FoundBy(each, body, _) = ours {
-            ((*each).to_owned(), (*body).to_owned())
-        } else {
-            let name = query["query_name"].as_str().expect("a name");
-            (format!("aggs.{name}"), query["query_payload"].to_string())
-        };
-        say("each", each);
-        say("query", body);
-        // Theirs says which name a field gets, ours which field a name has.
-        let map = query["query_response_mapping"].as_object().expect("names");
-        let map: Vec<String> = map
-            .iter()
-            .map(|(field, name)| format!("{name}: {}", json!(field)))
-            .collect();
-        say("map", format!("{{{}}}", map.join(", ")));
-        match (ours, &query["query_interval"]) {
-            (Ours::Refused(_), Value::Null) => {}
-            (Ours::Often(..) | Ours::Refused(_), interval) => say("every", format!("{interval}s")),
-            _ => say("every", "1h".to_owned()),
-        }
-        if let Ours::Often(..) = ours {
-            let backoff = &automaton["actions"][0]["backoff_seconds"];
-            say("backoff", format!("{backoff}s"));
-        }
-        if let Some(option) = automaton["elasticsearch"].get("no_such_option") {
-            say("no_such_option", option.to_string());
-        }
-        say("request_timeout", "2s".to_owned());
-        lines.join("\n")
-    }
-
-    /// What a server does that answers as recorded.
-    fn steps(&self) -> Vec<Vec<Step>> {
-        let step = |it: &Value| {
-            if it.get("drop").is_some() {
-                return Vec::new();
-            }
-            let timeout = &self.file["config"]["automatons"][0]["elasticsearch"]["timeout"];
-            if it["delay"].as_u64() > timeout.as_u64() {
-                return vec![Step::Hold];
-            }
-            let status = match it["status"].as_u64() {
-                None => "200 OK".to_owned(),
-                Some(status) => format!("{status} Status"),
-            };
-            let headers = it["headers"].as_object().into_iter().flatten();
-            let headers: Vec<String> = headers
-                .map(|(name, value)| format!("{name}: {}", value.as_str().expect("text")))
-                .collect();
-            let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-            let body = match (&it["json"], &it["text"]) {
-                (Value::Null, text) => text.as_str().unwrap_or_default().to_owned(),
-                (body, _) => body.to_string(),
-            };
-            let mut steps = answer(&status, &headers, &body);
-            if it.get("truncate").is_some()
-                && let Some(Step::Say(bytes)) = steps.first_mut()
-            {
-                bytes.truncate(bytes.len() - body.len() / 2);
-            }
-            steps
-        };
-        self.answers().into_iter().map(step).collect()
-    }
-}
 
 #[test]
 fn each_recorded_case_has_its_row_and_each_row_its_reason() {
@@ -174,28 +37,76 @@ fn each_recorded_case_has_its_row_and_each_row_its_reason() {
             verdict == Some("fine") || is_elsewhere || !why.is_empty(),
             "{number} was no {verdict:?}"
         );
+        if let Ours::Played(file, test) = ours {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests")
+                .join(file);
+            let text = fs::read_to_string(path).expect("a file with tests");
+            let begin = format!("\n#[test]\nfn {test}() {{\n");
+            let behind = text.split_once(&begin).map(|(_, behind)| behind);
+            let test = behind.and_then(|behind| behind.split("\n}\n").next());
+            let names_it = test.is_some_and(|test| test.contains(&format!("\"{}\"", case.name)));
+            assert!(names_it, "{number} is not in {file}");
+        }
     }
 }
 
-#[test]
-fn searches_that_were_recorded_go_as_they_should() {
+/// The documents that the cases were recorded with.
+fn orders() -> Osmem {
+    let server = Osmem::start();
+    server.make("orders-1", &[("host", "keyword"), ("@timestamp", "date")]);
+    let at = jiff::Timestamp::now().to_string();
+    let order = |number: usize| {
+        let host = format!("h{:02}", number % 12);
+        let state = if number < 20 {
+            "order_succeeded"
+        } else {
+            "order_failed"
+        };
+        json!({"@timestamp": at, "host": host, "tags": state})
+    };
+    let orders: Vec<Value> = (0..25).map(order).collect();
+    server.fill("orders-1", &orders);
+    server
+}
+
+/// How far the source of this case has come, in words, if it has had an answer.
+fn reached(stage: &Stage, number: usize) -> Option<String> {
+    let listed = stage.run(&["sources", "list", "--format", "json"]).stdout;
+    // There is none before there is a journal.
+    let sources: Vec<Value> = serde_json::from_slice(&listed).ok()?;
+    let name = format!("elasticsearch:c{number}");
+    let mut of_case = sources.iter().filter(|one| one["source"] == *name);
+    of_case.next()?["reached"].as_str().map(str::to_owned)
+}
+
+/// A stage with the sources of all cases that are asked here, and the server of each.
+fn asking(real: &Osmem) -> (Stage, Vec<(usize, HttpServer)>) {
     let mut stage = Stage::new("");
     stage.script("keep.sh", r#"line=$(cat); printf '%s\n' "$line" >>"$LOG""#);
     stage.rule("found", "events = c*.found\nscript = keep.sh");
     let mut servers = Vec::new();
     for (case, (number, ours, _)) in cases().iter().zip(CASES) {
-        if matches!(ours, Ours::Elsewhere | Ours::Refused(_)) {
+        if matches!(ours, Ours::Elsewhere | Ours::Refused(_) | Ours::Played(..)) {
             continue;
         }
         let server = HttpServer::start(case.steps());
-        // Where nobody was to answer.
         let url = match case.answers().len() {
+            _ if case.is_real() => real.url(),
+            // Where nobody was to answer.
             0 => "http://127.0.0.1:1".to_owned(),
             _ => server.url(),
         };
         stage.rule(&format!("source:c{number}"), &case.section(&url, ours));
-        servers.push((number, server));
+        servers.push((*number, server));
     }
+    (stage, servers)
+}
+
+#[test]
+fn searches_that_were_recorded_go_as_they_should() {
+    let real = orders();
+    let (stage, servers) = asking(&real);
     let service = Service::start(&mut stage.program("listen"));
     let cases = cases();
     let mut missing = Vec::new();
@@ -204,11 +115,13 @@ fn searches_that_were_recorded_go_as_they_should() {
         let came = |number: usize| found.get(&number).map_or(0, Vec::len);
         let asked = |number: usize| {
             let mut servers = servers.iter();
-            servers.any(|(it, server)| **it == number && !server.received().is_empty())
+            servers.any(|(it, server)| *it == number && !server.received().is_empty())
         };
         let is_there = |case: &Case, number: usize, ours: &Ours| match ours {
-            Ours::Elsewhere | Ours::Refused(_) => true,
-            Ours::Same => asked(number) && came(number) >= case.handed_over().len(),
+            Ours::Elsewhere | Ours::Refused(_) | Ours::Played(..) => true,
+            Ours::Same => {
+                (asked(number) || case.is_real()) && came(number) >= case.handed_over().len()
+            }
             Ours::Found(count) | Ours::FoundBy(_, _, count) | Ours::Often(count, _) => {
                 came(number) >= *count
             }
@@ -227,6 +140,15 @@ fn searches_that_were_recorded_go_as_they_should() {
         }
         missing.is_empty()
     });
+    // Of the real server nobody else tells whom it has answered.
+    let of_real = cases.iter().zip(CASES);
+    for (case, _) in
+        of_real.filter(|(case, (_, ours, _))| case.is_real() && matches!(ours, Ours::Same))
+    {
+        wait_until("an answer of the real server", || {
+            reached(&stage, case.number).is_some_and(|it| it.starts_with("asked for "))
+        });
+    }
     let log = service.stop();
     assert!(!log.contains("panicked"), "{log}");
     let mut found = found(&stage);
@@ -265,11 +187,11 @@ fn searches_that_were_recorded_go_as_they_should() {
                 );
             }
             Ours::Fails(_) => assert_eq!(payloads, [] as [Value; 0], "{number}"),
-            Ours::Elsewhere | Ours::Refused(_) => {}
+            Ours::Elsewhere | Ours::Refused(_) | Ours::Played(..) => {}
         }
     }
     // No redirect is followed.
-    let of_redirect = servers.iter().find(|(number, _)| **number == 33);
+    let of_redirect = servers.iter().find(|(number, _)| *number == 33);
     let received = of_redirect.expect("the redirect").1.received();
     assert!(
         received
@@ -312,4 +234,24 @@ fn configurations_that_were_wrong_are_told_before_they_are_used() {
         assert_eq!(output.status.code(), Some(78), "{number}: {told}");
         assert!(told.contains(part), "{number}: no `{part}` in {told}");
     }
+}
+
+#[test]
+fn an_action_that_there_is_not_is_told_before_it_is_used() {
+    let cases = cases();
+    let case = cases.iter().find(|case| case.name == "061-action-unknown");
+    let actions = &case.expect("a case").file["config"]["automatons"][0]["actions"];
+    let actions = actions.as_array().expect("actions");
+    let unknown = actions
+        .iter()
+        .filter_map(|action| action["name"].as_str())
+        .find(|name| name.ends_with("slack"))
+        .expect("the one that there is not");
+    let mut stage = Stage::new("");
+    stage.rule("source:tick", "type = timer\nevery = 1h");
+    stage.rule("r", &format!("events = tick\naction = {unknown}"));
+    let output = stage.run(&["check"]);
+    let told = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(78), "{told}");
+    assert!(told.contains(&format!("but found `{unknown}`")), "{told}");
 }

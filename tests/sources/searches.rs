@@ -1,5 +1,9 @@
 //! Searches that are asked over HTTP: what comes of good answers, of bad ones, and of crashes between them.
 
+mod certificates;
+mod real;
+mod rows;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

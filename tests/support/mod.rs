@@ -13,6 +13,7 @@ pub(crate) mod http_server;
 pub(crate) mod openstack;
 pub(crate) mod orders;
 pub(crate) mod ordinary;
+pub(crate) mod osmem;
 pub(crate) mod poller;
 pub(crate) mod proxy;
 pub(crate) mod repeats;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::each::{Buckets, Each, Finding, documents};
+use super::each::{Buckets, Each, Finding, documents, rows};
 use crate::http::message::unexpected_json;
 
 /// One page of an answer.
@@ -28,12 +28,14 @@ pub enum Next {
 /// How the pages of an answer are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paging {
-    /// The most documents of a page.
+    /// The most documents of a page, or rows of an answer.
     pub size: u64,
     /// Whether documents are sorted, so that it can be said where the next page begins.
     pub is_sorted: bool,
     /// Whether the buckets come in pages.
     pub is_composite: bool,
+    /// Whether the query lets the server stop before it has looked at all documents (`terminate_after`).
+    pub may_stop_early: bool,
 }
 
 impl Page {
@@ -51,6 +53,7 @@ impl Page {
         match each {
             Each::Hits => Self::of_documents(&answer, paging),
             Each::Buckets(names) => Self::of_buckets(&answer, names, paging),
+            Each::Rows => Self::of_rows(&answer, paging),
         }
     }
 
@@ -80,7 +83,28 @@ impl Page {
         Ok(Self {
             found: documents(hits)?,
             next: sort.map(Next::SearchAfter),
-            lacks: incomplete(answer).or(cut),
+            lacks: incomplete(answer, paging).or(cut),
+        })
+    }
+
+    fn of_rows(answer: &Map<String, Value>, paging: Paging) -> Result<Self, String> {
+        let list = |name: &str| {
+            let list = answer.get(name).and_then(Value::as_array);
+            list.ok_or_else(|| format!("expected a list in `{name}`, but found none"))
+        };
+        let (columns, values) = (list("columns")?, list("values")?);
+        let is_full = values.len() as u64 >= paging.size;
+        let cut = is_full.then(|| {
+            format!(
+                "only {} rows are in the answer, which are all that the server gives: set a larger `LIMIT` (up to \
+                 10,000), or let the query find less",
+                values.len()
+            )
+        });
+        Ok(Self {
+            found: rows(columns, values)?,
+            next: None,
+            lacks: incomplete(answer, paging).or(cut),
         })
     }
 
@@ -97,7 +121,7 @@ impl Page {
                 return Ok(Self {
                     found: Vec::new(),
                     next: None,
-                    lacks: incomplete(answer),
+                    lacks: incomplete(answer, paging),
                 });
             }
             None => &empty,
@@ -115,7 +139,7 @@ impl Page {
         Ok(Self {
             found: buckets.found,
             next: next.map(Next::AfterKey),
-            lacks: incomplete(answer).or(cut),
+            lacks: incomplete(answer, paging).or(cut),
         })
     }
 }
@@ -130,28 +154,34 @@ fn searched(answer: &Map<String, Value>) -> Option<u64> {
 }
 
 /// Why an answer is not that of all that was to be searched.
-fn incomplete(answer: &Map<String, Value>) -> Option<String> {
+fn incomplete(answer: &Map<String, Value>, paging: Paging) -> Option<String> {
     let shards = answer.get("_shards");
     let failed = count(shards, "failed").filter(|failed| *failed > 0);
     if let Some(failed) = failed {
         let total = searched(answer).unwrap_or(failed);
         return Some(format!("{failed} of {total} shards failed"));
     }
-    for (name, what) in [
-        ("timed_out", "the server ran out of time"),
-        (
-            "terminated_early",
-            "the server stopped early (`terminate_after`)",
-        ),
-    ] {
-        if answer.get(name) == Some(&Value::Bool(true)) {
-            return Some(what.to_owned());
-        }
+    let is_set = |name: &str| answer.get(name) == Some(&Value::Bool(true));
+    if is_set("timed_out") {
+        return Some("the server ran out of time".to_owned());
+    }
+    // OpenSearch also says so of whole answers, wherever no documents are asked for (its issue 8371).
+    if paging.may_stop_early && is_set("terminated_early") {
+        return Some("the server stopped early (`terminate_after`)".to_owned());
     }
     let clusters = answer.get("_clusters");
     let missing = ["skipped", "failed", "partial", "running"]
         .into_iter()
         .filter_map(|name| count(clusters, name))
         .fold(0, u64::saturating_add);
-    (missing > 0).then(|| format!("{missing} clusters did not answer, or not wholly"))
+    if missing > 0 {
+        return Some(format!("{missing} clusters did not answer, or not wholly"));
+    }
+    is_set("is_partial").then(|| "the server found only a part (`is_partial`)".to_owned())
+}
+
+/// How many rows the server adds as a limit to a query that has none, if this header `Warning` of an answer says so.
+pub(super) fn default_limit(warning: &str) -> Option<u64> {
+    let (_, limit) = warning.split_once("adding default limit of [")?;
+    limit.split_once(']')?.0.parse().ok()
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, WARNING};
 use reqwest::{Client, StatusCode, Url};
 use secrecy::SecretString;
 use serde_json::Value;
 
 use super::Search;
-use super::answer::Page;
+use super::answer::{Page, Paging, default_limit};
+use super::each::Each;
 use crate::http::{self, Answer, Broken, Deadline, LateClient, display_url, message, retry_after};
 
 /// The most bytes of an answer, or of one page of it.
@@ -93,6 +94,8 @@ impl Asker {
         // One host that can be asked sooner is enough.
         let wait = failures.iter().map(|failure| failure.wait).min().flatten();
         let is_refused = failures.iter().any(|failure| failure.is_refused);
+        // The files by which each knows the other may be replaced by then: they are read again.
+        self.client = LateClient::default();
         let why: Vec<_> = failures.into_iter().map(|failure| failure.why).collect();
         Err(Failure {
             why: why.join("; "),
@@ -103,6 +106,16 @@ impl Asker {
 }
 
 impl Search {
+    /// How the pages of an answer with these headers are told.
+    fn paging(&self, headers: &HeaderMap) -> Paging {
+        let warnings = headers.get_all(WARNING).iter();
+        let mut limits = warnings.filter_map(|it| default_limit(it.to_str().ok()?));
+        let limit = limits.next().filter(|_| self.query.each == Each::Rows);
+        let paging = self.query.paging;
+        let size = limit.unwrap_or(paging.size);
+        Paging { size, ..paging }
+    }
+
     async fn ask(&self, client: &Client, address: &Url, body: &Value) -> Result<Page, Failure> {
         let host = address.origin().ascii_serialization();
         let mut secrets = Vec::new();
@@ -126,7 +139,11 @@ impl Search {
         let answer = http::exchange(client, names, request, LARGEST_ANSWER, deadline).await;
         let answer = answer.map_err(|error| failed(format!("no answer from {host}: {error}")))?;
         if answer.status != StatusCode::OK {
-            return Err(refusal(&answer, &host, &secrets));
+            let mut failure = refusal(&answer, &host, &secrets);
+            if self.query.each == Each::Rows && has_no_esql(&answer) {
+                failure.why.push_str(NO_ESQL);
+            }
+            return Err(failure);
         }
         match answer.broken {
             None => {}
@@ -147,8 +164,28 @@ impl Search {
                 return Err(failed(format!("the answer of {host} broke off: {why}")));
             }
         }
-        Page::read(&answer.body, &self.query.each, self.query.paging)
+        let paging = self.paging(&answer.headers);
+        Page::read(&answer.body, &self.query.each, paging)
             .map_err(|why| failed(format!("{}: {why}", display_url(address))))
+    }
+}
+
+/// Said of a server that does not know where ES|QL is asked.
+const NO_ESQL: &str = "; ES|QL needs Elasticsearch 8.11 or later, and OpenSearch has none: write the query as `query` \
+                       instead of `esql`";
+
+/// Whether the server knows no ES|QL. To such a one `/_query` is the name of an index, to which nothing is posted, or
+/// nothing at all. Where it is only the query's index that is missing, the error has a `type`.
+pub(super) fn has_no_esql(answer: &Answer) -> bool {
+    let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let error = body.as_ref().and_then(|body| body.get("error"));
+    match answer.status {
+        StatusCode::METHOD_NOT_ALLOWED => true,
+        StatusCode::NOT_FOUND => error.is_none_or(|error| error.get("type").is_none()),
+        StatusCode::BAD_REQUEST => error
+            .and_then(Value::as_str)
+            .is_some_and(|error| error.starts_with("no handler found")),
+        _ => false,
     }
 }
 

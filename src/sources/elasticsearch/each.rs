@@ -1,4 +1,4 @@
-//! What of an answer makes an event: documents, or the buckets of an aggregation. Pure.
+//! What of an answer makes an event: documents, the buckets of an aggregation, or rows. Pure.
 //!
 //! `aggs.hosts.services` names the aggregation `services` in each bucket of `hosts`. An aggregation with one bucket
 //! that is in no list (`filter`, `nested`) only leads on to those within; one that is a value is one finding itself.
@@ -15,16 +15,18 @@ pub enum Each {
     Hits,
     /// Each bucket of the aggregation that these names lead to, one within the other; or its value.
     Buckets(Vec<String>),
+    /// Each row of an answer to ES|QL.
+    Rows,
 }
 
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// The document, the bucket or the value, as the answer has it. A bucket without a key has one that is made of its
+    /// The document, the bucket or the value, as the answer has it; of a row its values by the names of their columns. A bucket without a key has one that is made of its
     /// name or its number, and one within others has theirs under `OUTER`.
     pub value: Map<String, Value>,
     /// What tells it from others, if no option says that: index and id of a document; the keys of a bucket and of those
-    /// that it is in.
+    /// that it is in; all of a row.
     pub parts: Vec<Value>,
 }
 
@@ -114,6 +116,33 @@ pub(super) fn documents(hits: &[Value]) -> Result<Vec<Finding>, String> {
         })
     };
     hits.iter().map(finding).collect()
+}
+
+/// What was found among the rows of an answer.
+///
+/// # Errors
+/// What is not as it should be, in words.
+pub(super) fn rows(columns: &[Value], values: &[Value]) -> Result<Vec<Finding>, String> {
+    let names = columns
+        .iter()
+        .map(|column| column.get("name")?.as_str())
+        .collect::<Option<Vec<&str>>>()
+        .ok_or("expected a `name` in each of `columns`, but found one without")?;
+    let finding = |row: &Value| {
+        let fields = row.as_array().filter(|row| row.len() == names.len());
+        let fields = fields.ok_or_else(|| {
+            format!(
+                "expected {} values in each row, as many as `columns`, but found something else",
+                names.len()
+            )
+        })?;
+        let named = names.iter().map(|&name| name.to_owned());
+        Ok(Finding {
+            value: named.zip(fields.iter().cloned()).collect(),
+            parts: vec![row.clone()],
+        })
+    };
+    values.iter().map(finding).collect()
 }
 
 /// What was found in an aggregation.

@@ -1,40 +1,40 @@
 //! The options of a search, and how they are read.
 
+mod asked;
+mod hosts;
 mod rows;
 
 use std::path::Path;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use reqwest::Url;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+pub(super) use hosts::{CERTIFICATE, KEY};
 pub(super) use rows::OPTIONS;
 
 use super::Search;
-use super::each::{Each, aggregations};
+use super::each::Each;
 use super::event::{IDENTITY, Making};
 use super::memory::Telling;
-use super::query::{NAMES, Query};
-use crate::config::{
-    Options, Problem, Reported, cron, every, object_template, payload_path, positive_duration, zone,
-};
+use super::query::Query;
+use crate::config::{Options, Problem, cron, every, payload_path, positive_duration, zone};
 use crate::core::event::PayloadPath;
 use crate::core::schedule::{Missed, Schedule, Times};
-use crate::http::{Login, Trust};
-use crate::os::credentials::credential_file;
+use asked::{Asked, asked};
+use hosts::{addresses, login, trust};
 
-const QUERY: &str = r#"write it like `{"query": {"match_all": {}}, "aggs": {"hosts": {"terms": {"field": "host"}}}}`"#;
 const MAP: &str = r#"write it like `{"node": "key", "load": "avg_load.value"}`"#;
 const ONE_SCHEDULE: &str = "write one of `every = 1m` and `cron = */5 * * * *`";
 
 /// Reads a search; `None` if a problem makes it none. `now` tells which times never come.
 pub(super) fn read(options: &mut Options<'_>, folder: &Path, now: Timestamp) -> Option<Search> {
-    let index = index(options);
-    let addresses = addresses(options, index.as_deref().unwrap_or_default());
+    let Asked { query, index, api } = asked(options);
+    let path = [index.as_deref().unwrap_or_default(), api];
+    let path: Vec<&str> = path.into_iter().filter(|it| !it.is_empty()).collect();
+    let addresses = addresses(options, &path);
     let schedule = schedule(options, now);
     let identity = identity(options);
-    let query = query(options);
     let map = map(options);
     let telling = Telling {
         backoff: length(options, "backoff"),
@@ -42,7 +42,7 @@ pub(super) fn read(options: &mut Options<'_>, folder: &Path, now: Timestamp) -> 
     };
     let takes_partial = options.switch("partial");
     let login = login(options, folder);
-    let ca_file = options.path("ssl_ca_file", folder);
+    let trust = trust(options, folder);
     let timeout = options.parse("request_timeout", "write it like `30s`", positive_duration);
     let making = Making {
         identity: identity?,
@@ -50,9 +50,13 @@ pub(super) fn read(options: &mut Options<'_>, folder: &Path, now: Timestamp) -> 
     };
     let (mut addresses, query) = (addresses?, query?);
     fits(options, &query, &making)?;
-    let is_allowed = if takes_partial { "true" } else { "false" };
-    for address in &mut addresses {
-        address.set_query(Some(&format!("allow_partial_search_results={is_allowed}")));
+    // ES|QL has such a parameter in some versions alone, and the others refuse it. Its answers say what they lack.
+    if query.each != Each::Rows {
+        for address in &mut addresses {
+            address.set_query(Some(&format!(
+                "allow_partial_search_results={takes_partial}"
+            )));
+        }
     }
     Some(Search {
         addresses,
@@ -63,88 +67,9 @@ pub(super) fn read(options: &mut Options<'_>, folder: &Path, now: Timestamp) -> 
         telling,
         takes_partial,
         login: login.ok()?,
-        trust: Trust::in_server(ca_file),
+        trust: trust.ok()?,
         timeout: timeout?,
     })
-}
-
-/// What is searched; empty for all.
-fn index(options: &mut Options<'_>) -> Option<String> {
-    let Some(text) = options.text("index") else {
-        return Some(String::new());
-    };
-    let is_name = |name: &str| {
-        let odd = |c: char| c.is_whitespace() || c.is_control() || "/?#\"\\|".contains(c);
-        !name.is_empty()
-            && !matches!(name, "." | "..")
-            && !name.starts_with('_')
-            && !name.contains(odd)
-    };
-    if !text.split(',').all(is_name) {
-        let message =
-            format!("expected names or patterns of indices in `index`, but found `{text}`");
-        let hint = "write them like `orders-*,logs`, without blanks between them";
-        options.report_value("index", Problem::error(message, hint));
-        return None;
-    }
-    Some(text.to_owned())
-}
-
-/// Where each host takes the search.
-fn addresses(options: &mut Options<'_>, index: &str) -> Option<Vec<Url>> {
-    if options.lacks("url") {
-        options.report_section(
-            "expected `url` in the source, but found none",
-            "name the hosts, like `url = https://es1:9200, https://es2:9200`",
-        );
-        return None;
-    }
-    let mut found = Vec::new();
-    for (text, position) in options.items("url", "addresses") {
-        let address = address(text, index);
-        if let (Err(why), Some(option)) = (&address, options.get("url")) {
-            let problem = Problem::error(why.clone(), "write it like `https://es1:9200`");
-            options.report(problem, option, position);
-        }
-        found.push(address.ok());
-    }
-    let found: Option<Vec<_>> = found.into_iter().collect();
-    found.filter(|found| !found.is_empty())
-}
-
-fn address(text: &str, index: &str) -> Result<Url, String> {
-    // Before an `@` may be a password.
-    let shown = text.rsplit_once('@').map_or(text, |(_, host)| host);
-    let mut url = Url::parse(text).map_err(|error| {
-        format!("expected the address of a host in `url`, but found `{shown}`: {error}")
-    })?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!(
-            "expected `https://` or `http://` at the beginning of `url`, but found `{shown}`"
-        ));
-    }
-    if text.matches("://").count() > 1 {
-        return Err(format!(
-            "expected one `://` in an address of `url`, but found `{shown}`"
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "expected no user or password in `url` (`user` and `password_file` say them)"
-                .to_owned(),
-        );
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!(
-            "expected no `?` and no `#` in `url`, but found `{shown}`"
-        ));
-    }
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty();
-        path.extend(Some(index).filter(|index| !index.is_empty()));
-        path.push("_search");
-    }
-    Ok(url)
 }
 
 fn schedule(options: &mut Options<'_>, now: Timestamp) -> Option<Schedule> {
@@ -226,68 +151,6 @@ fn map(options: &mut Options<'_>) -> Option<Vec<(String, PayloadPath)>> {
     all.into_iter().collect()
 }
 
-/// Reads `query`, and what of it the other options name.
-fn query(options: &mut Options<'_>) -> Option<Query> {
-    if options.lacks("query") {
-        options.report_section("expected `query` in the source, but found none", QUERY);
-        return None;
-    }
-    let body: Map<String, Value> = options
-        .json_object("query", QUERY)?
-        .into_iter()
-        .map(|entry| (entry.name, entry.value))
-        .collect();
-    let template = object_template(options, "query", QUERY)?;
-    let names = template.names();
-    let unknown = names
-        .iter()
-        .find(|name| !NAMES.contains(&name.split('.').next().unwrap_or_default()));
-    if let Some(unknown) = unknown {
-        let message =
-            format!("a template in `query` asks for `{unknown}`, which is not known there");
-        let hint = "write `{{ since }}` or `{{ until }}`; what is no template is written with `{{ '{{' }}`";
-        options.report_value("query", Problem::error(message, hint));
-        return None;
-    }
-    let each = each(options, &body)?;
-    let overlap = length(options, "overlap").unwrap_or_default();
-    Some(Query::new(template, &body, each, overlap))
-}
-
-fn each(options: &mut Options<'_>, body: &Map<String, Value>) -> Option<Each> {
-    let choices = || format!("`{}`", Each::choices(body).join("`, `"));
-    let each = if let Some(text) = options.text("each") {
-        let each = Each::named(text, body);
-        if each.is_none() {
-            let message = format!("the query has nothing that `each = {text}` could mean");
-            let hint = format!("write one of {}", choices());
-            options.report_value("each", Problem::error(message, hint));
-        }
-        each?
-    } else {
-        let each = Each::only(body);
-        if each.is_none() {
-            let message =
-                "the query has several aggregations, and `each` does not say which makes events";
-            options.report_section(message, &format!("write `each` with one of {}", choices()));
-        }
-        each?
-    };
-    if each == Each::Hits && body.get("size").and_then(Value::as_u64) == Some(0) {
-        let message =
-            "the query asks for no documents (`size` is 0), but documents are to make events"
-                .to_owned();
-        let hint = if aggregations(body).is_some() {
-            "name an aggregation with `each`, or remove `size`"
-        } else {
-            "remove `size`: all documents are asked for, page by page"
-        };
-        options.report_value("query", Problem::error(message, hint));
-        return None;
-    }
-    Some(each)
-}
-
 /// That options are there only where they mean something.
 fn fits(options: &mut Options<'_>, query: &Query, making: &Making) -> Option<()> {
     let is_of_documents = query.each == Each::Hits && making.identity.is_empty();
@@ -301,7 +164,7 @@ fn fits(options: &mut Options<'_>, query: &Query, making: &Making) -> Option<()>
         (
             &["overlap"],
             "is for documents that are told once each",
-            "remove it: write times that overlap into `query`",
+            "remove it: write times that overlap into the query",
         )
     };
     let given: Vec<&&str> = names.iter().filter(|name| !options.lacks(name)).collect();
@@ -309,45 +172,4 @@ fn fits(options: &mut Options<'_>, query: &Query, making: &Making) -> Option<()>
         options.report_value(name, Problem::error(format!("`{name}` {message}"), hint));
     }
     given.is_empty().then_some(())
-}
-
-fn login(options: &mut Options<'_>, folder: &Path) -> Result<Option<Login>, Reported> {
-    let mut file = |name: &str| {
-        let text = options.text(name)?;
-        Some(credential_file(Path::new(text), folder))
-    };
-    let (key, token, password) = (
-        file("api_key_file"),
-        file("token_file"),
-        file("password_file"),
-    );
-    let user = options.text("user").map(str::to_owned);
-    let password = match (user, password) {
-        (Some(user), Some(password)) => Some(Login::Password(user, password)),
-        (None, None) => None,
-        (user, _) => {
-            let (found, lacks) = if user.is_some() {
-                ("user", "password_file")
-            } else {
-                ("password_file", "user")
-            };
-            let message = format!("expected `{lacks}` beside `{found}`, but found none");
-            options.report_value(
-                found,
-                Problem::error(message, "write both, or none of them"),
-            );
-            return Err(Reported);
-        }
-    };
-    let ways = [key.map(Login::ApiKey), password, token.map(Login::Token)];
-    let mut ways = ways.into_iter().flatten();
-    let login = ways.next();
-    if let Some(second) = ways.next() {
-        let (_, option) = second.file();
-        let message = "expected one of `api_key_file`, `user` with `password_file`, and `token_file`, but found several";
-        let problem = Problem::error(message.to_owned(), "remove all but one of them");
-        options.report_value(option, problem);
-        return Err(Reported);
-    }
-    Ok(login)
 }

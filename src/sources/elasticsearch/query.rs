@@ -1,4 +1,4 @@
-//! What is asked: the body of a search, filled in for a time and for a page. Pure.
+//! What is asked: the body of a search or of a request for ES|QL, filled in for a time and for a page. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -12,6 +12,9 @@ pub(super) const NAMES: [&str; 2] = ["since", "until"];
 
 /// So many documents, or composite buckets, are asked for at a time, unless the query says how many.
 const PAGE: u64 = 1_000;
+
+/// The most rows that ES|QL answers, whatever its `LIMIT` says, unless the cluster is set otherwise.
+const MOST_ROWS: u64 = 10_000;
 
 /// A query, with what of its answers makes an event.
 #[derive(Clone, Debug)]
@@ -34,19 +37,36 @@ impl Query {
         overlap: SignedDuration,
     ) -> Self {
         let is_composite = match &each {
-            Each::Hits => false,
+            Each::Hits | Each::Rows => false,
             Each::Buckets(names) => composite(body, names).is_some(),
         };
         let paging = Paging {
             size: body.get("size").and_then(Value::as_u64).unwrap_or(PAGE),
             is_sorted: body.contains_key("sort"),
             is_composite,
+            may_stop_early: body.contains_key("terminate_after"),
         };
         Self {
             template,
             each,
             paging,
             overlap,
+        }
+    }
+
+    /// The query of this template, which is a request for ES|QL. All that it finds is in one answer.
+    pub(super) fn of_rows(template: JsonTemplate) -> Self {
+        let paging = Paging {
+            size: MOST_ROWS,
+            is_sorted: false,
+            is_composite: false,
+            may_stop_early: false,
+        };
+        Self {
+            template,
+            each: Each::Rows,
+            paging,
+            overlap: SignedDuration::ZERO,
         }
     }
 
@@ -64,9 +84,11 @@ impl Query {
         let [from, to] = [from, until].map(|time| json!(time.to_string()));
         let scope = Scope::new(NAMES.into_iter().zip([&from, &to]));
         let filled = self.template.fill(&scope);
-        let filled = filled.map_err(|error| format!("`query` cannot be filled in: {error}"))?;
+        let filled = filled.map_err(|error| format!("the query cannot be filled in: {error}"))?;
         let Value::Object(mut body) = filled else {
-            return Err("expected a JSON object in `query`, but found something else".to_owned());
+            return Err(
+                "expected the query to be a JSON object, but found something else".to_owned(),
+            );
         };
         let names = match &self.each {
             Each::Hits => {
@@ -76,6 +98,7 @@ impl Query {
                 }
                 return Ok(body.into());
             }
+            Each::Rows => return Ok(body.into()),
             Each::Buckets(names) => names,
         };
         body.entry("size").or_insert(json!(0));

@@ -1,6 +1,8 @@
 //! Tables: what a query asks, what an answer means, and what it is told as.
 
 mod events;
+mod refused;
+mod rows;
 mod telling;
 
 use serde_json::{Map, Value, json};
@@ -37,6 +39,7 @@ const PLAIN: Paging = Paging {
     size: 2,
     is_sorted: false,
     is_composite: false,
+    may_stop_early: false,
 };
 
 #[test]
@@ -280,115 +283,5 @@ fn pages_are_followed_as_long_as_there_may_be_more() {
             page.lacks
         );
         assert_eq!(page.found.len(), usize::try_from(count).expect("few"));
-    }
-}
-
-#[test]
-fn an_answer_that_is_not_whole_says_why() {
-    let whole = json!({"aggregations": {"q": {"sum_other_doc_count": 0, "buckets": []}}});
-    for (name, value, part) in [
-        ("took", json!(3), None),
-        ("timed_out", json!(true), Some("ran out of time")),
-        ("terminated_early", json!(true), Some("stopped early")),
-        (
-            "_shards",
-            json!({"total": 5, "failed": 3}),
-            Some("3 of 5 shards failed"),
-        ),
-        ("_shards", json!({"total": 5, "failed": 0}), None),
-        (
-            "_clusters",
-            json!({"total": 3, "skipped": 1, "partial": 1}),
-            Some("2 clusters"),
-        ),
-        (
-            "aggregations",
-            json!({"q": {"sum_other_doc_count": 90, "buckets": []}}),
-            Some("buckets with 90 documents are not in the answer"),
-        ),
-    ] {
-        let mut answer = object(whole.clone());
-        answer.insert(name.to_owned(), value);
-        let lacks = read(&buckets(&["q"]), PLAIN, &answer.into())
-            .expect("a page")
-            .lacks;
-        match part {
-            None => assert_eq!(lacks, None, "{name}"),
-            Some(part) => assert!(
-                lacks.as_ref().is_some_and(|it| it.contains(part)),
-                "{lacks:?}"
-            ),
-        }
-    }
-    // A pattern that no index matches: Elasticsearch leaves the aggregations out, OpenSearch does not.
-    let none = json!({"_shards": {"total": 0, "failed": 0}, "hits": {"hits": []}});
-    let page = read(&buckets(&["q"]), PLAIN, &none).expect("a page");
-    assert_eq!((page.found, page.lacks), (vec![], None));
-}
-
-#[test]
-fn what_is_no_answer_is_refused_in_words() {
-    let of_buckets = buckets(&["q", "in"]);
-    for (body, each, part) in [
-        (
-            "<html>login</html>",
-            &of_buckets,
-            "is no JSON: <html>login</html>",
-        ),
-        (r#"{"aggregations": {"#, &of_buckets, "the JSON ends early"),
-        ("[]", &of_buckets, "expected the answer to a search"),
-        (
-            r#"{"error": "x"}"#,
-            &of_buckets,
-            r#"answered with an error: "x""#,
-        ),
-        (
-            r#"{"error": {"reason": "y"}}"#,
-            &of_buckets,
-            r#"answered with an error: "y""#,
-        ),
-        (
-            r#"{"took": 1}"#,
-            &of_buckets,
-            "the answer has no aggregation `q`",
-        ),
-        (
-            r#"{"aggregations": {"q": {"doc_count": 1}}}"#,
-            &of_buckets,
-            "no aggregation `in`",
-        ),
-        (
-            r#"{"aggregations": {"q": 7}}"#,
-            &of_buckets,
-            "expected an object of the aggregation `q`",
-        ),
-        (
-            r#"{"aggregations": {"q": {"buckets": 7}}}"#,
-            &of_buckets,
-            "expected a list of buckets",
-        ),
-        (
-            r#"{"aggregations": {"q": {"buckets": [7]}}}"#,
-            &of_buckets,
-            "expected objects as buckets",
-        ),
-        (
-            r#"{"hits": {"total": 1}}"#,
-            &Each::Hits,
-            "expected documents in `hits.hits`",
-        ),
-        (
-            r#"{"hits": {"hits": [{"_id": "1"}]}}"#,
-            &Each::Hits,
-            "expected `_index` and `_id`",
-        ),
-        (
-            r#"{"hits": {"hits": [1]}}"#,
-            &Each::Hits,
-            "expected objects in `hits.hits`",
-        ),
-    ] {
-        let why = Page::read(body.as_bytes(), each, PLAIN).expect_err(body);
-        assert!(why.contains(part), "{body}: {why}");
     }
 }

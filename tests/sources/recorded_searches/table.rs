@@ -14,20 +14,21 @@ pub(super) enum Ours {
     Fails(&'static str),
     /// This is told by `check`.
     Refused(&'static str),
+    /// This test of actions plays it: the file below `tests`, and the name of the function.
+    Played(&'static str, &'static str),
     /// It is about something else than searches.
     Elsewhere,
 }
 
-use Ours::{Elsewhere, Fails, Found, FoundBy, Often, Refused, Same};
+use Ours::{Elsewhere, Fails, Found, FoundBy, Often, Played, Refused, Same};
 
-const ACTIONS: &str = "about what its actions send and how they fail: another part's";
+const CHAT: &str = "http_action/recorded_chat.rs";
+const AWX: &str = "awx_action/recorded.rs";
+const RULE: &str = "what an action may do is its rule's affair, and ends nothing else";
 const FORM: &str = "about the form of its configuration, Python in environment variables: ours is INI, whose mistakes \
                     have golden cases of their own";
 const PROCESS: &str =
     "about its process: signals, the end, and logs are those of every source here";
-const REAL: &str = "recorded with a server of documents, its answers were not: the same answers are in the unit tables \
-                    of `sources/elasticsearch`";
-
 /// A filter with an aggregation within.
 const INNER: &str =
     r#"{"aggs": {"q": {"filter": {}, "aggs": {"inner": {"terms": {"field": "f"}}}}}}"#;
@@ -142,31 +143,162 @@ pub(super) const CASES: &[(usize, Ours, &str)] = &[
         Elsewhere,
         "TLS is that of every client here: in `http_action`",
     ),
-    (37, Elsewhere, ACTIONS),
-    (38, Elsewhere, ACTIONS),
-    (39, Elsewhere, ACTIONS),
-    (40, Elsewhere, ACTIONS),
-    (41, Elsewhere, ACTIONS),
-    (42, Elsewhere, ACTIONS),
-    (43, Elsewhere, ACTIONS),
-    (44, Elsewhere, ACTIONS),
-    (45, Elsewhere, ACTIONS),
-    (46, Elsewhere, ACTIONS),
-    (47, Elsewhere, ACTIONS),
-    (48, Elsewhere, ACTIONS),
-    (49, Elsewhere, ACTIONS),
-    (50, Elsewhere, ACTIONS),
-    (51, Elsewhere, ACTIONS),
-    (52, Elsewhere, ACTIONS),
-    (53, Elsewhere, ACTIONS),
-    (54, Elsewhere, ACTIONS),
-    (55, Elsewhere, ACTIONS),
-    (56, Elsewhere, ACTIONS),
-    (57, Elsewhere, ACTIONS),
-    (58, Elsewhere, ACTIONS),
-    (59, Elsewhere, ACTIONS),
-    (60, Elsewhere, ACTIONS),
-    (61, Elsewhere, ACTIONS),
+    (
+        37,
+        Played(
+            CHAT,
+            "what_answers_in_a_recorded_case_ends_no_service_and_holds_up_nothing_else",
+        ),
+        RULE,
+    ),
+    (
+        38,
+        Played(
+            CHAT,
+            "what_answers_in_a_recorded_case_ends_no_service_and_holds_up_nothing_else",
+        ),
+        RULE,
+    ),
+    (
+        39,
+        Played(
+            CHAT,
+            "what_answers_in_a_recorded_case_ends_no_service_and_holds_up_nothing_else",
+        ),
+        RULE,
+    ),
+    (
+        40,
+        Played(
+            CHAT,
+            "what_answers_in_a_recorded_case_ends_no_service_and_holds_up_nothing_else",
+        ),
+        RULE,
+    ),
+    (
+        41,
+        Played(
+            CHAT,
+            "what_answers_in_a_recorded_case_ends_no_service_and_holds_up_nothing_else",
+        ),
+        RULE,
+    ),
+    (42, Played(CHAT, "a_new_start_sends_nothing_again"), RULE),
+    (
+        43,
+        Played(
+            CHAT,
+            "what_answers_in_a_recorded_case_ends_no_service_and_holds_up_nothing_else",
+        ),
+        RULE,
+    ),
+    (
+        44,
+        Played(
+            CHAT,
+            "who_cannot_be_reached_or_trusted_is_tried_again_and_told",
+        ),
+        RULE,
+    ),
+    (
+        45,
+        Played(
+            CHAT,
+            "who_cannot_be_reached_or_trusted_is_tried_again_and_told",
+        ),
+        RULE,
+    ),
+    (
+        46,
+        Played(CHAT, "a_missing_message_is_told_before_anything_happens"),
+        RULE,
+    ),
+    (
+        47,
+        Played(
+            CHAT,
+            "what_answers_in_a_recorded_case_ends_no_service_and_holds_up_nothing_else",
+        ),
+        RULE,
+    ),
+    (
+        48,
+        Played(
+            AWX,
+            "credentials_are_a_file_with_user_and_password_as_they_are_or_absent",
+        ),
+        RULE,
+    ),
+    (
+        49,
+        Played(
+            AWX,
+            "credentials_are_a_file_with_user_and_password_as_they_are_or_absent",
+        ),
+        RULE,
+    ),
+    (
+        50,
+        Played(
+            AWX,
+            "credentials_are_a_file_with_user_and_password_as_they_are_or_absent",
+        ),
+        RULE,
+    ),
+    (
+        51,
+        Played(AWX, "an_answer_to_a_launch_ends_the_attempt_in_its_words"),
+        RULE,
+    ),
+    (
+        52,
+        Played(AWX, "an_answer_to_a_launch_ends_the_attempt_in_its_words"),
+        RULE,
+    ),
+    (
+        53,
+        Played(AWX, "an_answer_to_a_launch_ends_the_attempt_in_its_words"),
+        RULE,
+    ),
+    (
+        54,
+        Played(AWX, "an_answer_to_a_launch_ends_the_attempt_in_its_words"),
+        RULE,
+    ),
+    (
+        55,
+        Played(AWX, "an_answer_to_a_launch_ends_the_attempt_in_its_words"),
+        RULE,
+    ),
+    (
+        56,
+        Played(AWX, "an_answer_to_a_launch_ends_the_attempt_in_its_words"),
+        RULE,
+    ),
+    (
+        57,
+        Played(AWX, "an_answer_to_a_launch_ends_the_attempt_in_its_words"),
+        RULE,
+    ),
+    (58, Played(AWX, "ignored_variables_are_a_failure"), RULE),
+    (
+        59,
+        Played(AWX, "a_late_answer_leads_to_no_second_job"),
+        RULE,
+    ),
+    (
+        60,
+        Played(AWX, "a_certificate_of_somebody_else_is_refused"),
+        RULE,
+    ),
+    (
+        61,
+        Played(
+            "sources/recorded_searches.rs",
+            "an_action_that_there_is_not_is_told_before_it_is_used",
+        ),
+        "found by `check`",
+    ),
     (62, Same, "an event without a rule is told by `check`"),
     (
         63,
@@ -258,14 +390,22 @@ pub(super) const CASES: &[(usize, Ours, &str)] = &[
         Same,
         "the proxy of the environment is used here, as by every client",
     ),
-    (101, Elsewhere, REAL),
-    (102, Elsewhere, REAL),
-    (103, Elsewhere, REAL),
+    (101, Same, ""),
+    (
+        102,
+        Fails("`sum_other_doc_count`"),
+        "an answer that is cut off is not whole, unless `partial = yes` takes it",
+    ),
+    (
+        103,
+        Fails("answered 400 Bad Request: Text fields are not optimised"),
+        "told with the reason; asked again when the next query is due",
+    ),
     (
         104,
-        Elsewhere,
+        Fails("answered 404 Not Found: no such index [orders-2]"),
         "an index that is not there is a failure, told once: it may be a typing error, and a pattern is none",
     ),
-    (105, Elsewhere, REAL),
-    (106, Elsewhere, REAL),
+    (105, Same, ""),
+    (106, Found(12), "all pages are asked for"),
 ];

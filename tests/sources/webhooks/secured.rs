@@ -4,7 +4,6 @@ use std::fs;
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -13,15 +12,6 @@ use super::{hook, listen, numbered, on_disk};
 use crate::support::cloud_api::Authority;
 use crate::support::sender::{exchange, free_port, send};
 use crate::support::stage::Stage;
-
-/// Writes a certificate for `localhost` and its key into the stage's folder.
-fn certify(stage: &Stage, name: &str, authority: &Authority) {
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
-    let certificate = authority.signed(&params, &key);
-    fs::write(stage.path(&format!("{name}.pem")), certificate.pem()).expect("a file");
-    fs::write(stage.path(&format!("{name}.key")), key.serialize_pem()).expect("a file");
-}
 
 /// Sends an event over TLS, with the certificate of this name if there is one; gives the answer's status.
 fn sent(stage: &Stage, port: u16, identity: Option<&str>, number: usize) -> std::io::Result<u16> {
@@ -59,9 +49,9 @@ fn a_certificate_is_all_that_a_sender_may_have_to_show() {
     let stage = hook(port, tls);
     let (authority, stranger) = (Authority::new(), Authority::new());
     fs::write(stage.path("ca.pem"), authority.pem()).expect("a file");
-    certify(&stage, "server", &authority);
-    certify(&stage, "client", &authority);
-    certify(&stage, "stranger", &stranger);
+    authority.certify(&stage, "server");
+    authority.certify(&stage, "client");
+    stranger.certify(&stage, "stranger");
     let service = listen(&stage);
     assert_eq!(
         sent(&stage, port, Some("client"), 1).expect("an answer"),
@@ -90,7 +80,7 @@ fn a_certificate_that_cannot_be_used_is_told_and_waited_for() {
     service.wait_for("server.pem (`ssl_cert_file`)");
     let authority = Authority::new();
     fs::write(stage.path("ca.pem"), authority.pem()).expect("a file");
-    certify(&stage, "server", &authority);
+    authority.certify(&stage, "server");
     service.wait_for("webhook:hook: taking requests at https://");
     assert_eq!(sent(&stage, port, None, 1).expect("an answer"), 202);
     service.stop();

@@ -25,7 +25,9 @@ fn markdown<'a>(rows: impl Iterator<Item = &'a OptionRow>) -> String {
     for row in rows {
         let default = row.default.map(|text| format!("`{text}` "));
         let default = default.unwrap_or_default();
-        writeln!(table, "| `{}` | {default}| {} |", row.name, row.meaning).expect("memory");
+        // A bar ends a cell, wherever it stands.
+        let meaning = row.meaning.replace('|', "\\|");
+        writeln!(table, "| `{}` | {default}| {meaning} |", row.name).expect("memory");
     }
     table
 }

@@ -3,7 +3,7 @@
 use crate::config::table::{Kind, OptionRow};
 
 /// In the section of a search.
-pub(in crate::sources::elasticsearch) const OPTIONS: [OptionRow; 19] = [
+pub(in crate::sources::elasticsearch) const OPTIONS: [OptionRow; 22] = [
     OptionRow::of_source(
         "url",
         Kind::List,
@@ -25,6 +25,14 @@ pub(in crate::sources::elasticsearch) const OPTIONS: [OptionRow; 19] = [
          `{{ until }}`, for which this query is due, and `{{ since }}`, for which the one before was",
     ),
     OptionRow::of_source(
+        "esql",
+        Kind::Text,
+        None,
+        "instead of `query`, `index` and `each`: a query in ES|QL (Elasticsearch 8.11 or later), like `FROM orders-* | \
+         STATS n = COUNT(*) BY state | WHERE n > 100`. It is a template like the texts of `query`, and each row makes an \
+         event",
+    ),
+    OptionRow::of_source(
         "each",
         Kind::Text,
         None,
@@ -36,8 +44,9 @@ pub(in crate::sources::elasticsearch) const OPTIONS: [OptionRow; 19] = [
         "identity",
         Kind::List,
         None,
-        "paths in the bucket or document to what tells it from others, like `key.host, key.service`. Without it, the \
-         keys of a bucket; of a document its index and id, and each is told once",
+        "paths in the bucket, document or row to what tells it from others, like `key.host, key.service`. Without it, the \
+         keys of a bucket; of a document its index and id, and each is told once. With `esql` it has to be said: names of \
+         columns, like `state`",
     ),
     OptionRow::of_source(
         "map",
@@ -89,7 +98,7 @@ pub(in crate::sources::elasticsearch) const OPTIONS: [OptionRow; 19] = [
         "partial",
         Kind::Switch,
         Some("no"),
-        "whether answers are taken that are not whole: out of time, failed shards, terms or documents cut off. They \
+        "whether answers are taken that are not whole: out of time, failed shards, terms, documents or rows cut off. They \
          resolve nothing",
     ),
     OptionRow::of_source(
@@ -123,6 +132,19 @@ pub(in crate::sources::elasticsearch) const OPTIONS: [OptionRow; 19] = [
         Kind::Path,
         None,
         "the certificate of the authority that signed those of the hosts, if the system does not trust it",
+    ),
+    OptionRow::of_source(
+        "ssl_cert_file",
+        Kind::Path,
+        None,
+        "the client certificate (PEM), if the hosts ask for one. One that is renewed is taken up when the former one \
+         is refused",
+    ),
+    OptionRow::of_source(
+        "ssl_key_file",
+        Kind::Path,
+        None,
+        "the key (PEM) of `ssl_cert_file`; looked for like `api_key_file`",
     ),
     OptionRow::of_source(
         "request_timeout",
