@@ -42,3 +42,4 @@ mod storing;
 mod support;
 mod thin_thread;
 mod throttling;
+mod units;

@@ -22,7 +22,14 @@ pub fn credential_file(name: &Path, folder: &Path) -> PathBuf {
 /// Why it cannot be read: the message names the file and the `option` that names it.
 pub fn first_line(path: &Path, option: &str) -> Result<SecretString, String> {
     let text = read(path, option)?;
-    Ok(text.lines().next().unwrap_or_default().into())
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.into()),
+        _ => Err(named(
+            path,
+            option,
+            &"expected a secret in its first line, but found nothing",
+        )),
+    }
 }
 
 /// The lines of such a file that say something: several secrets hold at the same time while one is replaced by another.
@@ -58,4 +65,29 @@ fn read(path: &Path, option: &str) -> Result<String, String> {
 
 fn named(path: &Path, option: &str, why: &dyn fmt::Display) -> String {
     format!("{} (`{option}`): {why}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn the_first_line_is_the_secret_and_an_empty_one_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            first_line(&path, "password_file").map(|secret| secret.expose_secret().to_owned())
+        };
+        assert_eq!(read("a b \nrest").as_deref(), Ok("a b "));
+        for empty in ["", "\n", "\nlater"] {
+            let why = read(empty).unwrap_err();
+            assert!(
+                why.ends_with("expected a secret in its first line, but found nothing"),
+                "{why}"
+            );
+        }
+    }
 }

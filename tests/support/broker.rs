@@ -10,7 +10,7 @@
 
 mod docker;
 mod local;
-mod reaper;
+pub(crate) mod reaper;
 mod tls;
 
 use std::future::Future;
