@@ -28,7 +28,7 @@ use crate::engine::rulebook::Rulebook;
 use crate::engine::stop::Stop;
 use crate::engine::upkeep::{join, leave, prune, tell_held};
 use crate::http::listener::Listeners;
-use crate::journal::{JournalError, Opened, Placement, Work};
+use crate::journal::{JournalError, Opened, Placement, Store, Work};
 use crate::os::process::reap_orphans;
 use crate::sources::amqp::BUS;
 use crate::sources::history::options::History;
@@ -119,6 +119,7 @@ pub async fn listen(
         interest: rules.interest(),
         conditions: conditions.clone(),
         listeners: listeners.clone(),
+        store: opened.journal.clone(),
         until_drained: until_idle,
     };
     let asker = Arc::new(Asker::new(config.folder()));
@@ -176,6 +177,7 @@ pub async fn poll<C: Client>(
         stored,
         teller: teller.clone(),
         listeners: Listeners::default(),
+        store: opened.journal.clone(),
         until_drained: every.is_none(),
     };
     let source = HistorySource::new(client, &config.feed, opening, beginning, every);
@@ -313,6 +315,7 @@ struct Feeds {
     interest: Interest,
     conditions: Conditions,
     listeners: Listeners,
+    store: Arc<dyn Store>,
     until_drained: bool,
 }
 
@@ -347,7 +350,7 @@ impl Feeds {
         let (until_drained, placement) = (self.until_drained, setup.placement());
         // From now on the service is not ready before this feed is, though it is opened a moment later.
         let (interest, teller) = (self.interest.clone(), self.conditions.teller(&identity));
-        let listeners = self.listeners.clone();
+        let (listeners, store) = (self.listeners.clone(), self.store.clone());
         let journal_name = self.journal_name.clone();
         let opener: Opener = Box::new({
             let (identity, teller) = (identity.clone(), teller.clone());
@@ -360,6 +363,7 @@ impl Feeds {
                     stored,
                     teller: teller.clone(),
                     listeners: listeners.clone(),
+                    store: store.clone(),
                     until_drained,
                 })
             }

@@ -35,7 +35,7 @@ pub use json::JsonEntry;
 pub use schedule::{cron, every};
 pub use secrets::{is_secret_variable, secrets_among, shown_command};
 pub use settings::{Config, Fingerprints, Password, Purpose, Reading, SecretPlace};
-pub use source::{Feeds, NamedSource};
+pub use source::{Feeds, NamedSource, unheard_types};
 pub use template::{SYNTAX, object_template};
 pub use zone::zone;
 

@@ -32,6 +32,8 @@ mod part;
 mod planned;
 mod records;
 mod requests;
+#[cfg(test)]
+pub(crate) mod shelf;
 pub mod sqlite;
 mod store;
 mod traits;

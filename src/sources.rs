@@ -20,10 +20,12 @@ mod looking;
 mod part;
 mod posted;
 mod program;
+pub mod sensor;
 pub mod timer;
 pub mod url;
 pub mod watch;
 pub mod webhook;
+mod yaml;
 
 use std::pin::Pin;
 
@@ -36,8 +38,9 @@ pub use enrich::{Enrich, Incomplete, NotNow, NothingToAdd};
 use looking::{Look, Looked, Looking};
 pub use part::{Opening, ReadCursor, Setup, SourcePart};
 pub use posted::KeyPath;
+pub(crate) use program::python::{PYTHON, Python, doing};
 pub(crate) use program::{
-    KILL_GRACE, Line, NoEvent, ProgramSource, RESTART, Reader, Said, plain_text,
+    KILL_GRACE, Line, NoEvent, ProgramSource, Question, RESTART, Reader, Said, plain_text,
 };
 pub use program::{LONGEST_LINE, Lines, Program, RawLine};
 

@@ -16,7 +16,7 @@ use super::support::repeats::{
     TIMED, assert_nothing_is_lost, assert_order, assert_these_ran, starts,
 };
 use super::support::stage::wait_until;
-use feeds::{Bus, EVENTS, Facts, Feed, History, NODES, Timer};
+use feeds::{Bus, EVENTS, Facts, Feed, History, NODES, Sensor, Timer};
 
 /// So many are tried at the same time: most of it is waiting.
 const AT_ONCE: usize = 2;
@@ -85,6 +85,16 @@ fn a_timer_loses_no_firing_wherever_it_is_killed() {
 #[test]
 fn facts_are_told_once_wherever_the_service_is_killed() {
     at_every_point::<Facts>(times_of_intake);
+}
+
+/// It keeps no cursor, but a value of the store.
+#[test]
+fn a_sensor_loses_nothing_that_it_dispatched_wherever_the_service_is_killed() {
+    at_every_point::<Sensor>(|point| match point {
+        Point::CursorMoved => &[],
+        Point::StoreUncommitted => &[1, 2],
+        point => times_of_intake(point),
+    });
 }
 
 fn times_of_intake(point: Point) -> &'static [u32] {

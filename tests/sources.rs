@@ -10,6 +10,7 @@ mod ready;
 mod recorded_searches;
 mod reloads;
 mod searches;
+mod sensors;
 mod shown;
 mod timers;
 mod urls;

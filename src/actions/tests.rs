@@ -1,7 +1,5 @@
 //! What the tests of actions share: orders, and an action that is no process.
 
-mod shelf;
-
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -12,7 +10,6 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::shelf::Shelf;
 use super::{Action, Checkup, Description, FileInUse, Order, Performed, Purpose};
 use crate::config::Problem;
 use crate::core::event::{Event, PayloadPath};
@@ -21,6 +18,7 @@ use crate::core::retry::RetryPolicy;
 use crate::core::rules::{Asks, Chain, EventPattern, Rule, When};
 use crate::core::run::{Detail, Outcome};
 use crate::core::store::Values;
+pub(super) use crate::journal::shelf::Shelf;
 pub(super) use crate::os::tests::{LONG, alone, until};
 
 /// Attempt 2 of run 7, for an event with this data.

@@ -18,7 +18,7 @@ use crate::sources::amqp::{self, Amqp, messages};
 use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart, decode_event};
 use crate::sources::{
-    alertmanager, eda, elasticsearch, exec, facts, load, timer, url, watch, webhook,
+    alertmanager, eda, elasticsearch, exec, facts, load, sensor, timer, url, watch, webhook,
 };
 use crate::state::Access;
 
@@ -39,12 +39,13 @@ pub const ACTIONS: [ActionPart; 10] = [
 ];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
-pub const SOURCES: [SourcePart; 11] = [
+pub const SOURCES: [SourcePart; 12] = [
     timer::PART,
     webhook::PART,
     alertmanager::PART,
     exec::PART,
     eda::PART,
+    sensor::PART,
     facts::PART,
     url::PART,
     watch::PART,

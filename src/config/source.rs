@@ -1,5 +1,6 @@
 //! Sections `[source:NAME]`: which kind of source each is, and its options, which are all its own.
 
+use std::borrow::Borrow;
 use std::path::Path;
 
 use super::action::one_of;
@@ -241,29 +242,33 @@ pub(super) fn unheard(sources: &[SourceSection], rules: &[Rule], problems: &mut 
         let Some(kind) = kind else {
             continue;
         };
-        let types: Vec<String> = kind
-            .event_types
-            .iter()
-            .map(|ending| format!("{name}{ending}"))
-            .collect();
-        let hears = |rule: &Rule| {
-            let mut events = rule.events.iter();
-            events.any(|event| types.iter().any(|it| is_for(event, it)))
-        };
-        if !rules.iter().any(hears) {
-            let problem = Problem::warning(
-                format!(
-                    "no rule is for the events of this source, which are of type `{}`",
-                    types.join("` or `")
-                ),
-                format!(
-                    "add a rule with `events = {}`, or remove the source",
-                    types.join(", ")
-                ),
-            );
+        let endings = kind.event_types.iter();
+        let types: Vec<String> = endings.map(|ending| format!("{name}{ending}")).collect();
+        if let Some(problem) = unheard_types(&types, rules) {
             problems.push(problem.at(section.position).within(&section.name));
         }
     }
+}
+
+/// That no rule is for the events of a source, if they are of these types; nothing if it is not known of which.
+pub fn unheard_types<R: Borrow<Rule>>(types: &[String], rules: &[R]) -> Option<Problem> {
+    let hears = |rule: &R| {
+        let mut events = rule.borrow().events.iter();
+        events.any(|event| types.iter().any(|it| is_for(event, it)))
+    };
+    if types.is_empty() || rules.iter().any(hears) {
+        return None;
+    }
+    Some(Problem::warning(
+        format!(
+            "no rule is for the events of this source, which are of type `{}`",
+            types.join("` or `")
+        ),
+        format!(
+            "add a rule with `events = {}`, or remove the source",
+            types.join(", ")
+        ),
+    ))
 }
 
 /// Whether a rule is for events of this type, or for some of those types.

@@ -179,7 +179,7 @@ pub struct SourceKind {
     /// What `type` says, and the options that it has besides.
     pub options: PartOptions,
     /// How the types of its events end, behind the name of the source: `""` for that name itself, `".*"` for whatever a
-    /// sender says.
+    /// sender says. None, if they do not begin with that name.
     pub event_types: &'static [&'static str],
 }
 

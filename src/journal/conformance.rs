@@ -242,6 +242,7 @@ macro_rules! hold_to_the_contract {
                 only_what_is_absent_is_set_if_that_is_asked_for,
                 counting_starts_at_nothing_and_keeps_its_time,
                 a_change_is_made_once_for_each_who_asks,
+                a_program_asks_for_one_change_after_the_other,
                 what_a_run_asked_for_is_known_until_the_end_of_its_attempt_is_on_record,
                 values_are_listed_page_by_page_in_the_order_of_their_names,
                 a_store_that_is_full_takes_no_other_value_until_one_has_gone,

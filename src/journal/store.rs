@@ -45,6 +45,14 @@ pub enum ChangeId {
     Run(RunId),
     /// A command, by a text that no other one has, for an hour.
     Command(String),
+    /// A program that asks for one change after the other, by a text that no other start of any program has, and the
+    /// number of the change; until it asks for the next one, or for an hour.
+    Program {
+        /// The text.
+        start: String,
+        /// The number.
+        number: u64,
+    },
 }
 
 /// A change of a value.

@@ -7,8 +7,7 @@
 //! args = {"name": "eda", "region": "eu-central-1"}
 //! ```
 //!
-//! A small Python program that comes along (`shim.py`, `filters.py`) is a program that writes events, as with `exec`: it
-//! gets itself and what to run on its standard input, so that nothing is in any file or argument. `await queue.put()` comes
+//! A small Python program that comes along (`shim.py`, `filters.py`) is a program that writes events, as with `exec`. `await queue.put()` comes
 //! back once the event is on disk. The payload is the event as ansible-rulebook makes it, with its `meta`.
 
 mod line;
@@ -58,6 +57,6 @@ impl Setup for Plugin {
     }
 
     fn program(&self) -> Option<&Program> {
-        Some(&self.program)
+        Some(&self.python.program)
     }
 }

@@ -62,7 +62,7 @@ pub fn decoded(interest: &Interest, name: &str, pieces: &[&[u8]]) -> Vec<Decoded
     let (mut lines, mut decoded) = (Lines::default(), Vec::new());
     let mut take = |lines: &mut Lines| loop {
         let before = reader.taken;
-        decoded.extend(reader.batch(lines, Timestamp::UNIX_EPOCH).decoded);
+        decoded.extend(reader.take(lines, Timestamp::UNIX_EPOCH).decoded);
         if reader.taken == before {
             break;
         }

@@ -10,11 +10,10 @@
 //! which is one. What is no such file goes to quarantine. Files are looked at by name, not watched: so one that is
 //! replaced, behind a link or on a network is seen like any other, and what changed while nothing ran, too.
 //!
-//! `decode.rs` and `yaml.rs` make values of text; `look.rs` has the files.
+//! `decode.rs` makes values of text; `look.rs` has the files.
 
 mod decode;
 mod look;
-mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

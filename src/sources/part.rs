@@ -9,7 +9,7 @@ use crate::config::Options;
 use crate::config::table::SourceKind;
 use crate::http::listener::Listeners;
 use crate::http::posts::options::PostOptions;
-use crate::journal::{Cursor, Placement, Progress, ProgressStep};
+use crate::journal::{Cursor, Placement, Progress, ProgressStep, Store};
 use crate::telemetry::Teller;
 
 /// A kind of source that has sections of its own.
@@ -50,6 +50,16 @@ pub trait Setup: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// The files that its program runs, as far as the options name them.
+    fn code_files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// The types of its events, where its kind does not say them but its files do.
+    fn event_types(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The files with secrets that it reads, each with the option that names it.
     fn secret_files(&self) -> Vec<(PathBuf, &'static str)> {
         let posts = self.posts().into_iter();
@@ -63,9 +73,9 @@ pub trait Setup: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What a source is opened with.
-#[derive(Debug)]
 pub struct Opening {
-    /// What the operator calls it; its events are of this type, or of types that begin with it and a dot.
+    /// What the operator calls it; its events are of this type, or of types that begin with it and a dot, unless the source has
+    /// types of its own ([`Setup::event_types`]).
     pub name: String,
     /// What the journal calls it: its kind, a colon, and its name.
     pub identity: String,
@@ -79,8 +89,19 @@ pub struct Opening {
     pub teller: Teller,
     /// What takes requests for it, if any are sent to it.
     pub listeners: Listeners,
+    /// The named values, for what the source runs.
+    pub store: Arc<dyn Store>,
     /// It hands over what is there, and then says that it is drained.
     pub until_drained: bool,
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening")
+            .field("identity", &self.identity)
+            .field("stored", &self.stored)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Opening {
@@ -109,6 +130,7 @@ impl Opening {
             stored: None,
             teller: crate::telemetry::Conditions::default().teller("tests"),
             listeners: Listeners::default(),
+            store: Arc::new(crate::journal::shelf::Shelf::default()),
             until_drained: false,
         }
     }

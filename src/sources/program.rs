@@ -4,19 +4,23 @@
 //! What several kinds of source have in common; what a line means is theirs ([`Read`]). Lines are counted from 1. Once
 //! lines are on disk, events or in quarantine, the program reads `{"ack": N}`, where N is the number of the last one of
 //! them: an acknowledgement covers all lines before it. While the journal cannot be written the pipe is not read, so
-//! the program waits in its next write.
+//! the program waits in its next write. A line may also be a question about the store (`question.rs`), which is answered once
+//! the lines before it are on disk, or say how the program is doing.
 //!
 //! It is a process group of its own, and ended as one: SIGTERM, `kill_grace`, SIGKILL. One that ends by itself has
 //! failed, and is started again by whoever opens sources; what an earlier service left of it is ended before.
 
 mod lines;
 mod log;
+pub(crate) mod python;
+mod question;
 mod reader;
 mod running;
 mod source;
 mod writer;
 
 pub use lines::{LONGEST_LINE, Lines, RawLine};
+pub(crate) use question::Question;
 pub(crate) use reader::Reader;
 pub(crate) use source::ProgramSource;
 
@@ -62,8 +66,8 @@ pub struct Program {
     pub(crate) read: Read,
 }
 
-/// What an object that a program wrote means.
-pub(crate) type Read = fn(Map<String, Value>, &Line<'_>) -> Said;
+/// What an object that a program wrote means, or why it cannot be an event.
+pub(crate) type Read = fn(Map<String, Value>, &Line<'_>) -> Result<Said, NoEvent>;
 
 /// Whether a program that ended well is started again; the same for every kind of source.
 pub(crate) const RESTART: OptionRow = OptionRow {
@@ -75,8 +79,25 @@ pub(crate) const RESTART: OptionRow = OptionRow {
               started again in any case, each time after a longer while",
 };
 
-/// What a program says with a line: what has happened, or something that cannot be an event.
-pub(crate) type Said = Result<Event, NoEvent>;
+/// What a program says with a line.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// What has happened.
+    Event(Box<Event>),
+    /// It wants to know or to change a value of the store.
+    Question(Question),
+    /// How it is doing.
+    Doing(Doing),
+}
+
+/// How a program says to be doing.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// It cannot do its work for now, for this reason, in words.
+    Failing(String),
+    /// It can again.
+    Well,
+}
 
 /// Something that cannot be an event.
 #[derive(Debug)]

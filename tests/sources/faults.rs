@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use self::facts::Facts;
-use self::fed::{Bus, Exec, History, Messages, Search, Timer, Webhook};
+use self::fed::{Bus, Exec, History, Messages, Search, Sensor, Timer, Webhook};
 use crate::support::scene::{Service, wait_until};
 use crate::support::shim::{Refusal, Shim};
 use crate::support::stage::Stage;
@@ -27,12 +27,13 @@ const EACH: usize = 5;
 type Make = fn() -> Box<dyn Fed>;
 
 /// The sources.
-const SOURCES: [(&str, Make); 8] = [
+const SOURCES: [(&str, Make); 9] = [
     ("bus", || Box::new(Bus::new())),
     ("history", || Box::new(History::new())),
     ("timer", || Box::new(Timer::new())),
     ("webhook", || Box::new(Webhook::new())),
     ("exec", || Box::new(Exec::new())),
+    ("sensor", || Box::new(Sensor::new())),
     ("facts", || Box::new(Facts::new())),
     ("elasticsearch", || Box::new(Search::new())),
     ("amqp", || Box::new(Messages::new())),

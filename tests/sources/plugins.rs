@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::support::scene::Service;
 use crate::support::stage::{Stage, lives, wait_until};
 
+const COMMON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sources/program/common.py");
 const FILTERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sources/eda/filters.py");
 const SHIM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sources/eda/shim.py");
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/eda");
@@ -35,7 +36,7 @@ fn the_builtin_filters_are_those_of_ansible_rulebook() {
 #[test]
 fn plugins_are_run_as_ansible_rulebook_does_but_for_what_is_listed() {
     let cases = format!("{DATA}/contract.json");
-    let told = gone_through("check_contract.py", &[FILTERS, SHIM, &cases]);
+    let told = gone_through("check_contract.py", &[COMMON, FILTERS, SHIM, &cases]);
     assert_eq!(told, "76 cases\n");
 }
 
@@ -67,6 +68,8 @@ fn a_put_comes_back_once_the_event_is_on_disk() {
 import asyncio, json, subprocess
 
 async def main(queue, args):
+    # What it starts takes nothing of what the service tells.
+    assert subprocess.run(["cat"], stdout=subprocess.PIPE).stdout == b""
     print("printed by the plugin")
     await queue.put([{"i": args["first"], "host-name": "h"}, {"i": 2}])
     # What a rule made of it is in the journal by now.
@@ -134,7 +137,7 @@ async def main(queue, args):
     let service = Service::listen(&stage);
     stage.wait_for_log(2);
     service.wait_for("ConnectionError: no broker");
-    service.wait_for("the program ended with exit status 1");
+    service.wait_for("the program ended with exit status 1: ConnectionError: no broker");
     let log = service.stop();
     for part in [
         "Traceback (most recent call last)",
@@ -207,7 +210,7 @@ fn a_plugin_of_a_collection_is_found_by_its_name_and_one_that_is_not_there_is_to
     command.env("ANSIBLE_COLLECTIONS_PATH", stage.path("c"));
     let service = Service::start(&mut command);
     assert_eq!(stage.wait_for_log(1), ["my.own.thing|"]);
-    service.wait_for("there is no event source my.own.other: looked for ");
+    service.wait_for("with exit status 1: there is no event source my.own.other: looked for ");
     service.stop();
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod openstack;
 pub(crate) mod orders;
 pub(crate) mod ordinary;
 pub(crate) mod osmem;
+pub(crate) mod pack;
 pub(crate) mod poller;
 pub(crate) mod proxy;
 pub(crate) mod repeats;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{Listen, SourceSetup};
-use crate::config::{NamedSource, Problem, Purpose};
+use crate::config::{NamedSource, Problem, Purpose, unheard_types};
 use crate::core::rules::RuleSet;
 use crate::http::listener::Conflict;
 use crate::ops::sources::Configured;
@@ -47,10 +47,16 @@ impl FeedSettings for Listen {
             })
         });
         let of_cloud = self.asking.iter().flat_map(|asking| asking.files(folder));
-        let of_programs = self.sources.iter().filter_map(|named| {
-            let program = named.source.setup.program();
-            let file = program.and_then(|program| program.find().ok());
-            file.map(|file| FeedFile {
+        let of_programs = self.sources.iter().flat_map(|named| {
+            let setup = &named.source.setup;
+            let program = setup.program().and_then(|program| program.find().ok());
+            let code = setup.code_files().into_iter().map(|path| FeedFile {
+                path,
+                purpose: Purpose::Program,
+                section: None,
+            });
+            let files = program.into_iter().chain(code);
+            files.map(|file| FeedFile {
                 section: Some(named.section()),
                 ..file
             })
@@ -73,6 +79,10 @@ impl FeedSettings for Listen {
             checkup.problems.append(asking.check_asking(folder, rules));
         }
         for named in &self.sources {
+            let unheard = unheard_types(&named.source.setup.event_types(), rules.all());
+            if let Some(problem) = unheard {
+                checkup.problems.push(problem.within(named.section()));
+            }
             let program = named.source.setup.program();
             if let Some(Err(problem)) = program.map(Program::find) {
                 checkup.problems.push(problem.within(named.section()));

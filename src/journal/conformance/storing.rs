@@ -193,6 +193,27 @@ pub(in crate::journal) async fn a_change_is_made_once_for_each_who_asks(scene: &
     assert_eq!(value(&journal, "n", 0).await, Some(json!(7)));
 }
 
+pub(in crate::journal) async fn a_program_asks_for_one_change_after_the_other(scene: &Scene<'_>) {
+    let journal = scene.journal().await;
+    for (start, number, sum) in [
+        ("one", 1, 1),
+        ("one", 1, 1),
+        ("two", 1, 2),
+        // The same change, asked for anew.
+        ("one", 2, 3),
+        ("one", 2, 3),
+        ("two", 1, 2),
+        ("two", 2, 4),
+    ] {
+        let id = ChangeId::Program {
+            start: start.to_owned(),
+            number,
+        };
+        let counted = change_as(&journal, id, "n", incr(1, None), 0).await;
+        assert_eq!(counted.unwrap(), done(sum), "{start} {number}");
+    }
+}
+
 pub(in crate::journal) async fn what_a_run_asked_for_is_known_until_the_end_of_its_attempt_is_on_record(
     scene: &Scene<'_>,
 ) {

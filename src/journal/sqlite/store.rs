@@ -107,7 +107,10 @@ pub(super) fn change(
         operation,
     } = change;
     operation.check(name).map_err(refused)?;
-    let identity = operation.identity(name);
+    let identity = match id {
+        ChangeId::Run(_) | ChangeId::Command(_) => operation.identity(name),
+        ChangeId::Program { number, .. } => format!("{number} {}", operation.identity(name)),
+    };
     if let Some(changed) = remembered(connection, id, &identity)? {
         return Ok(changed);
     }
@@ -245,7 +248,7 @@ fn remember(
 ) -> Result<(), Fault> {
     let run = match id {
         ChangeId::Run(run) => Some(*run),
-        ChangeId::Command(_) => None,
+        ChangeId::Command(_) | ChangeId::Program { .. } => None,
     };
     let value = changed.value.as_ref().map(Value::to_string);
     connection
@@ -270,6 +273,7 @@ fn text(id: &ChangeId) -> String {
     match id {
         ChangeId::Run(run) => format!("run {run}"),
         ChangeId::Command(text) => limited(&format!("command {text}")).into_owned(),
+        ChangeId::Program { start, .. } => limited(&format!("program {start}")).into_owned(),
     }
 }
 

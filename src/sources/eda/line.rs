@@ -3,12 +3,15 @@
 use serde_json::{Map, Value};
 
 use crate::core::event::Event;
-use crate::sources::{Line, NoEvent, Said, plain_text};
+use crate::sources::{Line, NoEvent, Said, doing, plain_text};
 
-/// The event that was put, or what was put and is no JSON.
-pub(super) fn read(mut object: Map<String, Value>, line: &Line<'_>) -> Said {
+/// The event that was put, or what was put and is no JSON; or why the plugin ends.
+pub(super) fn read(mut object: Map<String, Value>, line: &Line<'_>) -> Result<Said, NoEvent> {
     if let Some(payload @ Value::Object(_)) = object.remove("event") {
-        return Ok(event(payload, line));
+        return Ok(Said::Event(Box::new(event(payload, line))));
+    }
+    if let Some(doing) = doing(&object) {
+        return Ok(doing);
     }
     let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
     Err(NoEvent {
@@ -32,8 +35,9 @@ mod tests {
 
     use super::*;
     use crate::core::event::Key;
+    use crate::sources::program::Doing;
 
-    fn said(object: Value) -> Said {
+    fn said(object: Value) -> Result<Said, NoEvent> {
         let Value::Object(object) = object else {
             panic!("an object");
         };
@@ -51,7 +55,7 @@ mod tests {
         let payload = json!({
             "type": "x", "id": 9, "meta": {"uuid": "u", "received_at": "then", "hosts": ["h"]},
         });
-        let Ok(event) = said(json!({"event": payload})) else {
+        let Ok(Said::Event(event)) = said(json!({"event": payload})) else {
             panic!("an event");
         };
         let found = (&*event.id, &*event.event_type, &*event.time);
@@ -61,7 +65,7 @@ mod tests {
             (&payload, Key::of_source("bus", "bus"))
         );
 
-        let Ok(event) = said(json!({"event": {"node_uuid": "n"}})) else {
+        let Ok(Said::Event(event)) = said(json!({"event": {"node_uuid": "n"}})) else {
             panic!("an event");
         };
         assert_eq!(
@@ -79,5 +83,14 @@ mod tests {
         };
         assert!(reason.ends_with(": not serializable"), "{reason}");
         assert_eq!(body, b"{'b': b'x'}");
+    }
+
+    #[test]
+    fn a_plugin_that_ends_says_why() {
+        let why = "ConnectionError: no broker";
+        let Ok(Said::Doing(doing)) = said(json!({ "failing": why })) else {
+            panic!("it fails");
+        };
+        assert_eq!(doing, Doing::Failing(why.to_owned()));
     }
 }

@@ -7,12 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::line;
 use crate::config::table::{Kind, OptionRow, Scope};
-use crate::config::{Options, Problem, command};
-use crate::core::ini::text::Position;
-use crate::sources::{KILL_GRACE, Program, RESTART};
-
-/// The Python that is used if none is named.
-const PYTHON: &str = "python3";
+use crate::config::{Options, Problem};
+use crate::sources::{KILL_GRACE, PYTHON, Program, Python, RESTART};
 
 /// In the section of a plugin.
 pub(super) const OPTIONS: [OptionRow; 6] = [
@@ -39,13 +35,7 @@ pub(super) const OPTIONS: [OptionRow; 6] = [
         meaning: "the event filters, in order: `[{\"eda.builtin.json_filter\": {\"exclude_keys\": [\"a\"]}}]`. They are looked for \
                   like plugins; those of `eda.builtin` come along",
     },
-    OptionRow {
-        name: "python",
-        scope: Scope::Source,
-        kind: Kind::Command,
-        default: Some(PYTHON),
-        meaning: "the Python that runs the plugin, 3.9 or later; it has to have what the plugin imports",
-    },
+    PYTHON,
     RESTART,
     KILL_GRACE,
 ];
@@ -55,15 +45,15 @@ const ARGS_FORM: &str = "write a JSON object, like {\"port\": 5000}";
 const FILTERS_FORM: &str =
     "write a JSON list with an object for each filter, like [{\"eda.builtin.noop\": {}}]";
 
-/// What runs a plugin: itself, then this text with the length of both.
-const SHIM: [&str; 2] = [include_str!("filters.py"), include_str!("shim.py")];
+/// What runs a plugin.
+const SHIM: &[&str] = &[include_str!("filters.py"), include_str!("shim.py")];
 
 /// A plugin as its options say.
 pub(super) struct Plugin {
     pub(super) name: String,
     args: Map<String, Value>,
     filters: Vec<Value>,
-    pub(super) program: Program,
+    pub(super) python: Python,
 }
 
 /// Of what a plugin gets, some may be secret.
@@ -81,13 +71,7 @@ impl Plugin {
         let order = json!({
             "name": source, "plugin": self.name, "args": self.args, "filters": self.filters,
         });
-        let mut prelude = SHIM.concat();
-        prelude.push_str(&order.to_string());
-        prelude.push('\n');
-        Program {
-            prelude: prelude.into_bytes(),
-            ..self.program.clone()
-        }
+        self.python.with_order(&order)
     }
 }
 
@@ -107,38 +91,13 @@ pub(super) fn read(options: &mut Options<'_>, folder: &Path) -> Option<Plugin> {
         entries.map(|entries| entries.into_iter().map(|it| (it.name, it.value)).collect())
     };
     let filters = filters(options);
-    let python = python(options);
-    let restart = options.switch("restart");
-    let kill_grace = options.duration("kill_grace");
-    let (mut words, position) = python?;
-    let length: usize = SHIM.iter().map(|part| part.len()).sum();
-    words.extend([
-        "-c".to_owned(),
-        format!("import sys; exec(compile(sys.stdin.buffer.read({length}), 'shim', 'exec'))"),
-    ]);
-    let program = Program {
-        words,
-        option: ("python", position),
-        folder: folder.to_owned(),
-        kill_grace,
-        restart,
-        prelude: Vec::new(),
-        read: line::read,
-    };
+    let python = Python::read(options, folder, SHIM, line::read);
     Some(Plugin {
         name: name?,
         args: args?,
         filters: filters?,
-        program,
+        python: python?,
     })
-}
-
-fn python(options: &mut Options<'_>) -> Option<(Vec<String>, Option<Position>)> {
-    if options.lacks("python") {
-        return Some((vec![PYTHON.to_owned()], None));
-    }
-    let (words, position) = command(options, "python", "/opt/eda/bin/python3")?;
-    Some((words, Some(position)))
 }
 
 /// Each an object whose entries are the names of filters with their arguments.

@@ -1,38 +1,21 @@
-"""Runs one event source plugin of Ansible, unchanged, as a program that writes events: a JSON object a line.
-
-What comes on standard input: this text, a line with what to run, and then {"ack": N} whenever the first N lines are
-on disk. What a plugin prints is no event: its standard output is the log."""
+"""Runs one event source plugin of Ansible, unchanged. It follows common.py and filters.py."""
 
 import asyncio
 import collections
 import copy
 import inspect
-import json
-import logging
-import os
 import runpy
 import signal
-import sys
 import threading
-import traceback
-
-OLDEST = (3, 9)
 
 # So many events may be under way before put_nowait refuses another one, and so many wait to be told of in
 # eda_feedback_queue.
 PLACES = 1000
 
-# As many characters of what is no JSON are kept.
-KEPT = 16 * 1024
-
 FOLDERS = {
     "event_source": ("extensions/eda/plugins/event_source", "plugins/event_source"),
     "event_filter": ("extensions/eda/plugins/event_filter", "plugins/event_filter"),
 }
-
-
-class NotFound(Exception):
-    """There is no such plugin."""
 
 
 def collections_of():
@@ -84,26 +67,16 @@ def load_filter(name):
     return found["main"]
 
 
-class Output:
+class Output(Pipe):
     """Writes lines, and knows which of them are on disk."""
 
     def __init__(self, loop, pipe):
-        self.loop, self.pipe = loop, pipe
-        self.lock = threading.Lock()
-        self.written = 0
+        super().__init__(pipe)
+        self.loop = loop
         self.acknowledged = 0
         # The number of a line, and who waits until that is on disk; in order.
         self.waiting = collections.deque()
         self.is_closed = False
-
-    def write(self, said):
-        """Writes a line, and gives its number."""
-        line = json.dumps(said).encode() + b"\n"
-        with self.lock:
-            self.written += 1
-            while line:
-                line = line[os.write(self.pipe, line) :]
-            return self.written
 
     async def on_disk(self, number):
         """Waits until that line is on disk."""
@@ -192,9 +165,9 @@ def said_of(event):
     return {"event": event}
 
 
-def listen(stdin, output, loop, stop):
+def listen(lines, output, loop, stop):
     """Reads acknowledgements, to the end: then the service has gone, or wants this to end."""
-    for line in stdin:
+    for line in lines:
         number = json.loads(line)["ack"]
         loop.call_soon_threadsafe(output.acknowledge, number)
     loop.call_soon_threadsafe(output.close)
@@ -206,11 +179,11 @@ async def guarded(main):
     try:
         await main
     except SystemExit as error:
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
+        return status_of(error)
     return 0
 
 
-async def run(order, stdin, pipe):
+async def run(order, lines, pipe):
     loop = asyncio.get_running_loop()
     output = Output(loop, pipe)
     plugin, args = order["plugin"], order["args"]
@@ -241,7 +214,7 @@ async def run(order, stdin, pipe):
             task.cancel()
 
     loop.add_signal_handler(signal.SIGTERM, stop)
-    threading.Thread(target=listen, args=(stdin, output, loop, stop), daemon=True).start()
+    threading.Thread(target=listen, args=(lines, output, loop, stop), daemon=True).start()
     try:
         return await task
     finally:
@@ -254,30 +227,23 @@ async def run(order, stdin, pipe):
         await asyncio.gather(*others, return_exceptions=True)
 
 
-def begin(order, stdin):
-    if sys.version_info < OLDEST:
-        sys.exit("the Python of an event source has to be 3.9 or later: name another one in `python`")
-    sys.path[:] = [folder for folder in sys.path if folder]
-    # The plugin's own prints go where its errors go.
-    pipe = os.dup(1)
-    os.dup2(2, 1)
-    sys.stdout.reconfigure(line_buffering=True)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(levelname)s: %(message)s")
+def start(order):
+    pipe = begin("an event source")
+    log_to_stderr()
     try:
         # No asyncio.run: that would wait for threads of the plugin's.
-        status = asyncio.new_event_loop().run_until_complete(run(order, stdin, pipe))
+        status = asyncio.new_event_loop().run_until_complete(run(order, TOLD, pipe))
     except asyncio.CancelledError:
         status = 0
     except NotFound as error:
         print(error, file=sys.stderr)
+        fail(pipe, str(error))
         status = 1
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
+        fail(pipe, described(error))
         status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Threads that a plugin has left do not matter.
-    os._exit(status)
+    end(status)
 
 
-begin(json.loads(sys.stdin.buffer.readline()), sys.stdin.buffer)
+start(json.loads(TOLD.readline()))

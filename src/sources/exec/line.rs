@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::core::event::Event;
-use crate::sources::{Line, Said, plain_text};
+use crate::sources::{Line, NoEvent, Said, plain_text};
 
 /// The most characters of what stands behind the source's name in the type of an event.
 const LONGEST_TYPE: usize = 100;
@@ -15,7 +15,7 @@ const LONGEST_TYPE: usize = 100;
     clippy::unnecessary_wraps,
     reason = "it is a `Read`, and lines of others may hold no event"
 )]
-pub(super) fn read(object: Map<String, Value>, line: &Line<'_>) -> Said {
+pub(super) fn read(object: Map<String, Value>, line: &Line<'_>) -> Result<Said, NoEvent> {
     let field = |name: &str| object.get(name).and_then(plain_text);
     let id = field("id").unwrap_or_else(|| line.own_id());
     let event_type = match field("type").filter(|text| is_type(text)) {
@@ -25,10 +25,11 @@ pub(super) fn read(object: Map<String, Value>, line: &Line<'_>) -> Said {
     let time = field("time").unwrap_or_else(|| line.now.to_string());
     let key = field("key");
     let event = Event::new(id, event_type, time, None, Value::Object(object));
-    Ok(match key {
+    let event = match key {
         Some(key) => event.with_key(key),
         None => line.with_default_key(event),
-    })
+    };
+    Ok(Said::Event(Box::new(event)))
 }
 
 /// Whether this can be a part of a type of event.
@@ -87,7 +88,7 @@ mod tests {
                 number: 7,
                 now: now.parse().unwrap(),
             };
-            let Ok(event) = read(fields, &line) else {
+            let Ok(Said::Event(event)) = read(fields, &line) else {
                 panic!("{object} is an event");
             };
             assert_eq!(

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::yaml;
 use crate::core::python_json;
+use crate::sources::yaml;
 
 /// The most that a file may hold, in bytes.
 pub(super) const LARGEST: usize = 1024 * 1024;

@@ -1,12 +1,13 @@
-//! Lines → events, or what goes to quarantine. Pure.
+//! Lines → events, what goes to quarantine, and what a program says besides. Pure.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::lines::{LONGEST_LINE, Lines, RawLine};
-use super::{Line, NoEvent, Read};
+use super::question::Question;
+use super::{Doing, Line, NoEvent, Read, Said};
 use crate::core::python_json;
-use crate::sources::{Arrival, Batch, Decoded, Interest, LARGEST_BATCH, for_quarantine};
+use crate::sources::{Arrival, Decoded, Interest, LARGEST_BATCH, for_quarantine};
 
 /// Makes events of the lines of one start of a program.
 #[derive(Debug)]
@@ -23,10 +24,20 @@ pub(crate) struct Reader {
     pub(crate) taken: u64,
 }
 
+/// What some lines say.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) decoded: Vec<Decoded>,
+    /// What the program wants to know, in order.
+    pub(crate) questions: Vec<Question>,
+    /// How it says to be doing, if it does; what it says last.
+    pub(crate) doing: Option<Doing>,
+}
+
 impl Reader {
-    /// The lines that are there; of many or of large ones the first.
-    pub(crate) fn batch(&mut self, lines: &mut Lines, now: Timestamp) -> Batch {
-        let mut batch = Batch::default();
+    /// What the lines say that are there; of many or of large ones the first.
+    pub(crate) fn take(&mut self, lines: &mut Lines, now: Timestamp) -> Taken {
+        let mut taken = Taken::default();
         let (mut number, mut bytes) = (0, 0);
         while number < LARGEST_BATCH
             && bytes < LONGEST_LINE
@@ -37,30 +48,32 @@ impl Reader {
             match line {
                 RawLine::Whole(line) => {
                     bytes += line.len();
-                    batch.decoded.extend(self.decode(line, now));
+                    self.decode(line, now, &mut taken);
                 }
                 RawLine::TooLong { head, size } => {
                     bytes += head.len();
                     let reason = format!(
                         "expected lines of at most {LONGEST_LINE} bytes, but found one of {size}"
                     );
-                    batch.decoded.push(self.undecodable(reason, &head, size));
+                    taken.decoded.push(self.undecodable(reason, &head, size));
                 }
             }
         }
-        batch
+        taken
     }
 
-    /// Nothing, if the line is blank or nobody wants its event.
-    fn decode(&self, line: &[u8], now: Timestamp) -> Option<Decoded> {
+    /// Nothing comes of it, if the line is blank or nobody wants its event.
+    fn decode(&self, line: &[u8], now: Timestamp, taken: &mut Taken) {
         if line.trim_ascii().is_empty() {
-            return None;
+            return;
         }
         let object: Map<String, Value> = match python_json::read(line) {
             Ok(object) => object,
             Err(error) => {
                 let reason = format!("expected a JSON object in a line, but: {error}");
-                return Some(self.undecodable(reason, line, line.len() as u64));
+                let entry = self.undecodable(reason, line, line.len() as u64);
+                taken.decoded.push(entry);
+                return;
             }
         };
         let place = Line {
@@ -70,12 +83,17 @@ impl Reader {
             now,
         };
         match (self.read)(object, &place) {
-            Ok(event) => {
-                let is_wanted = self.interest.wants(&event.event_type, &event.id);
-                is_wanted.then(|| Decoded::Event(Arrival::whole(event)))
+            Ok(Said::Event(event)) => {
+                if self.interest.wants(&event.event_type, &event.id) {
+                    let arrival = Arrival::whole(*event);
+                    taken.decoded.push(Decoded::Event(arrival));
+                }
             }
+            Ok(Said::Question(question)) => taken.questions.push(question),
+            Ok(Said::Doing(doing)) => taken.doing = Some(doing),
             Err(NoEvent { reason, body }) => {
-                Some(self.undecodable(reason, &body, body.len() as u64))
+                let entry = self.undecodable(reason, &body, body.len() as u64);
+                taken.decoded.push(entry);
             }
         }
     }

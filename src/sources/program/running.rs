@@ -10,12 +10,13 @@ use futures_util::future::Either;
 use rustix::pipe::fcntl_setpipe_size;
 use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStdout, Command};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::lines::{LONGEST_LINE, Lines};
-use super::{Program, log, writer};
+use super::writer::{self, Told};
+use super::{Program, log};
 use crate::os::process::{
     Group, JOURNAL_VARIABLE, OUTPUT_GRACE, Remaining, SOURCE_VARIABLE, end_marked, withhold,
 };
@@ -25,6 +26,9 @@ const PIPE: usize = 1 << 20;
 
 /// So many bytes are read at once.
 const CHUNK: usize = 64 * 1024;
+
+/// So many answers wait for a program that does not read them.
+const ANSWERS: usize = 16;
 
 /// A program that was started.
 pub(super) struct Running {
@@ -38,6 +42,7 @@ pub(super) struct Running {
     /// From then on nothing is waited for: it has ended, or closed its standard output.
     deadline: Option<Instant>,
     acknowledge: watch::Sender<u64>,
+    answers: mpsc::Sender<String>,
     writing: JoinHandle<()>,
     logging: JoinHandle<()>,
 }
@@ -94,8 +99,13 @@ impl Running {
             tracing::debug!("{source}: its pipe stays as small as it is: {error}");
         }
         let (acknowledge, acknowledged) = watch::channel(0);
+        let (answers, answered) = mpsc::channel(ANSWERS);
         let prelude = program.prelude.clone();
-        let writing = writer::write(stdin, prelude, acknowledged, source.to_owned());
+        let told = Told {
+            acknowledged,
+            answers: answered,
+        };
+        let writing = writer::write(stdin, prelude, told, source.to_owned());
         Ok(Self {
             group,
             stdout: Some(stdout),
@@ -104,6 +114,7 @@ impl Running {
             ended: None,
             deadline: None,
             acknowledge,
+            answers,
             writing: tokio::spawn(writing),
             logging: tokio::spawn(log::log(stderr, source.to_owned())),
         })
@@ -112,6 +123,12 @@ impl Running {
     /// Says that so many of its lines are on disk.
     pub(super) fn acknowledge(&self, lines: u64) {
         self.acknowledge.send_replace(lines);
+    }
+
+    /// Gives it the line that answers a question, once there is room for it. One that does not read any more gets
+    /// none.
+    pub(super) async fn answer(&self, line: String) {
+        drop(self.answers.send(line).await);
     }
 
     /// Waits until more of its output is there, or until there will be no more. Dropping the future loses nothing.

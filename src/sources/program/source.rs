@@ -1,5 +1,6 @@
 //! A program as a `Source`: what it writes is handed over in batches, and acknowledged once it is on disk.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::future::pending;
 use std::os::unix::process::ExitStatusExt as _;
@@ -7,10 +8,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Program;
-use super::reader::Reader;
+use super::reader::{Reader, Taken};
 use super::running::{End, Running};
-use crate::sources::{Opening, Pending, Received, Source, SourceError, SourceErrorKind};
+use super::{Doing, Program, Question};
+use crate::core::printable::printable;
+use crate::journal::ProgressStep;
+use crate::sources::{Batch, Opening, Pending, Received, Source, SourceError, SourceErrorKind};
 use crate::telemetry::Condition;
 
 /// A program that writes events, and is started once they are asked for.
@@ -19,6 +22,10 @@ pub(crate) struct ProgramSource {
     opening: Opening,
     state: State,
     reader: Reader,
+    /// What it asked, and has no answer to yet.
+    questions: VecDeque<Question>,
+    /// Why it cannot do its work, if it said that last.
+    failing: Option<String>,
 }
 
 enum State {
@@ -44,11 +51,14 @@ impl ProgramSource {
             opening,
             state: State::NotStarted,
             reader,
+            questions: VecDeque::new(),
+            failing: None,
         }
     }
 
     async fn next(&mut self) -> Result<Received, SourceError> {
         loop {
+            self.answer().await;
             let running = match &mut self.state {
                 State::NotStarted => {
                     self.start().await?;
@@ -59,8 +69,14 @@ impl ProgramSource {
                 State::Running(running) => running,
             };
             let before = self.reader.taken;
-            let batch = self.reader.batch(&mut running.lines, Timestamp::now());
+            let taken = self.reader.take(&mut running.lines, Timestamp::now());
             if self.reader.taken > before {
+                let batch = self.batch(taken);
+                if batch.decoded.is_empty() && batch.progress.is_none() {
+                    // There is nothing to put on disk, and what was handed over before is settled.
+                    self.acknowledge();
+                    continue;
+                }
                 return Ok(Received::Batch(batch));
             }
             if let Err(end) = running.more().await
@@ -69,6 +85,43 @@ impl ProgramSource {
                 self.ended(end)?;
             }
         }
+    }
+
+    /// Tells it that all of its lines so far are on disk, as far as they have to be.
+    fn acknowledge(&self) {
+        if let State::Running(running) = &self.state {
+            running.acknowledge(self.reader.taken);
+        }
+    }
+
+    /// Answers what it asked: what it said before has been settled. A question stays until it is answered.
+    async fn answer(&mut self) {
+        while let Some(question) = self.questions.front() {
+            let answer = question.answered(&*self.opening.store).await;
+            if let State::Running(running) = &self.state {
+                running.answer(answer).await;
+            }
+            self.questions.pop_front();
+        }
+    }
+
+    /// What its lines come to. How it is doing is noted with that.
+    fn batch(&mut self, taken: Taken) -> Batch {
+        self.questions.extend(taken.questions);
+        let step = taken.doing.map(|doing| match doing {
+            Doing::Failing(why) => {
+                let why = printable(why.as_bytes());
+                self.tell(&format!("failing: {why}"));
+                self.failing = Some(why.clone());
+                ProgressStep::Failed(why)
+            }
+            Doing::Well => {
+                self.tell("running");
+                self.failing = None;
+                ProgressStep::Opened
+            }
+        });
+        self.opening.batch(taken.decoded, step)
     }
 
     async fn start(&mut self) -> Result<(), SourceError> {
@@ -100,10 +153,29 @@ impl ProgramSource {
             }
             end => Err(SourceError {
                 kind: SourceErrorKind::Failed,
-                message: describe(end),
+                message: self.describe(end),
                 hint: "the log has what it wrote to standard error before",
             }),
         }
+    }
+
+    fn describe(&self, end: End) -> String {
+        let mut text = "the program ".to_owned();
+        let written = match end {
+            End::Exited(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => write!(text, "ended with exit status {code}"),
+                (None, signal) => {
+                    write!(text, "was ended by signal {}", signal.unwrap_or_default())
+                }
+            },
+            End::Unobserved => write!(text, "ended, and how could not be observed"),
+            End::Closed => write!(text, "closed its standard output"),
+        };
+        written.expect("memory");
+        if let Some(why) = &self.failing {
+            write!(text, ": {why}").expect("memory");
+        }
+        text
     }
 
     fn tell(&self, what: &str) {
@@ -113,20 +185,6 @@ impl ProgramSource {
             ..Condition::default()
         });
     }
-}
-
-fn describe(end: End) -> String {
-    let mut text = "the program ".to_owned();
-    let written = match end {
-        End::Exited(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => write!(text, "ended with exit status {code}"),
-            (None, signal) => write!(text, "was ended by signal {}", signal.unwrap_or_default()),
-        },
-        End::Unobserved => write!(text, "ended, and how could not be observed"),
-        End::Closed => write!(text, "closed its standard output"),
-    };
-    written.expect("memory");
-    text
 }
 
 impl Source for ProgramSource {
@@ -140,9 +198,7 @@ impl Source for ProgramSource {
     }
 
     fn settle(&mut self) -> Pending<'_, ()> {
-        if let State::Running(running) = &self.state {
-            running.acknowledge(self.reader.taken);
-        }
+        self.acknowledge();
         Box::pin(std::future::ready(()))
     }
 

@@ -66,7 +66,7 @@ def run(case, shim):
             for file, text in case.get(files, {}).items():
                 with open(os.path.join(folder, file + ".py"), "w") as opened:
                     opened.write(text)
-        start = f"import sys; exec(compile(sys.stdin.buffer.read({len(shim)}), 'shim', 'exec'))"
+        start = f"import os; TOLD = os.fdopen(os.dup(0), 'rb'); exec(compile(TOLD.read({len(shim)}), 'shim', 'exec'))"
         process = subprocess.Popen(
             [sys.executable, "-c", start],
             cwd=folder,
@@ -103,7 +103,8 @@ def run(case, shim):
         status = process.wait()
         killing.cancel()
         events = [line["event"] for line in said if "event" in line]
-        return {"events": events, "status": status, "by_itself": not is_stopped.is_set(), "bad": len(said) - len(events)}
+        bad = sum("bad" in line for line in said)
+        return {"events": events, "status": status, "by_itself": not is_stopped.is_set(), "bad": bad}
 
 
 def judge(case, found):
@@ -119,8 +120,8 @@ def judge(case, found):
     )
 
 
-shim = b"".join(open(path, "rb").read() for path in sys.argv[1:3])
-with open(sys.argv[3]) as file:
+shim = b"".join(open(path, "rb").read() for path in sys.argv[1:4])
+with open(sys.argv[4]) as file:
     cases = json.load(file)["cases"]
 for case in cases:
     reason = DIFFERENT.get(case["id"])

@@ -8,6 +8,7 @@ use super::{EACH, Fed};
 use crate::support::history::history;
 use crate::support::http_server::HttpServer;
 use crate::support::orders::{Orders, SECTION};
+use crate::support::pack;
 use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, Scene, notification};
 use crate::support::search::{self, documents};
@@ -122,6 +123,63 @@ impl Fed for Exec {
         self.last += EACH;
         spool::spool(&self.stage, before..self.last);
         (before..self.last).map(|id| format!("e{id}")).collect()
+    }
+}
+
+/// A sensor that polls a file, and keeps in the store how far it has come.
+pub(super) struct Sensor {
+    stage: Stage,
+    last: usize,
+}
+
+impl Sensor {
+    pub(super) fn new() -> Self {
+        let stage = Stage::new("");
+        std::fs::write(stage.path("spool"), "").expect("a file");
+        let poll = r#"
+def poll(self):
+    last = int(self.sensor_service.get_value("last") or 0)
+    with open("spool") as file:
+        tags = file.read().split("\n")[:-1]
+    for number in range(last, len(tags)):
+        tag = tags[number]
+        self.sensor_service.dispatch("demo.spooled", {"tag": tag}, trace_tag=tag)
+        self.sensor_service.set_value("last", number + 1)
+"#;
+        let metadata = "poll_interval: 0.1";
+        pack::write(&stage, "Spool", metadata, &pack::polling("Spool", poll));
+        Self { stage, last: 0 }
+    }
+}
+
+impl Fed for Sensor {
+    fn stage(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+
+    fn events(&self) -> &'static str {
+        "demo.spooled"
+    }
+
+    fn section(&self) -> Option<(&'static str, String)> {
+        Some(("feed", pack::options("Spool")))
+    }
+
+    fn command(&self) -> Command {
+        self.stage.program("listen")
+    }
+
+    fn more(&mut self, _: &Shim) -> Vec<String> {
+        let before = self.last;
+        self.last += EACH;
+        let tags: Vec<String> = (before..self.last).map(|id| format!("e{id}")).collect();
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(self.stage.path("spool"));
+        let lines = tags.join("\n") + "\n";
+        std::io::Write::write_all(&mut file.expect("a file"), lines.as_bytes()).expect("a write");
+        let id = |tag: &String| pack::id(tag, "demo.spooled", &json!({"tag": tag}));
+        tags.iter().map(id).collect()
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::{Changed, JournalError, Reply, Store, StoreChange, StorePage, StoredValue};
 use crate::core::store::Effect;
-use crate::journal::{Changed, JournalError, Reply, Store, StoreChange, StorePage, StoredValue};
 
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
@@ -80,8 +80,18 @@ impl Store for Shelf {
         Box::pin(std::future::ready(Ok(found.collect())))
     }
 
-    fn list_values(&self, _: StorePage, _: Timestamp) -> Reply<'_, Vec<StoredValue>> {
-        unreachable!("no action lists values")
+    fn list_values(&self, page: StorePage, now: Timestamp) -> Reply<'_, Vec<StoredValue>> {
+        let values = self.values.lock().unwrap();
+        let found = values.iter().filter(|(name, _)| {
+            name.starts_with(&page.prefix) && page.after.as_ref().is_none_or(|after| *name > after)
+        });
+        let listed = found.take(page.limit).map(|(name, value)| StoredValue {
+            name: name.clone(),
+            value: value.clone(),
+            set_at: now,
+            expires_at: None,
+        });
+        Box::pin(std::future::ready(Ok(listed.collect())))
     }
 
     fn change_value(&self, change: StoreChange, _: Timestamp) -> Reply<'_, Changed> {
