@@ -15,6 +15,7 @@ pub mod exec;
 pub mod facts;
 mod fields;
 pub mod history;
+pub mod kafka;
 pub mod load;
 mod looking;
 mod part;

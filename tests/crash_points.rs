@@ -5,6 +5,7 @@
 //! that is added has to be said here how to come to, and one that is not come to fails.
 
 mod feeds;
+mod topics;
 
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Mutex;
@@ -17,6 +18,7 @@ use super::support::repeats::{
 };
 use super::support::stage::wait_until;
 use feeds::{Bus, EVENTS, Facts, Feed, History, NODES, Sensor, Timer};
+use topics::Topics;
 
 /// So many are tried at the same time: most of it is waiting.
 const AT_ONCE: usize = 2;
@@ -93,6 +95,20 @@ fn a_sensor_loses_nothing_that_it_dispatched_wherever_the_service_is_killed() {
     at_every_point::<Sensor>(|point| match point {
         Point::CursorMoved => &[],
         Point::StoreUncommitted => &[1, 2],
+        point => times_of_intake(point),
+    });
+}
+
+#[test]
+fn messages_of_topics_are_taken_once_wherever_the_service_is_killed() {
+    at_every_point::<Topics>(|point| match point {
+        // Where it begins comes first.
+        Point::DeliveryReceived
+        | Point::DeliveryDecoded
+        | Point::CursorMoved
+        | Point::AcceptedUncommitted
+        | Point::Accepted
+        | Point::Settled => &[1, 2],
         point => times_of_intake(point),
     });
 }

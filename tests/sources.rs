@@ -13,6 +13,7 @@ mod searches;
 mod sensors;
 mod shown;
 mod timers;
+mod topics;
 mod urls;
 mod watching;
 mod webhooks;

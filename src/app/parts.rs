@@ -18,7 +18,7 @@ use crate::sources::amqp::{self, Amqp, messages};
 use crate::sources::history::{self, options::History, window::Window};
 use crate::sources::{Arrival, Decode, Interest, Setup, SourcePart, decode_event};
 use crate::sources::{
-    alertmanager, eda, elasticsearch, exec, facts, load, sensor, timer, url, watch, webhook,
+    alertmanager, eda, elasticsearch, exec, facts, kafka, load, sensor, timer, url, watch, webhook,
 };
 use crate::state::Access;
 
@@ -39,7 +39,7 @@ pub const ACTIONS: [ActionPart; 10] = [
 ];
 
 /// Where events come from besides the bus and the history: the kinds of sections `[source:NAME]`.
-pub const SOURCES: [SourcePart; 12] = [
+pub const SOURCES: [SourcePart; 13] = [
     timer::PART,
     webhook::PART,
     alertmanager::PART,
@@ -52,6 +52,7 @@ pub const SOURCES: [SourcePart; 12] = [
     load::PART,
     elasticsearch::PART,
     messages::PART,
+    kafka::PART,
 ];
 
 /// What keeps what was accepted. The first is what does as long as no option chooses.

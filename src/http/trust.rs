@@ -1,6 +1,8 @@
 //! Whom a client trusts, what it shows to those who ask for a certificate, and what to look at when TLS
 //! fails.
 
+mod config;
+
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};

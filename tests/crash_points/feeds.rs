@@ -49,7 +49,7 @@ pub(super) trait Feed {
 
 /// How many runs are on disk after a kill at this point. Just before the tables there is no journal
 /// to look at.
-fn on_disk(stage: &Stage, point: Point) -> usize {
+pub(super) fn on_disk(stage: &Stage, point: Point) -> usize {
     match point {
         Point::JournalMade | Point::MigrationHalfWay => 0,
         _ => stage.runs().len(),
@@ -57,7 +57,7 @@ fn on_disk(stage: &Stage, point: Point) -> usize {
 }
 
 /// What is not committed has not happened, and what is, has.
-fn assert_committed(point: Point, runs: usize) {
+pub(super) fn assert_committed(point: Point, runs: usize) {
     match point {
         Point::DeliveryReceived
         | Point::DeliveryDecoded

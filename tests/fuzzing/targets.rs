@@ -21,6 +21,7 @@ use esi_event_actions::sources::amqp::notification::Labels;
 use esi_event_actions::sources::elasticsearch::{Each, Page, Paging};
 use esi_event_actions::sources::history::record::{Row, lacks};
 use esi_event_actions::sources::history::{self as event_history, Cloud, Variables};
+use esi_event_actions::sources::kafka::{Message, Messages};
 use esi_event_actions::sources::webhook::{Identity, Webhook};
 use esi_event_actions::sources::{Arrival, Decoded, Interest, KeyPath, amqp, decode_event, exec};
 use serde_json::Value;
@@ -29,7 +30,7 @@ use serde_json::Value;
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets by their names, which are those of the folders of kept inputs too.
-pub(crate) const TARGETS: [(&str, Target); 11] = [
+pub(crate) const TARGETS: [(&str, Target); 12] = [
     ("clouds", clouds),
     ("envelope", envelope),
     ("expressions", expressions),
@@ -37,6 +38,7 @@ pub(crate) const TARGETS: [(&str, Target); 11] = [
     ("history", history),
     ("ini", ini),
     ("lines", lines),
+    ("messages", messages),
     ("operators", operators),
     ("posts", posts),
     ("searches", searches),
@@ -435,5 +437,44 @@ pub(crate) fn searches(data: &[u8]) {
                 Err(why) => assert!(!why.is_empty()),
             }
         }
+    }
+}
+
+/// A message of a topic: its key and a header before the first two line feeds, the rest is its value.
+pub(crate) fn messages(data: &[u8]) {
+    let mut parts = data.splitn(3, |byte| *byte == b'\n');
+    let mut part = || parts.next().map(<[u8]>::to_vec);
+    let (key, header, value) = (part(), part().unwrap_or_default(), part());
+    let name = String::from_utf8_lossy(&header[..header.len().min(12)]).into_owned();
+    let message = Message {
+        topic: "t".to_owned(),
+        offset: 7,
+        key,
+        value: value.clone(),
+        headers: [(name, header)].into(),
+        millis: i64::try_from(data.len()).unwrap_or_default(),
+        ..Message::default()
+    };
+    let path = PayloadPath::parse("meta.key").expect("a path");
+    let source = Messages::new("s".to_owned(), KeyPath::at(path));
+    let interest = Interest::in_all();
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    match source.decoded(&interest, "kafka:s", &message, now) {
+        Some(Decoded::Event(arrival)) => {
+            // It is read back as it was, by whoever takes it out of the journal.
+            let text = serde_json::to_vec(&arrival.event).expect("JSON");
+            let again = decode_event(&text, &interest).expect("an event");
+            assert_eq!(again.expect("wanted").event, arrival.event);
+            assert_eq!(arrival.event.id, "t:0:7");
+            if let Some(value) = value {
+                assert!(std::str::from_utf8(&value).is_ok());
+            }
+        }
+        Some(Decoded::Undecodable(entry)) => {
+            let value = value.expect("what is nothing is null");
+            assert!(std::str::from_utf8(&value).is_err());
+            assert_eq!(entry.size, value.len() as u64);
+        }
+        None => panic!("all is wanted"),
     }
 }

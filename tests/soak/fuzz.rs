@@ -23,7 +23,7 @@ const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
 /// The targets, which are the files under `fuzz/fuzz_targets`, and how long an input may be, in bytes:
 /// a captured body has 3 kB, but a configuration says all that can be said in less. The slowest come
 /// first, so that they are not left over at the end.
-const TARGETS: [(&str, u32); 11] = [
+const TARGETS: [(&str, u32); 12] = [
     ("ini", 1024),
     ("filters", 4096),
     ("operators", 4096),
@@ -34,6 +34,7 @@ const TARGETS: [(&str, u32); 11] = [
     ("clouds", 4096),
     ("posts", 4096),
     ("lines", 4096),
+    ("messages", 4096),
     ("searches", 4096),
 ];
 

@@ -5,6 +5,7 @@
 
 mod facts;
 mod fed;
+mod topics;
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use self::facts::Facts;
 use self::fed::{Bus, Exec, History, Messages, Search, Sensor, Timer, Webhook};
+use self::topics::Topics;
 use crate::support::scene::{Service, wait_until};
 use crate::support::shim::{Refusal, Shim};
 use crate::support::stage::Stage;
@@ -27,7 +29,7 @@ const EACH: usize = 5;
 type Make = fn() -> Box<dyn Fed>;
 
 /// The sources.
-const SOURCES: [(&str, Make); 9] = [
+const SOURCES: [(&str, Make); 10] = [
     ("bus", || Box::new(Bus::new())),
     ("history", || Box::new(History::new())),
     ("timer", || Box::new(Timer::new())),
@@ -37,6 +39,7 @@ const SOURCES: [(&str, Make); 9] = [
     ("facts", || Box::new(Facts::new())),
     ("elasticsearch", || Box::new(Search::new())),
     ("amqp", || Box::new(Messages::new())),
+    ("kafka", || Box::new(Topics::new())),
 ];
 
 /// A source that events come from when the test says so.

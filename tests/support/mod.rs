@@ -10,6 +10,7 @@ pub(crate) mod cloud_api;
 pub(crate) mod drained;
 pub(crate) mod history;
 pub(crate) mod http_server;
+pub(crate) mod kafka;
 pub(crate) mod openstack;
 pub(crate) mod orders;
 pub(crate) mod ordinary;

@@ -1,0 +1,53 @@
+//! A topic of Kafka, as a source that the faults befall.
+
+use std::process::Command;
+
+use super::{EACH, Fed};
+use crate::support::kafka::{Door, Kafka};
+use crate::support::shim::Shim;
+use crate::support::stage::Stage;
+
+pub(super) struct Topics {
+    stage: Stage,
+    kafka: Kafka,
+    door: Door,
+}
+
+impl Topics {
+    pub(super) fn new() -> Self {
+        let kafka = Kafka::with("alarms", 1);
+        let door = Door::to(&kafka);
+        Self {
+            stage: Stage::new(""),
+            kafka,
+            door,
+        }
+    }
+}
+
+impl Fed for Topics {
+    fn stage(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+
+    fn events(&self) -> &'static str {
+        "alarms"
+    }
+
+    fn section(&self) -> Option<(&'static str, String)> {
+        let brokers = self.door.address();
+        let options =
+            format!("type = kafka\nbrokers = {brokers}\ntopics = alarms\nstart = earliest");
+        Some(("alarms", options))
+    }
+
+    fn command(&self) -> Command {
+        self.stage.program("listen")
+    }
+
+    fn more(&mut self, _: &Shim) -> Vec<String> {
+        let offsets = self.kafka.send_texts("alarms", &["{}"; EACH]);
+        let id = |offset| format!("alarms:0:{offset}");
+        offsets.into_iter().map(id).collect()
+    }
+}
