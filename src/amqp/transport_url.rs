@@ -71,12 +71,12 @@ impl TransportUrl {
             return Err(invalid(
                 &whole[at..],
                 "expected `$$` for a dollar sign in `transport_url`, but found a single `$` with \
-                 letters after it: a reference to another option of esi-leap.conf"
+                 letters after it, which oslo.messaging takes for a reference to another option"
                     .into(),
                 "write `$$` if a dollar sign is meant, else the value of that option",
             ));
         }
-        let form = "write it like `rabbit://user:password@host:5672/`, as in esi-leap.conf";
+        let form = "write it like `rabbit://user:password@host:5672/`";
         let Some((scheme, rest)) = whole.split_once("://") else {
             return Err(invalid(
                 text,

@@ -126,11 +126,19 @@ impl<'a> Options<'a> {
         let text = option.value.as_str().trim();
         if text.len() > 1 && text.starts_with('<') && text.ends_with('>') {
             let problem = if self.table.is_secret(name) {
+                // What [DEFAULT] says is of the bus, and a section of another broker.
+                let of_bus = self.section.name == DEFAULT || option.inherited;
+                let from = if of_bus {
+                    " from transport_url in esi-leap.conf"
+                } else {
+                    ""
+                };
                 // It may be the secret itself.
                 Problem::error(
                     format!("expected a value in `{name}`, but found a placeholder in `<` and `>`"),
-                    "fill it in from transport_url in esi-leap.conf; a password that does look like this \
-                     can be kept in a `password_file`",
+                    format!(
+                        "fill it in{from}; a password that does look like this can be kept in a `password_file`"
+                    ),
                 )
             } else {
                 let wanted = text[1..text.len() - 1].trim_start_matches("the ");

@@ -19,6 +19,7 @@ use super::marked::MARKS;
 use super::orphans::own_children;
 use super::{FORCE_LIMIT, Remaining, pauses};
 use crate::config::is_secret_variable;
+use crate::os::limits::with_former_limit;
 
 /// How often, and how far apart, a file that is just being written is tried again.
 const BUSY_ROUNDS: u32 = 50;
@@ -69,7 +70,7 @@ impl Group {
 
     fn spawn(command: &mut Command) -> io::Result<Self> {
         let mut own = own_children();
-        let leader = command.spawn()?;
+        let leader = with_former_limit(|| command.spawn())?;
         let id = leader.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let id = id.ok_or_else(|| io::Error::other("its process has no id"))?;
         own.insert(id.as_raw_pid());

@@ -1,12 +1,15 @@
 //! Many connections, slow ones, and some that never say anything: none of them keeps others out.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use esi_event_actions::os::limits::allow_open_files;
 
 use super::{hook, listen, numbered};
+use crate::support::scene::{Service, wait_until};
 use crate::support::sender::{free_port, send};
 
 #[test]
@@ -83,4 +86,39 @@ fn connections_that_say_nothing_hold_up_no_stop() {
     );
     assert!(!log.contains("were not answered"), "{log}");
     drop(silent);
+}
+
+#[test]
+fn the_service_may_open_more_files_than_before_and_its_scripts_may_not() {
+    let port = free_port();
+    let stage = hook(port, "auth = none");
+    stage.script("record.sh", r#"echo "$(ulimit -S -n)|" >>"$LOG""#);
+    let mut command = Command::new("sh");
+    let program = stage.program("listen");
+    command
+        .args(["-c", r#"ulimit -S -n 300 && exec "$0" "$@""#])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir("/");
+    let service = Service::start(&mut command);
+    service.wait_for("webhook:hook: taking requests at http");
+    assert_eq!(send(port, &numbered(1)).expect("an answer").0, 202);
+    assert_eq!(stage.wait_for_log(1), ["300|"]);
+    let limits = format!("/proc/{}/limits", service.pid());
+    let limits = fs::read_to_string(limits).expect("limits");
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let soft = line.and_then(|line| line.split_ascii_whitespace().nth(3));
+    let soft: u64 = soft.and_then(|it| it.parse().ok()).expect("a limit");
+    assert!(soft > 1_000, "{soft}");
+
+    // With more files open than a script may have, scripts are started all the same.
+    let connect = |_| TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    let streams: Vec<TcpStream> = (0..400).map(connect).collect();
+    wait_until("as many connections", || service.open_files().len() > 400);
+    assert_eq!(send(port, &numbered(2)).expect("an answer").0, 202);
+    stage.wait_for_log(2);
+    drop(streams);
+    service.stop();
 }
