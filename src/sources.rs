@@ -41,7 +41,7 @@ pub use part::{Opening, ReadCursor, Setup, SourcePart};
 pub use posted::KeyPath;
 pub(crate) use program::python::{PYTHON, Python, doing};
 pub(crate) use program::{
-    KILL_GRACE, Line, NoEvent, ProgramSource, Question, RESTART, Reader, Said, plain_text,
+    KILL_GRACE, Line, NoEvent, ProgramSource, Question, RESTART, Said, plain_text,
 };
 pub use program::{LONGEST_LINE, Lines, Program, RawLine};
 

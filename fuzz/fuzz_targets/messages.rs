@@ -1,4 +1,4 @@
-//! libFuzzer on messages of topics: see `targets.rs`.
+//! libFuzzer on messages of any service: see `targets.rs`.
 
 #![no_main]
 
@@ -6,4 +6,4 @@
 #[expect(dead_code, reason = "each binary is for one target")]
 mod targets;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::messages(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::deliveries::messages(data));

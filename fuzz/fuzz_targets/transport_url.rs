@@ -6,4 +6,4 @@
 #[expect(dead_code, reason = "each binary is for one target")]
 mod targets;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::transport_url(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::configuration::transport_url(data));

@@ -36,6 +36,7 @@ use crate::core::run::{Detail, Outcome};
 use crate::core::store::Values;
 use crate::core::template::JsonTemplate;
 use crate::journal::OpenAttempt;
+pub use answers::read_any;
 use answers::{Finished, JobRef, Kind, Status};
 use server::{Server, State};
 

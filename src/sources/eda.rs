@@ -16,7 +16,9 @@ mod options;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Opening, Program, ProgramSource, Setup, Source, SourcePart, program};
+use super::{
+    Decoded, Interest, Opening, Program, ProgramSource, Setup, Source, SourcePart, program,
+};
 use crate::config::Options;
 use crate::config::table::{PartOptions, SourceKind};
 use crate::journal::Placement;
@@ -39,6 +41,13 @@ pub const PART: SourcePart = SourcePart {
 fn read(options: &mut Options<'_>, folder: &Path) -> Option<Arc<dyn Setup>> {
     let plugin = options::read(options, folder)?;
     Some(Arc::new(plugin))
+}
+
+/// What the program that runs the plugin of the source of this name says with these bytes, of which each piece has come
+/// by itself.
+#[must_use]
+pub fn decoded(interest: &Interest, name: &str, pieces: &[&[u8]]) -> Vec<Decoded> {
+    program::decoded(interest, ("eda", name), line::read, pieces)
 }
 
 impl Setup for Plugin {

@@ -19,11 +19,8 @@ mod options;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::{
-    Decoded, Interest, Lines, Opening, Program, ProgramSource, Reader, Setup, Source, SourcePart,
-    program,
+    Decoded, Interest, Opening, Program, ProgramSource, Setup, Source, SourcePart, program,
 };
 use crate::config::Options;
 use crate::config::table::{PartOptions, SourceKind};
@@ -51,29 +48,7 @@ fn read(options: &mut Options<'_>, folder: &Path) -> Option<Arc<dyn Setup>> {
 /// What the program of the source of this name says with these bytes, of which each piece has come by itself.
 #[must_use]
 pub fn decoded(interest: &Interest, name: &str, pieces: &[&[u8]]) -> Vec<Decoded> {
-    let mut reader = Reader {
-        name: name.to_owned(),
-        identity: format!("exec:{name}"),
-        read: line::read,
-        interest: interest.clone(),
-        start: String::new(),
-        taken: 0,
-    };
-    let (mut lines, mut decoded) = (Lines::default(), Vec::new());
-    let mut take = |lines: &mut Lines| loop {
-        let before = reader.taken;
-        decoded.extend(reader.take(lines, Timestamp::UNIX_EPOCH).decoded);
-        if reader.taken == before {
-            break;
-        }
-    };
-    for piece in pieces {
-        lines.push(piece);
-        take(&mut lines);
-    }
-    lines.end();
-    take(&mut lines);
-    decoded
+    program::decoded(interest, ("exec", name), line::read, pieces)
 }
 
 /// A program as its options say.

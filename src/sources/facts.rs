@@ -25,6 +25,7 @@ use super::{
 use crate::config::Options;
 use crate::config::table::{Kind, OptionRow, PartOptions, Scope, SourceKind};
 use crate::journal::{Cursor, Placement};
+pub use decode::objects;
 use look::{FactsLook, Memory};
 
 /// How often the files are looked at.

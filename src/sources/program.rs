@@ -21,7 +21,7 @@ mod writer;
 
 pub use lines::{LONGEST_LINE, Lines, RawLine};
 pub(crate) use question::Question;
-pub(crate) use reader::Reader;
+use reader::Reader;
 pub(crate) use source::ProgramSource;
 
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Arrival, FeedFile, Interest, decode_event};
+use super::{Arrival, Decoded, FeedFile, Interest, decode_event};
 use crate::config::table::{Kind, OptionRow, Scope};
 use crate::config::{Problem, Purpose, shown_command};
 use crate::core::event::Event;
@@ -168,6 +168,39 @@ impl Program {
             section: None,
         })
     }
+}
+
+/// What a program says with these bytes, of which each piece has come by itself; for a source of this kind and name, to
+/// which its lines mean that.
+pub(crate) fn decoded(
+    interest: &Interest,
+    (kind, name): (&str, &str),
+    read: Read,
+    pieces: &[&[u8]],
+) -> Vec<Decoded> {
+    let mut reader = Reader {
+        name: name.to_owned(),
+        identity: format!("{kind}:{name}"),
+        read,
+        interest: interest.clone(),
+        start: String::new(),
+        taken: 0,
+    };
+    let (mut lines, mut decoded) = (Lines::default(), Vec::new());
+    let mut take = |lines: &mut Lines| loop {
+        let before = reader.taken;
+        decoded.extend(reader.take(lines, Timestamp::UNIX_EPOCH).decoded);
+        if reader.taken == before {
+            break;
+        }
+    };
+    for piece in pieces {
+        lines.push(piece);
+        take(&mut lines);
+    }
+    lines.end();
+    take(&mut lines);
+    decoded
 }
 
 /// What a text or a number says, if it says something.

@@ -121,12 +121,15 @@ pub(super) fn only_template(kind: Kind, name: &str, said: &Value) -> Result<Temp
             "expected a {what} named `{name}`, but AWX shows none: check the name, and whether this login may \
              execute it"
         )),
-        [only] => template(only).ok_or_else(|| format!("expected a {what}, but found {only}")),
+        [only] => template(only).ok_or_else(|| {
+            let found = printable(only.to_string().as_bytes());
+            format!("expected a {what}, but found {found}")
+        }),
         several => {
             let shown = several.iter().map(|it| {
                 let organization = it["summary_fields"]["organization"]["name"].as_str();
                 let of = organization.map_or_else(String::new, |of| format!(" of {of}"));
-                format!("{}{of}", it["id"])
+                printable(format!("{}{of}", it["id"]).as_bytes())
             });
             let shown: Vec<_> = shown.collect();
             Err(format!(
@@ -257,6 +260,43 @@ impl Finished {
         };
         (outcome, again)
     }
+}
+
+/// All that is understood of these bytes, whichever question they answer, in words.
+#[must_use]
+pub fn read_any(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let said: Value = serde_json::from_str(&text).unwrap_or_default();
+    let mut words = Vec::new();
+    for kind in [Kind::Job, Kind::Workflow] {
+        words.push(match only_template(kind, "name", &said) {
+            Ok(template) => template.name,
+            Err(why) => why,
+        });
+    }
+    words.extend(template(&said).map(|template| template.name));
+    for status in [StatusCode::CREATED, StatusCode::OK, StatusCode::BAD_REQUEST] {
+        if let Launch::Made(job, ignored) = launch(status, &said) {
+            assert_eq!(JobRef::from_handle(&job.handle("/api"), "/api"), Some(job));
+            words.extend(ignored);
+        }
+    }
+    let marked = marked(&said, "mark", &["of us".to_owned()]);
+    words.extend(marked.map(|id| id.to_string()));
+    if let Some(finished) = finished(&said) {
+        let job = JobRef {
+            kind: Kind::Job,
+            id: 1,
+        };
+        let (outcome, _) = finished.means(job, "https://awx/1");
+        let (Outcome::Succeeded(Detail::Told(told)) | Outcome::Failed(Detail::Told(told))) =
+            outcome
+        else {
+            return words;
+        };
+        words.push(told);
+    }
+    words
 }
 
 #[cfg(test)]

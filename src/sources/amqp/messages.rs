@@ -26,16 +26,20 @@ mod options;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use lapin::protocol::basic;
 pub(super) use message::Messages;
 
 use super::check::{check_files, secret_files};
-use super::form::Form;
+use super::form::{Form, Sent};
 use super::{Amqp, AmqpSource};
 use crate::config::Options;
 use crate::config::table::{PartOptions, SourceKind};
 use crate::core::event::PayloadPath;
 use crate::journal::Placement;
-use crate::sources::{FeedCheckup, KeyPath, Opening, Setup, Source, SourcePart, decode_event};
+use crate::sources::{
+    Decoded, FeedCheckup, Interest, KeyPath, Opening, Setup, Source, SourcePart, decode_event,
+};
 
 /// The row in the table of parts.
 pub const PART: SourcePart = SourcePart {
@@ -50,6 +54,29 @@ pub const PART: SourcePart = SourcePart {
     decode: decode_event,
     reached: None,
 };
+
+/// What a message to the source of this name is decoded to, whose bytes are its properties, as they are on the wire, and
+/// then its body; nothing, if there are no such properties, or no rule wants its event. `id` and `key` are where an event
+/// has them.
+#[must_use]
+pub fn decoded(
+    interest: &Interest,
+    name: &str,
+    (id, key): (Option<PayloadPath>, KeyPath),
+    bytes: &[u8],
+) -> Option<Decoded> {
+    let (body, properties) = basic::parse_properties(bytes).ok()?;
+    let sent = Sent {
+        properties,
+        ..Sent::default()
+    };
+    let (messages, identity) = (
+        Messages::new(name.to_owned(), id, key),
+        format!("amqp:{name}"),
+    );
+    let now = Timestamp::UNIX_EPOCH;
+    messages.decoded(interest, &identity, "queue", &sent, body.to_vec(), now)
+}
 
 /// Queues with messages, as the options say.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ pub(super) const LARGEST: usize = 1024 * 1024;
 ///
 /// # Errors
 /// What was expected and what was found, with its line.
-pub(super) fn objects(bytes: &[u8], is_json: bool) -> Result<Vec<Value>, String> {
+pub fn objects(bytes: &[u8], is_json: bool) -> Result<Vec<Value>, String> {
     if bytes.len() > LARGEST {
         return Err(format!("expected at most {LARGEST} bytes, but found more"));
     }
