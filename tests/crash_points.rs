@@ -5,6 +5,8 @@
 //! that is added has to be said here how to come to, and one that is not come to fails.
 
 mod feeds;
+mod others;
+mod sensors;
 mod topics;
 
 use std::os::unix::process::ExitStatusExt;
@@ -17,7 +19,9 @@ use super::support::repeats::{
     TIMED, assert_nothing_is_lost, assert_order, assert_these_ran, starts,
 };
 use super::support::stage::wait_until;
-use feeds::{Bus, EVENTS, Facts, Feed, History, NODES, Sensor, Timer};
+use feeds::{Bus, EVENTS, Feed, History, NODES};
+use others::{Exec, Facts, Messages, Timer};
+use sensors::Sensor;
 use topics::Topics;
 
 /// So many are tried at the same time: most of it is waiting.
@@ -111,6 +115,24 @@ fn messages_of_topics_are_taken_once_wherever_the_service_is_killed() {
         | Point::Settled => &[1, 2],
         point => times_of_intake(point),
     });
+}
+
+#[test]
+fn what_a_program_writes_is_not_lost_wherever_the_service_is_killed() {
+    at_every_point::<Exec>(times_without_cursor);
+}
+
+#[test]
+fn messages_of_other_services_are_not_lost_wherever_the_service_is_killed() {
+    at_every_point::<Messages>(times_without_cursor);
+}
+
+/// Of sources that are told themselves what is on disk.
+fn times_without_cursor(point: Point) -> &'static [u32] {
+    match point {
+        Point::CursorMoved => &[],
+        point => times_of_intake(point),
+    }
 }
 
 fn times_of_intake(point: Point) -> &'static [u32] {

@@ -1,4 +1,4 @@
-//! The feeds, each with as many events, and what must be where after a kill.
+//! The feeds, each with as many events, and what must be where after a kill: the bus and the history.
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -7,12 +7,9 @@ use esi_event_actions::crash::Point;
 use serde_json::Value;
 
 use crate::support::history::{accepted, event, lease, retry, show};
-use crate::support::pack;
 use crate::support::poller::Poller;
 use crate::support::scene::{FULFILL, Scene, notification, wait_until};
-use crate::support::shim::Shim;
 use crate::support::stage::Stage;
-use crate::support::timer::{drain, set_clock_to};
 
 /// So many events there are, in turn on each of so many nodes.
 pub(super) const EVENTS: usize = 6;
@@ -68,6 +65,28 @@ pub(super) fn assert_committed(point: Point, runs: usize) {
     }
 }
 
+/// How many events the sender still has after a kill at this point at least, with so many of them on disk.
+pub(super) fn unacknowledged(point: Point, runs: usize) -> usize {
+    match point {
+        Point::JournalMade
+        | Point::MigrationHalfWay
+        | Point::Migrated
+        | Point::DeliveryReceived
+        | Point::DeliveryDecoded
+        | Point::AcceptedUncommitted
+        | Point::Accepted => EVENTS,
+        _ => EVENTS - runs,
+    }
+}
+
+/// Waits until the broker knows of the kill.
+pub(super) fn assert_in_queue(scene: &Scene, number: usize) {
+    wait_until("what is not on disk to be in the queue again", || {
+        let waiting = scene.waiting().expect("the queue");
+        usize::try_from(waiting).is_ok_and(|waiting| waiting >= number)
+    });
+}
+
 /// The last parameter is one that a row of the history does not have, without its lease.
 fn rule(stage: &mut Stage, number: &str) {
     let params = format!("node_uuid,{number},status");
@@ -113,25 +132,7 @@ impl Feed for Bus {
     fn assert_kept(&self, point: Point) {
         let runs = on_disk(self.stage(), point);
         assert_committed(point, runs);
-        let acknowledged_none = matches!(
-            point,
-            Point::JournalMade
-                | Point::MigrationHalfWay
-                | Point::Migrated
-                | Point::DeliveryReceived
-                | Point::DeliveryDecoded
-                | Point::AcceptedUncommitted
-                | Point::Accepted
-        );
-        let expected = if acknowledged_none {
-            EVENTS
-        } else {
-            EVENTS - runs
-        };
-        wait_until("what is not on disk to be in the queue again", || {
-            let waiting = self.scene.waiting().expect("the queue");
-            usize::try_from(waiting).is_ok_and(|waiting| waiting >= expected)
-        });
+        assert_in_queue(&self.scene, unacknowledged(point, runs));
     }
 }
 
@@ -187,152 +188,5 @@ impl Feed for History {
         }
         let cursor = self.0.cursor().expect("a cursor");
         assert_eq!(accepted(&self.0), (1..=cursor).collect::<Vec<i64>>());
-    }
-}
-
-/// `listen`, with a timer that has missed its times, all of which fire.
-pub(super) struct Timer {
-    stage: Stage,
-    shim: Shim,
-}
-
-impl Feed for Timer {
-    fn with_events(_: Point) -> Self {
-        let mut stage = Stage::new("");
-        let options = "type = timer\ncron = 0 * * * *\ntimezone = UTC\nmissed = all";
-        stage.rule("source:nightly", options);
-        let options = "events = nightly\nscript = timed.sh nightly\nscript_params = i";
-        stage.rule("timed", options);
-        stage.script("timed.sh", crate::support::repeats::TIMED);
-        let shim = Shim::new(&stage);
-        set_clock_to(&shim, "2026-06-01T00:30:00Z");
-        drain(&stage, &shim);
-        set_clock_to(&shim, &format!("2026-06-01T0{EVENTS}:30:00Z"));
-        Self { stage, shim }
-    }
-
-    fn stage(&self) -> &Stage {
-        &self.stage
-    }
-
-    fn stage_mut(&mut self) -> &mut Stage {
-        &mut self.stage
-    }
-
-    fn command(&self) -> Command {
-        let mut command = self.stage.program("listen");
-        self.shim.below(&mut command).arg("--until-idle");
-        command
-    }
-
-    fn ids(&self) -> HashSet<String> {
-        let hours = 1..=EVENTS;
-        hours
-            .map(|hour| format!("nightly@2026-06-01T0{hour}:00:00Z"))
-            .collect()
-    }
-
-    fn keys() -> usize {
-        1
-    }
-
-    fn assert_kept(&self, point: Point) {
-        let runs = on_disk(self.stage(), point);
-        assert_committed(point, runs);
-        assert!(runs == 0 || runs == EVENTS, "one commit: {runs}");
-    }
-}
-
-/// A file that holds all of them.
-pub(super) struct Facts {
-    stage: Stage,
-}
-
-impl Feed for Facts {
-    fn with_events(_: Point) -> Self {
-        let mut stage = Stage::new("");
-        stage.rule("source:inventory", "type = facts\nfiles = facts.yml");
-        let options = "events = inventory\nscript = timed.sh inventory\nscript_params = i";
-        stage.rule("timed", options);
-        stage.script("timed.sh", crate::support::repeats::TIMED);
-        let numbers = 1..=EVENTS;
-        let facts: Vec<String> = numbers.map(|i| format!("- {{i: {i}}}\n")).collect();
-        std::fs::write(stage.path("facts.yml"), facts.concat()).expect("a file");
-        Self { stage }
-    }
-
-    fn stage(&self) -> &Stage {
-        &self.stage
-    }
-
-    fn stage_mut(&mut self) -> &mut Stage {
-        &mut self.stage
-    }
-
-    fn ids(&self) -> HashSet<String> {
-        let file = self.stage.path("facts.yml");
-        let id = |number| format!("inventory:{}#1.{number}", file.display());
-        (1..=EVENTS).map(id).collect()
-    }
-
-    fn keys() -> usize {
-        1
-    }
-
-    fn assert_kept(&self, point: Point) {
-        let runs = on_disk(self.stage(), point);
-        assert_committed(point, runs);
-        assert!(runs == 0 || runs == EVENTS, "one commit: {runs}");
-    }
-}
-
-/// A sensor that dispatches all of them, and keeps in the store how far it has come.
-pub(super) struct Sensor {
-    stage: Stage,
-}
-
-/// What it dispatches.
-const COUNTED: &str = "demo.counted";
-
-impl Feed for Sensor {
-    fn with_events(_: Point) -> Self {
-        let mut stage = Stage::new("");
-        let sensor = pack::counting("Counter", EVENTS, 1);
-        pack::write(&stage, "Counter", "", &sensor);
-        stage.rule(
-            "source:feed",
-            &format!("{}\nrestart = no", pack::options("Counter")),
-        );
-        let options = format!("events = {COUNTED}\nscript = timed.sh feed\nscript_params = i");
-        stage.rule("timed", &options);
-        stage.script("timed.sh", crate::support::repeats::TIMED);
-        Self { stage }
-    }
-
-    fn stage(&self) -> &Stage {
-        &self.stage
-    }
-
-    fn stage_mut(&mut self) -> &mut Stage {
-        &mut self.stage
-    }
-
-    fn ids(&self) -> HashSet<String> {
-        let id = |i: usize| pack::id(&format!("t{i}"), COUNTED, &serde_json::json!({ "i": i }));
-        (1..=EVENTS).map(id).collect()
-    }
-
-    fn keys() -> usize {
-        1
-    }
-
-    fn assert_kept(&self, point: Point) {
-        let runs = on_disk(self.stage(), point);
-        assert_committed(point, runs);
-        let returned = pack::returned(&self.stage);
-        assert!(
-            returned.len() <= runs,
-            "dispatched {returned:?}, but there are {runs} runs"
-        );
     }
 }

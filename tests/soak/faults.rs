@@ -28,16 +28,22 @@ const CONCERNS: [(&str, &str); 8] = [
 
 /// Tries each of them so often, all of a kind at a time.
 pub(crate) fn attempt(count: u64) -> Vec<Finding> {
-    let one = |(what, prefix)| Finding::of(what, count, || rounds(prefix, count));
+    let one = |(what, prefix)| Finding::of(what, count, || rounds(prefix, count, &[]));
     CONCERNS.map(one).into()
 }
 
-fn rounds(prefix: &str, count: u64) -> String {
+/// Kills the service 20 times amid 10,000 events of each source.
+pub(crate) fn of_sources() -> String {
+    rounds("sources::faults::kills::", 1, &[("KILLS", "full")])
+}
+
+fn rounds(prefix: &str, count: u64, variables: &[(&str, &str)]) -> String {
     let began = Instant::now();
     let mut scenarios = 0;
     for round in 1..=count {
         let output = Command::new("cargo")
             .args(["test", "--locked", "--test", "scenarios", "--", prefix])
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .output()
             .expect("cargo");

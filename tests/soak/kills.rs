@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::faults::of_sources;
 use super::finding::Finding;
 use super::support::broker::Broker;
 use super::support::history::{event, show};
@@ -31,6 +32,7 @@ pub(crate) fn attempt(count: u64) -> Vec<Finding> {
             of_listen(count, fail)
         }),
         Finding::of("kill -9 of `poll` at random", count, || of_poll(count)),
+        Finding::of("20 kills amid 10,000 events of each source", 1, of_sources),
     ]
 }
 

@@ -1,9 +1,6 @@
 //! Messages of another service on a queue, as events.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
-
-use serde_json::Value;
 
 use crate::support::orders::{Orders, SECTION};
 use crate::support::scene::{Service, wait_until};
@@ -81,36 +78,4 @@ fn a_missing_queue_is_told_of_with_the_name_of_the_source() {
     orders.declare(crate::support::amqp::Declaration::Transient);
     systemd.until(&format!("STATUS=amqp:orders: consuming {}", orders.queue));
     service.stop();
-}
-
-#[test]
-fn a_service_that_is_killed_loses_no_message_and_takes_none_twice() {
-    const MESSAGES: usize = 1_000;
-    const KILLS: usize = 20;
-    let mut orders = Orders::declared("killed");
-    let section = orders.section("prefetch = 20");
-    orders.stage.rule(&format!("source:{SECTION}"), &section);
-    orders.stage.rule(
-        "r",
-        "events = orders\naction = store\nop = set\nname = last\nvalue = \"{{ body.order }}\"",
-    );
-    let mut expected = BTreeSet::new();
-    for kill in 0..KILLS {
-        let service = listen(&orders);
-        expected.extend(orders.publish_more(MESSAGES / KILLS));
-        std::thread::sleep(Duration::from_millis(7 * kill as u64));
-        service.kill();
-    }
-    let service = listen(&orders);
-    wait_until("all messages to have run", || {
-        let states = orders.stage.states();
-        states.len() >= MESSAGES && states.iter().all(|state| state == "succeeded")
-    });
-    service.stop();
-    let id = |run: &Value| run["event_id"].as_str().expect("text").to_owned();
-    let runs = orders.stage.runs();
-    assert_eq!(runs.len(), MESSAGES);
-    assert_eq!(runs.iter().map(id).collect::<BTreeSet<_>>(), expected);
-    assert_eq!(orders.waiting(), Some(0));
-    orders.delete_queue();
 }

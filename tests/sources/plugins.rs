@@ -213,38 +213,3 @@ fn a_plugin_of_a_collection_is_found_by_its_name_and_one_that_is_not_there_is_to
     service.wait_for("with exit status 1: there is no event source my.own.other: looked for ");
     service.stop();
 }
-
-#[test]
-fn kills_lose_nothing_that_a_put_came_back_for() {
-    const EVENTS: usize = 200;
-    const KILLS: u64 = 8;
-    let stage = plugin(
-        &format!(
-            r#"
-import os
-
-async def main(queue, args):
-    done = int(open("done").read()) if os.path.exists("done") else 0
-    for i in range(done, {EVENTS}):
-        await queue.put({{"i": i, "meta": {{"uuid": "u%d" % i}}}})
-        with open("done.new", "w") as file:
-            file.write(str(i + 1))
-        os.rename("done.new", "done")
-    with open("all", "w") as file:
-        file.write("done\n")
-"#
-        ),
-        "restart = no",
-    );
-    for round in 0..KILLS {
-        let service = Service::listen(&stage);
-        std::thread::sleep(Duration::from_millis(300 + 60 * round));
-        service.kill();
-    }
-    let service = Service::listen(&stage);
-    wait_for_file(&stage, "all");
-    wait_until("all events to have run", || {
-        stage.states() == vec!["succeeded"; EVENTS]
-    });
-    service.stop();
-}

@@ -1,14 +1,10 @@
 //! Programs that write events: what comes of their lines, what they are told, and how they begin and end.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::support::scene::Service;
 use crate::support::shim::{Refusal, Shim};
-use crate::support::spool::{SPOOLING, acknowledged, set_up, spool};
 use crate::support::stage::{Stage, lives, wait_until};
 
 /// A stage with a source `feed` of this script, and a rule that writes down the id, the kind and `i` of each event.
@@ -180,42 +176,6 @@ fn a_program_that_writes_without_end_waits_while_nothing_can_be_written() {
     );
     shim.mend();
     service.stop();
-}
-
-#[test]
-fn kills_lose_nothing_that_was_acknowledged_and_repeat_nothing() {
-    const LINES: usize = 10_000;
-    const KILLS: usize = 20;
-    let mut stage = Stage::new("");
-    set_up(&stage);
-    stage.rule("source:feed", SPOOLING);
-    // Runs that are made and never begin.
-    stage.rule(
-        "r",
-        "events = feed\nscript = record.sh\nstart_at = time + 3000d",
-    );
-    let mut cut_short = 0;
-    for round in 0..KILLS {
-        let each = LINES / KILLS;
-        spool(&stage, round * each..(round + 1) * each);
-        let service = Service::listen(&stage);
-        // From before the program is started until all is done.
-        std::thread::sleep(Duration::from_millis(20 + 20 * (round % 10) as u64));
-        service.kill();
-        let told = acknowledged(&stage);
-        cut_short += usize::from(told < (round + 1) * each);
-    }
-    assert!(cut_short > 0);
-    let service = Service::listen(&stage);
-    wait_until("all lines to be acknowledged", || {
-        acknowledged(&stage) == LINES
-    });
-    service.stop();
-    let id = |run: &Value| run["event_id"].as_str().expect("text").to_owned();
-    let runs = stage.runs();
-    let ids: BTreeSet<String> = runs.iter().map(id).collect();
-    assert_eq!(runs.len(), LINES);
-    assert_eq!(ids, (0..LINES).map(|id| format!("e{id}")).collect());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::http_server::{HttpServer, Step, answer};
 use crate::support::scene::{Service, wait_until};
-use crate::support::search::{BUCKETS, buckets, documents, id, ok, options};
+use crate::support::search::{BUCKETS, buckets, id, ok, options};
 use crate::support::stage::Stage;
 
 /// A stage with a search `s`, and a rule that writes its events down: type, and what the payload says it is of.
@@ -214,44 +214,5 @@ fn an_answer_that_is_too_large_is_told_and_the_next_one_is_taken() {
     let service = Service::listen(&stage);
     service.wait_for("has more than 8388608 bytes");
     stage.wait_for_log(1);
-    service.stop();
-}
-
-#[test]
-fn a_service_that_is_killed_20_times_tells_each_thing_once() {
-    const ROUNDS: usize = 20;
-    const EACH: usize = 25;
-    let (things, papers) = (
-        HttpServer::start([buckets::<String>([])]),
-        HttpServer::start([documents(0..0)]),
-    );
-    let mut stage = Stage::new("");
-    let others = format!("{BUCKETS}\nevery = 1s");
-    stage.rule("source:things", &options(&things.url(), &others));
-    let others = "query = {\"size\": 1000}\nevery = 1s";
-    stage.rule("source:papers", &options(&papers.url(), others));
-    stage.rule(
-        "r",
-        "events = *.found\nscript = record.sh\nscript_params = identity",
-    );
-    for round in 1..=ROUNDS {
-        things.answer_with([buckets((0..round * EACH).map(|it| format!("t{it}")))]);
-        papers.answer_with([documents(0..round * EACH)]);
-        let service = Service::listen(&stage);
-        std::thread::sleep(Duration::from_millis(60 * (round as u64)));
-        service.kill();
-    }
-    let service = Service::listen(&stage);
-    let all = ROUNDS * EACH;
-    wait_until("all to have run", || {
-        stage.states() == vec!["succeeded"; 2 * all]
-    });
-    asked(&things, 2);
-    asked(&papers, 2);
-    let expected: BTreeMap<String, usize> = (0..all)
-        .flat_map(|it| [format!("found/t{it}"), id(it)])
-        .map(|id| (id, 1))
-        .collect();
-    assert_eq!(events(&stage), expected);
     service.stop();
 }

@@ -1,7 +1,5 @@
 //! URLs: each change is told once, also over restarts and from while the service was down.
 
-use std::time::Duration;
-
 use crate::support::http_server::{HttpServer, answer};
 use crate::support::service::Service;
 use crate::support::stage::{Stage, wait_until};
@@ -38,36 +36,4 @@ fn changes_are_told_once_each() {
     });
     service.stop();
     assert_eq!(stage.log().len(), 3, "a restart tells nothing twice");
-}
-
-#[test]
-fn a_kill_at_any_time_loses_no_change_and_repeats_none() {
-    let server = answers([
-        "200 OK", "500 Away", "200 OK", "500 Away", "200 OK", "404 Gone",
-    ]);
-    let stage = site(&server);
-    for round in 0..6 {
-        let service = Service::start(&mut stage.program("listen"));
-        wait_until("a request", || server.received().len() > round);
-        std::thread::sleep(Duration::from_millis(20 * round as u64));
-        service.kill();
-    }
-    let service = Service::start(&mut stage.program("listen"));
-    wait_until("the last answer to be told", || {
-        stage
-            .runs()
-            .last()
-            .is_some_and(|run| run["state"] == "succeeded")
-            && stage.log().last().is_some_and(|line| line == "down|404|")
-    });
-    service.stop();
-    // The same change is one event, whoever found it: no number comes twice, and none is left out.
-    let ids: Vec<String> = stage
-        .runs()
-        .iter()
-        .map(|run| run["event_id"].to_string())
-        .collect();
-    for (number, id) in (1..).zip(&ids) {
-        assert!(id.ends_with(&format!("#{number}\"")), "{ids:?}");
-    }
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::scene::{Service, wait_until};
-use crate::support::sender::{free_port, request, send, send_until_taken};
+use crate::support::scene::Service;
+use crate::support::sender::{free_port, request, send};
 use crate::support::stage::Stage;
 
 /// A stage with a webhook `hook` at a port, with these options besides, and a rule that writes down what comes.
@@ -175,50 +175,6 @@ fn what_an_event_shows_of_a_request_has_no_secret_in_it() {
             );
         }
     }
-}
-
-#[test]
-fn kills_under_load_lose_nothing_that_was_answered_and_make_nothing_twice() {
-    const EVENTS: usize = 1_000;
-    const KILLS: usize = 20;
-    const SENDERS: usize = 8;
-    let port = free_port();
-    let stage = hook(port, "auth = none");
-    let (next, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    thread::scope(|threads| {
-        for _ in 0..SENDERS {
-            threads.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= EVENTS {
-                        break;
-                    }
-                    send_until_taken(port, &numbered(number));
-                    taken.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        for kill in 1..=KILLS {
-            let service = listen(&stage);
-            let enough = kill * EVENTS / (KILLS + 2);
-            wait_until("some to be taken", || {
-                taken.load(Ordering::Relaxed) >= enough
-            });
-            service.kill();
-            let on_disk = on_disk(&stage).len();
-            assert!(on_disk >= enough, "{on_disk} of {enough}");
-        }
-        let service = listen(&stage);
-        wait_until("all to be taken", || {
-            taken.load(Ordering::Relaxed) == EVENTS
-        });
-        wait_until("all to have run", || {
-            stage.states() == vec!["succeeded"; EVENTS]
-        });
-        service.stop();
-    });
-    let ids: BTreeSet<String> = on_disk(&stage).into_iter().collect();
-    assert_eq!(ids, (0..EVENTS).map(|number| number.to_string()).collect());
 }
 
 #[test]

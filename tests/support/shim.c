@@ -1,5 +1,5 @@
 /* Stands between the program under test and the C library, and lets its disk and its wall clock go
-   wrong as the files of a folder say. Everybody else who inherits it is left alone: scripts, too. */
+   wrong, and the machine's load be, as the files of a folder say. Everybody else who inherits it is left alone: scripts, too. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -142,7 +142,21 @@ int fsync(int file) { return sync_slowly(SYS_fsync, file); }
 
 int fdatasync(int file) { return sync_slowly(SYS_fdatasync, file); }
 
+/* The load that the test has set; whoever looks finds the next one, and takes it for all who look later. */
+static int open_load(void) {
+    char next[4096], load[4096];
+    snprintf(next, sizeof next, "%s/next-load", folder);
+    snprintf(load, sizeof load, "%s/load", folder);
+    syscall(SYS_renameat2, AT_FDCWD, next, AT_FDCWD, load, 0);
+    return (int)syscall(SYS_openat, AT_FDCWD, load, O_RDONLY | O_CLOEXEC, 0);
+}
+
 static int open_at(const char *path, int flags, mode_t mode) {
+    if (folder && strcmp(path, "/proc/loadavg") == 0) {
+        int file = open_load();
+        if (file >= 0)
+            return file;
+    }
     /* A file system that is read-only opens nothing for writing; a full one does. */
     if ((flags & O_ACCMODE) != O_RDONLY && strncmp(path, "/dev/", 5) != 0 &&
         number("errno") == EROFS) {

@@ -1,5 +1,5 @@
-//! Lets the disk and the wall clock of the program go wrong while it runs, whoever runs the tests and
-//! on whatever: a small library between the program and the C library, which only it is touched by.
+//! Lets the disk, the wall clock and the load of the machine be for the program what a test says, whoever runs the tests
+//! and on whatever: a small library between the program and the C library, which only it is touched by.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -77,6 +77,18 @@ impl Shim {
     /// The wall clock is so many seconds off, from now on.
     pub(crate) fn set_clock(&self, seconds: i64) {
         self.say("clock", seconds);
+    }
+
+    /// From the next time on that anybody looks, this is the load of the machine.
+    pub(crate) fn set_load(&self, load: u32) {
+        let new = self.folder.join("new");
+        fs::write(&new, format!("{load}.00 0.00 0.00 1/100 1\n")).expect("a load");
+        fs::rename(new, self.folder.join("next-load")).expect("a load");
+    }
+
+    /// Whether anybody has looked since then.
+    pub(crate) fn is_load_seen(&self) -> bool {
+        !self.folder.join("next-load").exists()
     }
 
     fn say(&self, name: &str, number: i64) {

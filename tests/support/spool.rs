@@ -17,9 +17,25 @@ pub(crate) fn set_up(stage: &Stage) {
 
 /// Appends a line for each of these ids.
 pub(crate) fn spool(stage: &Stage, ids: impl Iterator<Item = usize>) {
+    append(
+        stage,
+        ids.map(|id| format!(r#"{{"id": "e{id}", "i": {id}}}"#)),
+    );
+}
+
+/// The same, in turn with each of so many keys.
+pub(crate) fn spool_on(stage: &Stage, ids: impl Iterator<Item = usize>, keys: usize) {
+    let line = |id: usize| {
+        let key = id % keys;
+        format!(r#"{{"id": "e{id}", "i": {id}, "key": "node-{key}"}}"#)
+    };
+    append(stage, ids.map(line));
+}
+
+fn append(stage: &Stage, added: impl Iterator<Item = String>) {
     let mut lines = String::new();
-    for id in ids {
-        writeln!(lines, r#"{{"id": "e{id}", "i": {id}}}"#).expect("memory");
+    for line in added {
+        writeln!(lines, "{line}").expect("memory");
     }
     let file = OpenOptions::new().append(true).open(stage.path("spool"));
     let mut file = file.expect("a file");

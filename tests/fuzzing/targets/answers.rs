@@ -6,12 +6,13 @@ use esi_event_actions::sources::elasticsearch::{Each, Page, Paging};
 /// What answers to a search.
 pub(crate) fn searches(data: &[u8]) {
     let names = |names: &[&str]| Each::Buckets(names.iter().map(|&it| it.to_owned()).collect());
-    for each in [Each::Hits, names(&["q"]), names(&["q", "in"])] {
+    for each in [Each::Hits, Each::Rows, names(&["q"]), names(&["q", "in"])] {
         for (is_sorted, is_composite) in [(false, false), (true, true)] {
             let paging = Paging {
                 size: 1,
                 is_sorted,
                 is_composite,
+                may_stop_early: is_sorted,
             };
             match Page::read(data, &each, paging) {
                 Ok(page) => {

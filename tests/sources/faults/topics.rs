@@ -1,8 +1,6 @@
 //! A topic of Kafka, as a source that the faults befall.
 
-use std::process::Command;
-
-use super::{EACH, Fed};
+use super::Fed;
 use crate::support::kafka::{Door, Kafka};
 use crate::support::shim::Shim;
 use crate::support::stage::Stage;
@@ -11,16 +9,18 @@ pub(super) struct Topics {
     stage: Stage,
     kafka: Kafka,
     door: Door,
+    each: usize,
 }
 
 impl Topics {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(each: usize) -> Self {
         let kafka = Kafka::with("alarms", 1);
         let door = Door::to(&kafka);
         Self {
             stage: Stage::new(""),
             kafka,
             door,
+            each,
         }
     }
 }
@@ -41,12 +41,8 @@ impl Fed for Topics {
         Some(("alarms", options))
     }
 
-    fn command(&self) -> Command {
-        self.stage.program("listen")
-    }
-
     fn more(&mut self, _: &Shim) -> Vec<String> {
-        let offsets = self.kafka.send_texts("alarms", &["{}"; EACH]);
+        let offsets = self.kafka.send_texts("alarms", &vec!["{}"; self.each]);
         let id = |offset| format!("alarms:0:{offset}");
         offsets.into_iter().map(id).collect()
     }
