@@ -23,13 +23,13 @@ fn asked(port: u16, path: &str) -> (u16, String) {
 }
 
 /// The samples of a scrape by name and labels.
-fn samples(port: u16) -> BTreeMap<String, f64> {
+fn samples(port: u16) -> BTreeMap<String, String> {
     let (status, text) = asked(port, "/metrics");
     assert_eq!(status, 200, "{text}");
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let sample = |line: &str| {
         let (name, value) = line.rsplit_once(' ').expect("a sample");
-        (name.to_owned(), value.parse().expect("a number"))
+        (name.to_owned(), value.to_owned())
     };
     lines.map(sample).collect()
 }
@@ -49,7 +49,7 @@ fn a_service_is_healthy_at_once_ready_once_events_come_in_and_counts_what_it_doe
     wait_until("the missing queue is told", || {
         asked(port, "/readyz") == (503, waiting.clone())
     });
-    assert_eq!(samples(port)["esi_source_ready{source=\"bus\"}"], 0.0);
+    assert_eq!(samples(port)["esi_source_ready{source=\"bus\"}"], "0");
 
     scene.declare(Declaration::Transient);
     wait_until("events come in", || asked(port, "/readyz").0 == 200);
@@ -69,13 +69,15 @@ fn a_service_is_healthy_at_once_ready_once_events_come_in_and_counts_what_it_doe
                 r#"esi_attempt_seconds_count{rule="r"}"#,
                 "esi_quarantined",
             ];
-            counts.iter().all(|name| all.get(*name) == Some(&1.0))
+            counts
+                .iter()
+                .all(|name| all.get(*name).is_some_and(|count| count == "1"))
         },
     );
     let all = samples(port);
-    assert_eq!(all["esi_reload_successful"], 1.0);
-    assert!(all["esi_accept_seconds_count"] >= 2.0, "{all:?}");
-    assert_eq!(all[r#"esi_source_ready{source="bus"}"#], 1.0);
+    assert_eq!(all["esi_reload_successful"], "1");
+    assert_ne!(all["esi_accept_seconds_count"], "0");
+    assert_eq!(all[r#"esi_source_ready{source="bus"}"#], "1");
 
     for (line, status) in [
         ("GET /", 404),
@@ -124,7 +126,7 @@ fn a_thousand_requests_of_twenty_clients_are_answered() {
     });
     assert_eq!(
         samples(port)["esi_source_ready{source=\"timer:nightly\"}"],
-        1.0
+        "1"
     );
     service.stop();
 }

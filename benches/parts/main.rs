@@ -12,6 +12,7 @@ mod dialect;
 mod journal;
 mod matching;
 #[path = "../../tests/bench/worked.rs"]
+#[expect(dead_code, reason = "`scripts/bench` needs more of it than this does")]
 mod worked;
 
 fn configured() -> Criterion {

@@ -101,8 +101,10 @@ fn told_of(census: Option<&Census>) -> String {
         (census.quarantined, "in quarantine"),
     ];
     let told = told.into_iter().filter(|(count, _)| *count > 0);
-    told.map(|(count, what)| format!("; {count} {what}"))
-        .collect()
+    let told: Vec<String> = told
+        .map(|(count, what)| format!("; {count} {what}"))
+        .collect();
+    told.concat()
 }
 
 /// Waits while systemd takes nothing, and holds up nothing else meanwhile.

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::support::captured::Captured;
 use crate::support::scene::{FULFILL, Scene, notification, wait_until};
 
 /// What a command prints as JSON.
@@ -25,8 +26,8 @@ fn rules(scene: &Scene, filters: &[&str]) -> Vec<String> {
     runs.iter().map(rule).collect()
 }
 
-#[test]
-fn runs_are_watched_found_exported_and_counted() {
+/// What a rule that works and one that fails have made of one message, which was watched.
+fn watched() -> (Scene, Captured) {
     let mut scene = Scene::new("watching");
     scene.script("works.sh", "echo works");
     scene.script("fails.sh", "exit 3");
@@ -66,7 +67,12 @@ fn runs_are_watched_found_exported_and_counted() {
         states == ["discarded", "succeeded"]
     });
     service.stop();
+    (scene, message)
+}
 
+#[test]
+fn runs_are_watched_found_exported_and_counted() {
+    let (scene, message) = watched();
     let lease = message.data()["uuid"].as_str().expect("text").to_owned();
     let id = &printed(&scene, &["runs", "list", "--format", "json"])[0]["event_id"];
     let id = id.as_str().expect("text");

@@ -1,4 +1,4 @@
-//! A sensor of a StackStorm pack, whose events are taken while the program dies.
+//! A sensor of a pack, whose events are taken while the program dies.
 
 use std::collections::HashSet;
 

@@ -10,6 +10,7 @@ use crate::cli::inputs::ask;
 use crate::cli::output::{Format, moment, print_line};
 use crate::cli::report::{Exit, Failure};
 use crate::core::printable::{printable, printable_json};
+use crate::core::run::State;
 use crate::journal::{Browse, JournalError, RunSummary};
 use crate::ops::watch::{Change, Watch};
 use crate::telemetry::print_error;
@@ -47,7 +48,7 @@ fn words(change: &Change, now: Timestamp) -> String {
         reason,
         ..
     } = &change.run;
-    let before = change.before.map_or("new", |state| state.as_str());
+    let before = change.before.map_or("new", State::as_str);
     let reason = match reason {
         Some(reason) if state.is_final() || change.run.due_at.is_some() => format!(": {reason}"),
         _ => String::new(),
@@ -59,7 +60,7 @@ fn words(change: &Change, now: Timestamp) -> String {
 
 fn line(change: &Change) -> String {
     let shown = json!({
-        "before": change.before.map(|state| state.as_str()),
+        "before": change.before.map(State::as_str),
         "run": super::summary_json(&change.run),
     });
     printable_json(&shown.to_string()).into_owned()

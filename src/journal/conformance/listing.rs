@@ -7,6 +7,7 @@ use super::story::{accept, at, claim, end, event};
 use crate::core::run::{State, Transition};
 use crate::journal::{Accept, AttemptEnd, Browse, Entry, JournalError, RuleStats, RunFilter};
 
+#[expect(clippy::too_many_lines, reason = "a table of filters")]
 pub(in crate::journal) async fn runs_are_listed_newest_first_by_any_filter(scene: &Scene<'_>) {
     let journal = scene.journal().await;
     for (id, rule, key) in [

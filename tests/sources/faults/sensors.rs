@@ -1,4 +1,4 @@
-//! A sensor of a StackStorm pack as a source, which keeps in the store how much of a file it has dispatched.
+//! A sensor of a pack as a source, which keeps in the store how much of a file it has dispatched.
 
 use serde_json::json;
 
