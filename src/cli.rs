@@ -88,7 +88,7 @@ enum Command {
     /// List, get, set, delete and count up named values
     #[command(subcommand)]
     Store(store::Command),
-    /// Back up the journal
+    /// Back up, check and measure the journal
     #[command(subcommand)]
     Journal(journal::Command),
     /// Print completions for a shell

@@ -51,7 +51,7 @@ pub use self::part::{JournalPart, Opened};
 pub use self::planned::{Cancels, PlannedRun, Start};
 pub use self::records::{
     AttemptRecord, Census, Dropped, HourStats, KeyStats, Pruned, Quarantined, RuleStats, RunDetail,
-    RunFilter, RunSummary, SlowAttempt, SourceRecord, Stats,
+    RunFilter, RunSummary, Size, SlowAttempt, SourceRecord, Stats,
 };
 pub use self::requests::{RequestId, Requests, Resolution, RetryAnswer, RetryRequest};
 pub use self::store::{

@@ -33,6 +33,25 @@ pub struct RunFilter {
     pub limit: usize,
 }
 
+/// How large a journal is, and what is in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// All that it takes on disk.
+    pub bytes: u64,
+    /// How much of that is free for what comes.
+    pub free_bytes: u64,
+    /// Events.
+    pub events: u64,
+    /// Runs of these.
+    pub runs: u64,
+    /// Attempts of these.
+    pub attempts: u64,
+    /// Deliveries in quarantine.
+    pub quarantined: u64,
+    /// When the oldest event was accepted.
+    pub oldest_event: Option<Timestamp>,
+}
+
 /// What became of runs in a span of time, and what waits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stats {

@@ -24,6 +24,7 @@ mod changes;
 mod claim;
 mod completion;
 mod fault;
+mod inspection;
 mod owners;
 mod place;
 mod presence;
@@ -62,8 +63,8 @@ use super::{
     Accept, Acceptance, Accepted, Announced, Answer, AttemptEnd, Backup, Browse, Census, Claim,
     Claimed, Completion, Dropped, Entry, JournalError, JournalPart, Keep, OpenAttempt, Owner,
     Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
-    RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
-    Stats, Version, Work,
+    RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, Size,
+    SourceRecord, Stats, Version, Work,
 };
 use crate::core::limits::limited;
 use crate::core::retention::Retention;
@@ -348,6 +349,15 @@ impl Keep for SqliteJournal {
 impl Backup for SqliteJournal {
     fn backup(&self, file: PathBuf) -> Reply<'_, u64> {
         self.ask("back up", Kind::Read, move |db| backup::write(db, &file))
+    }
+
+    fn check(&self) -> Reply<'_, Vec<String>> {
+        self.ask("read all of", Kind::Read, inspection::check)
+    }
+
+    fn size(&self) -> Reply<'_, Size> {
+        let log = self.shared.log.clone();
+        self.look("measure", move |db| inspection::size(db, &log))
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{
     Acceptance, Accepted, Announced, Answer, AttemptEnd, Census, Claim, Claimed, Completion,
     Dropped, Entry, OpenAttempt, Owner, Placement, Pruned, QuarantineId, Quarantined, Requests,
-    RetryFrom, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Stats, Store, Version,
+    RetryFrom, RunDetail, RunFilter, RunId, RunSummary, Size, SourceRecord, Stats, Store, Version,
 };
 use crate::core::retention::Retention;
 use crate::core::run::State;
@@ -150,6 +150,12 @@ pub trait Backup: Send + Sync + 'static {
     /// [`Unusable`](super::JournalError::Unusable) if it cannot be written, or if there is something at `file`
     /// already, so this is not asked again. Nothing is left there if it fails.
     fn backup(&self, file: PathBuf) -> Reply<'_, u64>;
+
+    /// Reads all of it. Answers what is damaged, or contradicts itself, in words; nothing if it is sound.
+    fn check(&self) -> Reply<'_, Vec<String>>;
+
+    /// How large it is.
+    fn size(&self) -> Reply<'_, Size>;
 }
 
 /// A durable store of events, runs, attempts, quarantine and named values, for those who need all of it.
@@ -292,5 +298,13 @@ impl<J: Keep + ?Sized> Keep for Arc<J> {
 impl<J: Backup + ?Sized> Backup for Arc<J> {
     fn backup(&self, file: PathBuf) -> Reply<'_, u64> {
         (**self).backup(file)
+    }
+
+    fn check(&self) -> Reply<'_, Vec<String>> {
+        (**self).check()
+    }
+
+    fn size(&self) -> Reply<'_, Size> {
+        (**self).size()
     }
 }

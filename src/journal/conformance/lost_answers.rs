@@ -16,8 +16,8 @@ use crate::journal::{
     Accept, Acceptance, Accepted, Announced, Answer, AttemptEnd, Backup, Browse, Census, Changed,
     Claim, Claimed, Completion, Dropped, Entry, Journal, JournalError, Keep, OpenAttempt, Owner,
     Placement, Pruned, QuarantineId, Quarantined, Reply, RequestId, Requests, Resolution,
-    RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, SourceRecord,
-    Stats, Store, StoreChange, StorePage, StoredValue, Version, Work,
+    RetryAnswer, RetryFrom, RetryRequest, RunDetail, RunFilter, RunId, RunSummary, Size,
+    SourceRecord, Stats, Store, StoreChange, StorePage, StoredValue, Version, Work,
 };
 
 /// Such a journal, by another one.
@@ -211,6 +211,14 @@ impl<J: Journal> Keep for LostAnswers<J> {
 impl<J: Journal> Backup for LostAnswers<J> {
     fn backup(&self, file: PathBuf) -> Reply<'_, u64> {
         self.lose("backup", self.journal.backup(file))
+    }
+
+    fn check(&self) -> Reply<'_, Vec<String>> {
+        self.lose("check", self.journal.check())
+    }
+
+    fn size(&self) -> Reply<'_, Size> {
+        self.lose("size", self.journal.size())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::core::run::Transition;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::sqlite::prune::STEP;
 use crate::journal::sqlite::worker::Kind;
-use crate::journal::{Accept, AttemptEnd, Entry, Keep, Work};
+use crate::journal::{Accept, AttemptEnd, Backup, Entry, Keep, Work};
 
 fn keep(days: u64, number: u64) -> Retention {
     Retention {
@@ -84,4 +84,33 @@ async fn pruning_goes_in_small_steps() {
         [STEP, STEP, STEP - 13]
     );
     assert_eq!(prune(&journal, keep(0, 0), 1).await, [20]);
+}
+
+#[tokio::test]
+async fn a_journal_is_measured_and_what_contradicts_itself_in_it_is_named() {
+    let (folder, journal) = journal();
+    assert_eq!(journal.check().await.unwrap(), [""; 0]);
+    let empty = journal.size().await.unwrap();
+    assert_eq!((empty.events, empty.runs, empty.oldest_event), (0, 0, None));
+    accept(&journal, "a", &[("r", "k"), ("s", "k")], 7).await;
+    let size = journal.size().await.unwrap();
+    assert_eq!((size.events, size.runs, size.attempts), (1, 2, 0));
+    assert_eq!(size.oldest_event, Some(at(7)));
+    assert!(
+        size.bytes > 50_000 && size.free_bytes < size.bytes,
+        "{size:?}"
+    );
+
+    let other = rusqlite::Connection::open(folder.path().join("journal.sqlite")).unwrap();
+    other
+        .execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM events;")
+        .unwrap();
+    let found = journal.check().await.unwrap();
+    assert_eq!(
+        found,
+        [
+            "row 1 of `runs` belongs to one of `events` that does not exist",
+            "row 2 of `runs` belongs to one of `events` that does not exist",
+        ]
+    );
 }
