@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::outage::Outage;
 use crate::http::listener::{Handler, ListenError, Listeners, Place, RoutePath, Serving};
-use crate::http::refusal::{Answer, Refusal};
+use crate::http::refusal::{Answer, Refusal, plain};
 use crate::journal::{Journal, JournalError};
 use crate::telemetry::{Conditions, metrics};
 
@@ -114,10 +113,10 @@ impl<J: Journal> Handler for Health<J> {
             let answer = tokio::time::timeout(PATIENCE, self.look());
             match answer.await {
                 Ok(Ok(answer)) => answer,
-                Ok(Err(error)) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+                Ok(Err(error)) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
                 Err(_) => {
                     let why = format!("the journal has not answered for {PATIENCE:?}\n");
-                    text(StatusCode::SERVICE_UNAVAILABLE, why)
+                    plain(StatusCode::SERVICE_UNAVAILABLE, why)
                 }
             }
         }
@@ -129,11 +128,12 @@ impl<J: Journal> Health<J> {
     async fn look(&self) -> Result<Answer, JournalError> {
         let census = self.journal.census().await?;
         match self.asked {
-            Asked::Health => Ok(text(StatusCode::OK, "ok\n".to_owned())),
+            Asked::Health => Ok(plain(StatusCode::OK, "ok\n".to_owned())),
             Asked::Metrics => {
                 let sources = self.journal.sources().await?;
                 let ready = self.conditions.ready();
-                let mut answer = text(StatusCode::OK, metrics::rendered(&census, &sources, &ready));
+                let mut answer =
+                    plain(StatusCode::OK, metrics::rendered(&census, &sources, &ready));
                 let form = HeaderValue::from_static(EXPOSITION);
                 answer.headers_mut().insert(CONTENT_TYPE, form);
                 Ok(answer)
@@ -145,16 +145,8 @@ impl<J: Journal> Health<J> {
                 } else {
                     StatusCode::SERVICE_UNAVAILABLE
                 };
-                Ok(text(status, format!("{words}\n")))
+                Ok(plain(status, format!("{words}\n")))
             }
         }
     }
-}
-
-fn text(status: StatusCode, text: String) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(text)));
-    *answer.status_mut() = status;
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    answer.headers_mut().insert(CONTENT_TYPE, plain);
-    answer
 }

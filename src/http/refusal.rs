@@ -41,6 +41,16 @@ pub struct Refusal {
     header: Option<(HeaderName, &'static str)>,
 }
 
+/// An answer in plain text.
+#[must_use]
+pub fn plain(status: StatusCode, text: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    *answer.status_mut() = status;
+    let form = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, form);
+    answer
+}
+
 impl Refusal {
     /// A refusal for this reason.
     pub fn new(status: StatusCode, why: impl Into<Cow<'static, str>>) -> Self {
@@ -95,11 +105,8 @@ impl Refusal {
     /// The answer that says so.
     #[must_use]
     pub fn answer(&self) -> Answer {
-        let mut answer = Response::new(Full::new(Bytes::from(format!("{}\n", self.why))));
-        *answer.status_mut() = self.status;
+        let mut answer = plain(self.status, format!("{}\n", self.why));
         let headers = answer.headers_mut();
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        headers.insert(CONTENT_TYPE, plain);
         if let Some((name, value)) = &self.header {
             headers.insert(name, HeaderValue::from_static(value));
         }

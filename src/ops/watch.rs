@@ -19,8 +19,6 @@ pub struct Change {
 #[derive(Debug)]
 pub struct Watch {
     filter: RunFilter,
-    /// The states that are asked for, of which all are if there are none.
-    states: Vec<State>,
     version: Option<Version>,
     /// The last run there was.
     last: RunId,
@@ -34,7 +32,6 @@ impl Watch {
     /// # Errors
     /// Those of the journal.
     pub async fn begin(journal: &dyn Browse, filter: RunFilter) -> Result<Self, JournalError> {
-        let states = filter.states.clone();
         let newest = RunFilter {
             limit: 1,
             ..RunFilter::default()
@@ -42,7 +39,6 @@ impl Watch {
         let newest = journal.runs(newest).await?;
         let mut watch = Self {
             filter,
-            states,
             version: None,
             last: newest.first().map_or(0, |run| run.id),
             unfinished: BTreeMap::new(),
@@ -85,7 +81,7 @@ impl Watch {
     fn differences(&mut self, mut now: Vec<RunSummary>) -> Vec<Change> {
         now.sort_unstable_by_key(|run| run.id);
         now.dedup_by_key(|run| run.id);
-        let mut changes = Vec::new();
+        let (mut changes, asked) = (Vec::new(), &self.filter.states);
         let before = std::mem::take(&mut self.unfinished);
         for run in now {
             let known = before.get(&run.id);
@@ -94,7 +90,7 @@ impl Watch {
                 self.unfinished.insert(run.id, stands);
             }
             self.last = self.last.max(run.id);
-            let is_asked = self.states.is_empty() || self.states.contains(&run.state);
+            let is_asked = asked.is_empty() || asked.contains(&run.state);
             if known != Some(&stands) && is_asked {
                 changes.push(Change {
                     before: known.map(|known| known.0),

@@ -8,11 +8,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// How many files this process could have open before that was raised.
 static BEFORE: OnceLock<Rlimit> = OnceLock::new();
 
-/// Lets the process have so many files open, as far as the system allows that: by default it is 1,024 at most, since
+/// How many it may have open where it holds many connections, with room for those of scripts and of the journal.
+const MANY: u64 = 4_096;
+
+/// Lets the process have many files open, as far as the system allows that: by default it is 1,024 at most, since
 /// old programs break with more; the hard limit is far above.
-pub fn allow_open_files(number: u64) {
+pub fn allow_many_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(number, |most| most.min(number));
+    let wanted = limit.maximum.map_or(MANY, |most| most.min(MANY));
     if limit.current.is_some_and(|now| now < wanted) {
         let raised = Rlimit {
             current: Some(wanted),

@@ -43,12 +43,9 @@ use crate::config::table::{PartOptions, SourceKind};
 use crate::config::{Options, Problem};
 use crate::http::Trust;
 use crate::journal::{Cursor, Placement};
-use crate::os::limits::allow_open_files;
+use crate::os::limits::allow_many_open_files;
 use memory::{Memory, Start};
 use source::KafkaSource;
-
-/// How many files the service may have open: each partition has a connection of its own.
-const OPEN_FILES: u64 = 4_096;
 
 /// The row in the table of parts.
 pub const PART: SourcePart = SourcePart {
@@ -111,7 +108,8 @@ fn read(options: &mut Options<'_>, folder: &Path) -> Option<Arc<dyn Setup>> {
 
 impl Setup for Arc<Kafka> {
     fn open(&self, opening: Opening) -> Box<dyn Source> {
-        allow_open_files(OPEN_FILES);
+        // Each partition has a connection of its own.
+        allow_many_open_files();
         Box::new(KafkaSource::new(Arc::clone(self), opening))
     }
 

@@ -1,5 +1,6 @@
 //! The state of the service, for systemd.
 
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -33,6 +34,9 @@ pub async fn tell_systemd<J: Browse>(
     stop: CancellationToken,
     stop_timeout: Duration,
 ) {
+    if socket_name().is_none() {
+        return std::future::pending().await;
+    }
     let beat = sd_notify::watchdog_enabled().map(|limit| limit / 2);
     let alive = async {
         let Some(beat) = beat else {
@@ -124,9 +128,14 @@ async fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
+/// Where systemd is told something, if it is there.
+fn socket_name() -> Option<OsString> {
+    std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty())
+}
+
 /// What `sd_notify::notify` does, but for waiting; to a socket with an abstract name (`@`) as well.
 fn send(message: &str) -> io::Result<()> {
-    let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
+    let Some(name) = socket_name() else {
         return Ok(());
     };
     let address = match name.as_bytes().strip_prefix(b"@") {

@@ -61,10 +61,15 @@ impl Feed for Timer {
     }
 
     fn assert_kept(&self, point: Point) {
-        let runs = on_disk(self.stage(), point);
-        assert_committed(point, runs);
-        assert!(runs == 0 || runs == EVENTS, "one commit: {runs}");
+        assert_one_commit(self.stage(), point);
     }
+}
+
+/// All events are in one commit.
+fn assert_one_commit(stage: &Stage, point: Point) {
+    let runs = on_disk(stage, point);
+    assert_committed(point, runs);
+    assert!(runs == 0 || runs == EVENTS, "one commit: {runs}");
 }
 
 /// A file that holds all of them.
@@ -104,9 +109,7 @@ impl Feed for Facts {
     }
 
     fn assert_kept(&self, point: Point) {
-        let runs = on_disk(self.stage(), point);
-        assert_committed(point, runs);
-        assert!(runs == 0 || runs == EVENTS, "one commit: {runs}");
+        assert_one_commit(self.stage(), point);
     }
 }
 

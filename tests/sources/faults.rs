@@ -19,8 +19,8 @@ use esi_event_actions::app::parts;
 use serde_json::Value;
 
 use self::looked_at::{Facts, Load, Url, Watch};
-use self::posted::{Alertmanager, Webhook};
-use self::programs::{Eda, Exec};
+use self::posted::Posted;
+use self::programs::Spooled;
 use self::queues::{Bus, Messages};
 use self::scheduled::{Found, History, Search, Timer};
 use self::sensors::Sensor;
@@ -60,15 +60,15 @@ const SOURCES: [Row; 16] = [
     Row::new("bus", |each| Box::new(Bus::new(each)), 5, 200),
     Row::new("history", |each| Box::new(History::new(each)), 5, 100),
     Row::new("timer", |each| Box::new(Timer::new(each)), 5, 500),
-    Row::new("webhook", |each| Box::new(Webhook::new(each)), 5, 100),
+    Row::new("webhook", |each| Box::new(Posted::webhook(each)), 5, 100),
     Row::new(
         "alertmanager",
-        |each| Box::new(Alertmanager::new(each)),
+        |each| Box::new(Posted::alertmanager(each)),
         5,
         500,
     ),
-    Row::new("exec", |each| Box::new(Exec::new(each)), 5, 500),
-    Row::new("eda", |each| Box::new(Eda::new(each)), 5, 100),
+    Row::new("exec", |each| Box::new(Spooled::exec(each)), 5, 500),
+    Row::new("eda", |each| Box::new(Spooled::eda(each)), 5, 100),
     Row::new("facts", |each| Box::new(Facts::new(each)), 5, 200),
     Row::new("url", |each| Box::new(Url::new(each)), 5, 50),
     Row::new("watch", |each| Box::new(Watch::new(each)), 5, 100),

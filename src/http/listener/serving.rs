@@ -24,13 +24,10 @@ use super::Listener;
 use super::routes::Found;
 use crate::core::outage::Outage;
 use crate::http::refusal::{Answer, Refusal, discard};
-use crate::os::limits::allow_open_files;
+use crate::os::limits::allow_many_open_files;
 
 /// How many connections to an address may be open; others wait until the kernel has no more room for them.
 const CONNECTIONS: usize = 1_024;
-
-/// How many files the process may have open then, with room for those of scripts and of the journal.
-const FILES: u64 = 4_096;
 
 /// How long TLS may take to be agreed on.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -56,7 +53,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Accepts connections until the listener is to end, and then until what is under way is answered.
 pub(super) async fn accept(socket: TcpListener, listener: Arc<Listener>) {
     let address = listener.address;
-    allow_open_files(FILES);
+    allow_many_open_files();
     let (slots, mut connections) = (Arc::new(Semaphore::new(CONNECTIONS)), JoinSet::new());
     let (mut full, mut failing) = (Outage::default(), Outage::default());
     let accepting = async {

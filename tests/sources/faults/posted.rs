@@ -64,20 +64,40 @@ impl Senders {
     }
 }
 
-/// A request for each event.
-pub(super) struct Webhook {
+/// A request, and the ids of its events.
+type Request = (Vec<u8>, Vec<String>);
+
+/// A source to which requests are sent.
+pub(super) struct Posted {
     stage: Stage,
+    /// The name of the source, its events, and its options but for the address.
+    section: [&'static str; 3],
+    /// The requests for the events of these numbers.
+    requests: fn(&[usize]) -> Vec<Request>,
     port: u16,
     each: usize,
     last: usize,
     senders: Senders,
 }
 
-impl Webhook {
-    pub(super) fn new(each: usize) -> Self {
+impl Posted {
+    /// A request for each event.
+    pub(super) fn webhook(each: usize) -> Self {
+        let section = ["hook", "hook", "type = webhook\nid = payload.id"];
+        Self::of(section, single, each)
+    }
+
+    /// Requests with several alerts each.
+    pub(super) fn alertmanager(each: usize) -> Self {
+        Self::of(["am", "am.alert", "type = alertmanager"], alerts, each)
+    }
+
+    fn of(section: [&'static str; 3], requests: fn(&[usize]) -> Vec<Request>, each: usize) -> Self {
         let port = free_port();
         Self {
             stage: Stage::new(""),
+            section,
+            requests,
             port,
             each,
             last: 0,
@@ -86,94 +106,58 @@ impl Webhook {
     }
 }
 
-impl Fed for Webhook {
-    fn stage(&mut self) -> &mut Stage {
-        &mut self.stage
-    }
-
-    fn events(&self) -> &'static str {
-        "hook"
-    }
-
-    fn section(&self) -> Option<(&'static str, String)> {
-        let Self { port, .. } = self;
-        let options = format!("type = webhook\nlisten = 127.0.0.1:{port}\nauth = none");
-        Some(("hook", format!("{options}\nid = payload.id")))
-    }
-
-    fn more(&mut self, _: &Shim) -> Vec<String> {
-        let numbers = self.last..self.last + self.each;
-        self.last += self.each;
-        let send = |number: usize| {
-            let id = number.to_string();
-            let request = request("POST /", &[], &json!({ "id": id }).to_string());
-            self.senders.send(request, vec![id.clone()]);
-            id
-        };
-        numbers.map(send).collect()
-    }
-
-    fn assert_kept(&mut self, on_disk: &BTreeSet<String>) {
-        self.senders.assert_kept(on_disk);
-    }
-
-    fn is_settled(&mut self) -> bool {
-        self.senders.is_settled()
-    }
-}
-
-/// Requests with several alerts each.
-pub(super) struct Alertmanager {
-    stage: Stage,
-    port: u16,
-    each: usize,
-    last: usize,
-    senders: Senders,
+fn single(numbers: &[usize]) -> Vec<Request> {
+    let one = |number: &usize| {
+        let id = number.to_string();
+        let body = json!({ "id": id }).to_string();
+        (request("POST /", &[], &body), vec![id])
+    };
+    numbers.iter().map(one).collect()
 }
 
 /// How many alerts a request has at most.
 const ALERTS: usize = 20;
 
-impl Alertmanager {
-    pub(super) fn new(each: usize) -> Self {
-        let port = free_port();
-        Self {
-            stage: Stage::new(""),
-            port,
-            each,
-            last: 0,
-            senders: Senders::to(port),
-        }
-    }
+fn alerts(numbers: &[usize]) -> Vec<Request> {
+    const STARTED: &str = "2026-01-15T02:00:00Z";
+    let alert = |number: &usize| json!({"fingerprint": number.to_string(), "startsAt": STARTED, "status": "firing"});
+    let id = |number: &usize| format!("{number}@{STARTED}:firing");
+    let several = |group: &[usize]| {
+        let alerts: Vec<Value> = group.iter().map(alert).collect();
+        let body = json!({ "alerts": alerts }).to_string();
+        (
+            request("POST /", &[], &body),
+            group.iter().map(id).collect(),
+        )
+    };
+    numbers.chunks(ALERTS).map(several).collect()
 }
 
-impl Fed for Alertmanager {
+impl Fed for Posted {
     fn stage(&mut self) -> &mut Stage {
         &mut self.stage
     }
 
     fn events(&self) -> &'static str {
-        "am.alert"
+        self.section[1]
     }
 
     fn section(&self) -> Option<(&'static str, String)> {
+        let [name, _, options] = self.section;
         let Self { port, .. } = self;
-        let options = format!("type = alertmanager\nlisten = 127.0.0.1:{port}\nauth = none");
-        Some(("am", options))
+        let place = format!("listen = 127.0.0.1:{port}\nauth = none");
+        Some((name, format!("{options}\n{place}")))
     }
 
     fn more(&mut self, _: &Shim) -> Vec<String> {
-        const STARTED: &str = "2026-01-15T02:00:00Z";
         let numbers: Vec<usize> = (self.last..self.last + self.each).collect();
         self.last += self.each;
-        let alert = |number: &usize| json!({"fingerprint": number.to_string(), "startsAt": STARTED, "status": "firing"});
-        let id = |number: &usize| format!("{number}@{STARTED}:firing");
-        for group in numbers.chunks(ALERTS) {
-            let alerts: Vec<Value> = group.iter().map(alert).collect();
-            let request = request("POST /", &[], &json!({ "alerts": alerts }).to_string());
-            self.senders.send(request, group.iter().map(id).collect());
+        let mut all = Vec::new();
+        for (request, ids) in (self.requests)(&numbers) {
+            all.extend_from_slice(&ids);
+            self.senders.send(request, ids);
         }
-        numbers.iter().map(id).collect()
+        all
     }
 
     fn assert_kept(&mut self, on_disk: &BTreeSet<String>) {

@@ -8,79 +8,14 @@ use crate::support::shim::Shim;
 use crate::support::spool;
 use crate::support::stage::Stage;
 
-/// The file, and how far it has come.
-struct Spool {
+/// A program, the file that it reads, and how far that has come.
+pub(super) struct Spooled {
     stage: Stage,
+    /// The name of the source, and its options.
+    section: (&'static str, &'static str),
     each: usize,
     last: usize,
 }
-
-impl Spool {
-    fn new(each: usize) -> Self {
-        let stage = Stage::new("");
-        spool::set_up(&stage);
-        let last = 0;
-        Self { stage, each, last }
-    }
-
-    fn more(&mut self) -> Vec<String> {
-        let before = self.last;
-        self.last += self.each;
-        spool::spool(&self.stage, before..self.last);
-        (before..self.last).map(id).collect()
-    }
-
-    fn assert_kept(&self, on_disk: &BTreeSet<String>) {
-        let mut told = (0..spool::acknowledged(&self.stage)).map(id);
-        assert!(told.all(|id| on_disk.contains(&id)));
-    }
-
-    fn is_settled(&self) -> bool {
-        spool::acknowledged(&self.stage) == self.last
-    }
-}
-
-fn id(number: usize) -> String {
-    format!("e{number}")
-}
-
-/// A program that writes lines.
-pub(super) struct Exec(Spool);
-
-impl Exec {
-    pub(super) fn new(each: usize) -> Self {
-        Self(Spool::new(each))
-    }
-}
-
-impl Fed for Exec {
-    fn stage(&mut self) -> &mut Stage {
-        &mut self.0.stage
-    }
-
-    fn events(&self) -> &'static str {
-        "feed"
-    }
-
-    fn section(&self) -> Option<(&'static str, String)> {
-        Some(("feed", spool::SPOOLING.to_owned()))
-    }
-
-    fn more(&mut self, _: &Shim) -> Vec<String> {
-        self.0.more()
-    }
-
-    fn assert_kept(&mut self, on_disk: &BTreeSet<String>) {
-        self.0.assert_kept(on_disk);
-    }
-
-    fn is_settled(&mut self) -> bool {
-        self.0.is_settled()
-    }
-}
-
-/// A plugin of Ansible, whose `put` comes back when all that was put is on disk.
-pub(super) struct Eda(Spool);
 
 /// Puts up to so many events at a time.
 const PLUGIN: &str = r#"
@@ -106,36 +41,62 @@ async def main(queue, args):
                 os.rename("done.new", "done")
 "#;
 
-impl Eda {
-    pub(super) fn new(each: usize) -> Self {
-        let spool = Spool::new(each);
-        fs::write(spool.stage.path("spooled.py"), PLUGIN).expect("a plugin");
-        Self(spool)
+impl Spooled {
+    /// A program that writes lines.
+    pub(super) fn exec(each: usize) -> Self {
+        Self::of(("feed", spool::SPOOLING), each)
+    }
+
+    /// A plugin of Ansible, whose `put` comes back when all that was put is on disk.
+    pub(super) fn eda(each: usize) -> Self {
+        let spooled = Self::of(("put", "type = eda\nplugin = spooled"), each);
+        fs::write(spooled.stage.path("spooled.py"), PLUGIN).expect("a plugin");
+        spooled
+    }
+
+    fn of(section: (&'static str, &'static str), each: usize) -> Self {
+        let stage = Stage::new("");
+        spool::set_up(&stage);
+        Self {
+            stage,
+            section,
+            each,
+            last: 0,
+        }
     }
 }
 
-impl Fed for Eda {
+fn id(number: usize) -> String {
+    format!("e{number}")
+}
+
+impl Fed for Spooled {
     fn stage(&mut self) -> &mut Stage {
-        &mut self.0.stage
+        &mut self.stage
     }
 
     fn events(&self) -> &'static str {
-        "put"
+        self.section.0
     }
 
     fn section(&self) -> Option<(&'static str, String)> {
-        Some(("put", "type = eda\nplugin = spooled".to_owned()))
+        let (name, options) = self.section;
+        Some((name, options.to_owned()))
     }
 
     fn more(&mut self, _: &Shim) -> Vec<String> {
-        self.0.more()
+        let before = self.last;
+        self.last += self.each;
+        spool::spool(&self.stage, before..self.last);
+        (before..self.last).map(id).collect()
     }
 
     fn assert_kept(&mut self, on_disk: &BTreeSet<String>) {
-        self.0.assert_kept(on_disk);
+        let mut told = (0..spool::acknowledged(&self.stage)).map(id);
+        assert!(told.all(|id| on_disk.contains(&id)));
     }
 
     fn is_settled(&mut self) -> bool {
-        self.0.is_settled()
+        spool::acknowledged(&self.stage) == self.last
     }
 }

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use esi_event_actions::os::limits::allow_open_files;
+use esi_event_actions::os::limits::allow_many_open_files;
 
 use super::{hook, listen, numbered};
 use crate::support::scene::{Service, wait_until};
@@ -16,7 +16,7 @@ use crate::support::sender::{free_port, send};
 fn a_thousand_connections_are_open_at_once_in_bounded_memory() {
     const CONNECTIONS: usize = 1_000;
     // Of this process: one for each connection.
-    allow_open_files(4_096);
+    allow_many_open_files();
     let port = free_port();
     let stage = hook(port, "auth = none");
     let service = listen(&stage);
