@@ -31,12 +31,28 @@ use crate::telemetry::{self, LogFormat, log_to_stderr};
 pub use output::Format;
 
 const AFTER_HELP: &str = "\
+Examples:
+  esi-event-actions check              # is the configuration right?
+  esi-event-actions listen             # for operators: run scripts for what the queues tell
+  esi-event-actions poll --from-now    # for tenants: begin with what happens from now on
+  esi-event-actions runs list          # what was done
+
 Exit codes:
   0   done
   1   something failed, or a run was given up
   2   the command line is not understood, or does not say where `poll` is to begin
   75  the broker or the cloud cannot be reached, or another service serves this journal
   78  the configuration has to be fixed: `esi-event-actions check` tells how";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  esi-event-actions completions bash >/etc/bash_completion.d/esi-event-actions";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  esi-event-actions man | man -l -         # esi-event-actions(1)
+  esi-event-actions man conf | man -l -    # esi-event-actions.conf(5)
+  esi-event-actions man /usr/local/share/man/man1";
 
 /// Runs your scripts when ESI Leap fulfils, expires or deletes a lease.
 #[derive(Debug, Parser)]
@@ -67,36 +83,43 @@ pub struct Places {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Consume ESI Leap's notification queues and run scripts, until stopped
+    #[command(after_help = listen::EXAMPLES)]
     Listen(listen::Args),
     /// Read the event history and run scripts, once or staying up
+    #[command(after_help = poll::EXAMPLES)]
     Poll(poll::Args),
     /// Report every problem of the configuration, with its place and how to fix it
+    #[command(after_help = check::EXAMPLES)]
     Check(check::Args),
     /// Tell what would run for an event, and why not
+    #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Args),
     /// List, watch, export, show, retry and cancel runs
-    #[command(subcommand)]
+    #[command(subcommand, after_help = runs::EXAMPLES)]
     Runs(runs::Command),
     /// List, show and retry deliveries that could not be decoded
-    #[command(subcommand)]
+    #[command(subcommand, after_help = quarantine::EXAMPLES)]
     Quarantine(quarantine::Command),
     /// List where events come from, how far each source has come and what failed last
-    #[command(subcommand)]
+    #[command(subcommand, after_help = sources::EXAMPLES)]
     Sources(sources::Command),
     /// Tell what became of runs: by rule and hour, what waits, and what took long
+    #[command(after_help = stats::EXAMPLES)]
     Stats(stats::Args),
     /// List, get, set, delete and count up named values
-    #[command(subcommand)]
+    #[command(subcommand, after_help = store::EXAMPLES)]
     Store(store::Command),
     /// Back up, check and measure the journal
-    #[command(subcommand)]
+    #[command(subcommand, after_help = journal::EXAMPLES)]
     Journal(journal::Command),
     /// Print completions for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page, or write all of them into a folder
+    #[command(after_help = MAN_EXAMPLES)]
     Man {
         /// `conf` for the page about the configuration; else a folder to write all pages into
         #[arg(value_name = "conf|FOLDER")]

@@ -23,6 +23,7 @@ mod health;
 mod hostile;
 mod http_action;
 mod logging;
+mod manual;
 mod native_client;
 mod openstack_client;
 mod original_gap;

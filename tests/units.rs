@@ -1,4 +1,4 @@
-//! The unit of `listen` under a real systemd, installed as the README says, in a container.
+//! The unit of `listen` under a real systemd, installed as docs/install.md says, in a container.
 
 use std::fs;
 use std::path::Path;

@@ -16,6 +16,13 @@ use crate::cli::report::{Exit, Failure};
 use crate::ops::check::{self, StateFolder, Summary};
 use crate::sources::FeedSettings;
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions check
+  esi-event-actions check --feed history                     # for `poll`
+  esi-event-actions check --config ./new.conf --user esi-event-actions";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The feed that the configuration is for

@@ -28,6 +28,14 @@ use crate::ops::explain::{
 use json::as_json;
 use words::reason;
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions explain 94e02d82-0a0f-4f5c-9d0a-6a3f0f2b8c11   # an event in the journal
+  esi-event-actions explain notification.json
+  esi-event-actions explain --event-type esi_leap.lease.fulfill.end --payload '{\"purpose\": \"test\"}'
+  esi-event-actions explain --quarantined 3";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A file with a notification as it is on the wire, a row of the event history as `openstack esi

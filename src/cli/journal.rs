@@ -11,6 +11,13 @@ use crate::cli::report::{Exit, Failure};
 use crate::journal::Size;
 use crate::ops::journal;
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions journal backup /backup/esi-event-actions.sqlite
+  esi-event-actions journal check
+  esi-event-actions journal size";
+
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Copy the journal as it is now into a new file, while a service may go on writing to it

@@ -7,6 +7,12 @@ use crate::amqp::prepare;
 use crate::app::{self, parts};
 use crate::cli::report::{Exit, Failure};
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions listen                  # until it is stopped
+  esi-event-actions listen --until-idle     # work off what is there, then stop";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Stop when the queues are empty and every run is in a final state or waits for a delivery in

@@ -22,6 +22,14 @@ use crate::sources::history::{Cloud, NativeClient, OpenstackClient, sample};
 use crate::state::InUse;
 use crate::supervisor::Failure;
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions poll --cloud mycloud --from-now   # the first time: what happens from now on
+  esi-event-actions poll --cloud mycloud              # then each time: what is new
+  esi-event-actions poll --cloud mycloud --every 60s  # stay, and poll every minute
+  esi-event-actions poll --status                     # how far it has come";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Keep running and poll at this interval; without it, poll once and run what is due

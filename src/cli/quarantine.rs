@@ -15,6 +15,14 @@ use crate::journal::{Accepted, QuarantineId, Quarantined};
 use crate::ops::Actor;
 use crate::ops::quarantine::{self, PATIENCE, Retried, Retry, RetryError};
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions quarantine list
+  esi-event-actions quarantine show 3
+  esi-event-actions quarantine retry 3     # accept it, with the rules in force
+  esi-event-actions quarantine drop 3      # give it up: later runs of its node go on";
+
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List quarantined deliveries, the newest last

@@ -17,6 +17,16 @@ use crate::journal::{AttemptRecord, RetryFrom, RunDetail, RunId, RunSummary};
 use crate::ops::runs;
 use which::Which;
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions runs list --state discarded --since 2h
+  esi-event-actions runs show 17
+  esi-event-actions runs retry 17
+  esi-event-actions runs cancel 18 --reason \"wrong node\"
+  esi-event-actions runs watch
+  esi-event-actions runs export >runs.jsonl";
+
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List runs, the newest last

@@ -10,6 +10,12 @@ use crate::app::parts;
 use crate::cli::report::{Exit, Failure};
 use crate::ops::sources::{self, Configured, SourceStatus};
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions sources list
+  esi-event-actions sources list --format json";
+
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List the sources that the configuration has and those that the journal knows

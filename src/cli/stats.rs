@@ -17,6 +17,12 @@ use crate::journal::{Browse as _, Stats};
 /// How long the longest bar is, in characters.
 const LONGEST: u64 = 30;
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions stats
+  esi-event-actions stats --since 7d --format json";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Since when: a time ago like `2h` or `7d`, a time, or a date

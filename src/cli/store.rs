@@ -14,6 +14,16 @@ use crate::core::store::Operation;
 use crate::journal::{Changed, Store, StorePage, StoredValue};
 use crate::ops::store;
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions store set on-call ann@example.org
+  esi-event-actions store set rollout 17 --json --ttl 1h --if-absent
+  esi-event-actions store incr reboots --ttl 1d
+  esi-event-actions store get on-call
+  esi-event-actions store list --prefix errors.
+  esi-event-actions store delete rollout";
+
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List values in the order of their names

@@ -3,7 +3,7 @@
 //!
 //! Each part declares its own beside its reader; the composition root puts them into one [`Table`].
 //! Readers take defaults and bounds from there, unknown options are recognized by it, and
-//! `esi-event-actions.conf(5)`, the tables of the README and the sample configuration are made of it or
+//! `esi-event-actions.conf(5)`, the tables of `docs/reference.md` and the sample configuration are made of it or
 //! tested against it.
 
 mod rows;
@@ -25,7 +25,7 @@ pub struct OptionRow {
     pub kind: Kind,
     /// The default, as it would be written in the file; `None` if there is no default.
     pub default: Option<&'static str>,
-    /// What it means, for the manual page and the README (Markdown's backticks, nothing else).
+    /// What it means, for the manual page and `docs/reference.md` (Markdown's backticks, nothing else).
     pub meaning: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! The README, the sample configuration and the readers are held against the table.
+//! `docs/reference.md`, the sample configuration and the readers are held against the table.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::app::parts::{self, OPTIONS};
 use crate::config;
 use crate::config::table::{Kind, OptionRow, Scope};
 
-const README: &str = include_str!("../../../../README.md");
+const REFERENCE: &str = include_str!("../../../../docs/reference.md");
 const SAMPLE: &str = include_str!("../../../../conf/esi-event-action-listener.conf");
 
 /// All options, those of sources too.
@@ -19,7 +19,7 @@ fn all() -> impl Iterator<Item = &'static OptionRow> {
     OPTIONS.rows().chain(of_sources)
 }
 
-/// The table of the README for these options.
+/// The table of `docs/reference.md` for these options.
 fn markdown<'a>(rows: impl Iterator<Item = &'a OptionRow>) -> String {
     let mut table = "| option | default | meaning |\n| --- | --- | --- |\n".to_owned();
     for row in rows {
@@ -33,7 +33,7 @@ fn markdown<'a>(rows: impl Iterator<Item = &'a OptionRow>) -> String {
 }
 
 #[test]
-fn the_tables_of_the_readme_are_this_one() {
+fn the_tables_of_the_reference_are_this_one() {
     let general = [Scope::Service, Scope::Rule].map(|scope| markdown(OPTIONS.general(scope)));
     let actions = OPTIONS
         .actions
@@ -44,7 +44,10 @@ fn the_tables_of_the_readme_are_this_one() {
         .iter()
         .map(|source| markdown(source.options.rows.iter()));
     for table in general.into_iter().chain(actions).chain(sources) {
-        assert!(README.contains(&table), "README.md lacks this:\n\n{table}");
+        assert!(
+            REFERENCE.contains(&table),
+            "docs/reference.md lacks this:\n\n{table}"
+        );
     }
 }
 
