@@ -7,10 +7,11 @@ use super::fault::Fault;
 use super::rows::{Millis, sql_limit};
 use crate::journal::Owner;
 
-/// Owners that left before `?1` and of which no attempt is kept any more.
+/// Owners that left before `?1`, and before the oldest run that is kept was accepted: no attempt of theirs is kept.
 pub(super) const GONE: &str = "DELETE FROM owners WHERE id IN
-     (SELECT id FROM owners WHERE left_at < ?1
-      AND NOT EXISTS (SELECT 1 FROM attempts WHERE owner = owners.id) LIMIT ?2)";
+     (SELECT id FROM owners
+      WHERE left_at < min(?1, COALESCE((SELECT accepted_at FROM runs WHERE id = (SELECT min(id) FROM runs)), ?1))
+      LIMIT ?2)";
 
 /// Gives a service its owner. The lock keeps other services out, so the earlier ones are gone.
 pub(super) fn join(connection: &Connection, host: &str, now: Timestamp) -> Result<Owner, Fault> {

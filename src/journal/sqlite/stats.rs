@@ -82,7 +82,7 @@ fn key(row: &Row<'_>) -> rusqlite::Result<KeyStats> {
 
 const SLOWEST: &str = "
     SELECT a.run, a.number, r.rule, r.key, a.duration FROM attempts a JOIN runs r ON r.id = a.run
-    WHERE a.started_at >= ?1 AND a.duration IS NOT NULL ORDER BY a.duration DESC, a.id LIMIT ?2";
+    WHERE a.started_at >= ?1 AND a.duration IS NOT NULL ORDER BY a.duration DESC, a.run, a.number LIMIT ?2";
 
 fn slow(row: &Row<'_>) -> rusqlite::Result<SlowAttempt> {
     Ok(SlowAttempt {

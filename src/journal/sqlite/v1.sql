@@ -115,7 +115,8 @@ CREATE TABLE windows (
 
 CREATE INDEX windows_end ON windows (ends_at);
 
--- Who performs attempts: one row for each start of a service.
+-- Who performs attempts: one row for each start of a service. What attempts say of it is no reference: that would take an
+-- index of all attempts, to be written with each of them, for owners that are forgotten with the oldest run.
 CREATE TABLE owners (
     id        INTEGER PRIMARY KEY AUTOINCREMENT,
     host      TEXT NOT NULL,
@@ -126,12 +127,11 @@ CREATE TABLE owners (
 CREATE INDEX owners_left ON owners (left_at);
 
 CREATE TABLE attempts (
-    id             INTEGER PRIMARY KEY,
     run            INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
     number         INTEGER NOT NULL,
     -- The section of the step that it performed, if the run was not at its first.
     step           TEXT,
-    owner          INTEGER NOT NULL REFERENCES owners,
+    owner          INTEGER NOT NULL,
     started_at     INTEGER NOT NULL,
     -- By what the action finds what the attempt left behind: `KIND TEXT`.
     handle         TEXT,
@@ -145,13 +145,12 @@ CREATE TABLE attempts (
     outcome_reason TEXT,
     output_dropped INTEGER NOT NULL DEFAULT 0,
     output         BLOB,
-    UNIQUE (run, number),
+    PRIMARY KEY (run, number),
     CHECK ((ended_at IS NULL) = (outcome IS NULL)),
     CHECK ((outcome IN ('succeeded', 'failed')) = (outcome_detail IS NOT NULL))
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX attempts_open ON attempts (run) WHERE ended_at IS NULL;
-CREATE INDEX attempts_owner ON attempts (owner);
 
 -- The states to which runs come in the end and of which a rule wants to be told. In the journal, because also commands
 -- and the acceptance of other events end runs.

@@ -1,7 +1,7 @@
 //! The one thread that writes to the database, and how it makes many requests share one commit.
 //!
 //! A commit waits for the disk; a request does not. So the writer takes everything that has queued
-//! up until then, executes it in one transaction, each request within a savepoint of
+//! up until then, executes it in one transaction, each request but the first within a savepoint of
 //! its own, commits, and only then answers.
 
 use std::io;
@@ -204,8 +204,15 @@ fn perform_all(
 ) -> Result<(), Loss> {
     let mut performed = 0;
     while performed < batch.len() {
-        perform_each(connection, &mut batch[performed..])?;
-        performed = batch.len();
+        for request in &mut batch[performed..] {
+            // What is alone in a transaction needs no savepoint to be undone.
+            if performed == 0 {
+                perform_first(connection, request)?;
+            } else {
+                perform(connection, request)?;
+            }
+            performed += 1;
+        }
         while batch.len() < BATCH
             && let Ok(request) = inbox.try_recv()
         {
@@ -215,21 +222,31 @@ fn perform_all(
     Ok(())
 }
 
-fn perform_each(connection: &Connection, batch: &mut [Request]) -> Result<(), Loss> {
-    for request in batch {
-        execute(connection, "SAVEPOINT request")?;
-        match request.task.perform(connection) {
-            Performed::Done => {}
-            Performed::Failed(error) if connection.is_autocommit() => {
-                return Err(Loss::Database(error));
-            }
-            Performed::Refused | Performed::Failed(_) => {
-                execute(connection, "ROLLBACK TO request")?;
-            }
+/// Performs the first request of a transaction, which is begun anew without it if it fails: savepoints copy each page
+/// that is changed.
+fn perform_first(connection: &Connection, request: &mut Request) -> Result<(), Loss> {
+    match request.task.perform(connection) {
+        Performed::Done => Ok(()),
+        Performed::Failed(error) if connection.is_autocommit() => Err(Loss::Database(error)),
+        Performed::Refused | Performed::Failed(_) => {
+            execute(connection, "ROLLBACK")?;
+            execute(connection, "BEGIN IMMEDIATE")
         }
-        execute(connection, "RELEASE request")?;
     }
-    Ok(())
+}
+
+fn perform(connection: &Connection, request: &mut Request) -> Result<(), Loss> {
+    execute(connection, "SAVEPOINT request")?;
+    match request.task.perform(connection) {
+        Performed::Done => {}
+        Performed::Failed(error) if connection.is_autocommit() => {
+            return Err(Loss::Database(error));
+        }
+        Performed::Refused | Performed::Failed(_) => {
+            execute(connection, "ROLLBACK TO request")?;
+        }
+    }
+    execute(connection, "RELEASE request")
 }
 
 fn execute(connection: &Connection, sql: &str) -> Result<(), Loss> {

@@ -127,10 +127,7 @@ async fn nothing_in_the_daily_round_scans_sorts_or_is_prepared_again() {
             claim::CLAIMED_RUN,
             &["r USING INTEGER PRIMARY KEY", "e USING INTEGER PRIMARY KEY"],
         ),
-        (
-            owners::GONE,
-            &["owners_left (left_at<?)", "attempts_owner (owner=?)"],
-        ),
+        (owners::GONE, &["owners_left (left_at<?)", "SEARCH runs"]),
         (
             transitions::OPEN,
             &["attempts_open", "r USING INTEGER PRIMARY KEY"],
@@ -141,7 +138,7 @@ async fn nothing_in_the_daily_round_scans_sorts_or_is_prepared_again() {
                 "SCAN announcements",
                 "r USING INTEGER PRIMARY KEY",
                 "e USING INTEGER PRIMARY KEY",
-                "a USING INDEX sqlite_autoindex_attempts_1 (run=? AND number=?)",
+                "a USING PRIMARY KEY (run=? AND number=?)",
             ],
         ),
         (
