@@ -44,3 +44,4 @@ mod support;
 mod thin_thread;
 mod throttling;
 mod units;
+mod version_one;

@@ -38,7 +38,7 @@ pub(crate) fn measure(sizes: &Sizes) -> Vec<Row> {
             "a minute",
             wake_ups,
             // Those of heartbeats, of which RabbitMQ wants one every 30 s and sends as many.
-            Goal::AtMost(12.0),
+            Goal::AtMost(20.0),
         ),
     ]
 }
