@@ -4,6 +4,7 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::LazyLock;
 
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
@@ -196,8 +197,14 @@ pub(super) fn room_beside<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
     let stack = getrlimit(Resource::Stack).current.unwrap_or(u64::MAX);
     let all = (stack / 4).clamp(LEAST, MOST);
     let texts: usize = texts.map(|text| text.len() + BESIDE).sum();
-    let environment = env::vars_os().map(|(name, value)| name.len() + value.len() + 1 + BESIDE);
-    let taken = texts + environment.sum::<usize>() + PROGRAM;
+    /// Of this process, which does not change.
+    static ENVIRONMENT: LazyLock<usize> = LazyLock::new(|| {
+        let variables = env::vars_os();
+        variables
+            .map(|(name, value)| name.len() + value.len() + 1 + BESIDE)
+            .sum()
+    });
+    let taken = texts + *ENVIRONMENT + PROGRAM;
     usize::try_from(all)
         .unwrap_or(usize::MAX)
         .saturating_sub(taken)

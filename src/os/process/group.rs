@@ -1,9 +1,10 @@
 //! The process group of a running program: ended as a whole, never left behind.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use process_wrap::std::{CommandWrap, CommandWrapper as _, ProcessSession};
@@ -24,6 +25,16 @@ use crate::os::limits::with_former_limit;
 /// How often, and how far apart, a file that is just being written is tried again.
 const BUSY_ROUNDS: u32 = 50;
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+/// What the environment has that leads to secrets, and what in it is for this process alone. Nothing changes the
+/// environment of a process that runs, so it is read once.
+static SECRET: LazyLock<Vec<OsString>> = LazyLock::new(|| named(is_secret_variable));
+static OURS_ALONE: LazyLock<Vec<OsString>> = LazyLock::new(|| named(is_ours_alone));
+
+fn named(is_meant: fn(&OsStr) -> bool) -> Vec<OsString> {
+    let names = env::vars_os().map(|(name, _)| name);
+    names.filter(|name| is_meant(name)).collect()
+}
 
 /// A program's process, and the group it leads. Dropped before the leader was waited for, the whole
 /// group is killed.
@@ -47,7 +58,7 @@ impl Group {
             command.process_group(0);
         }
         command.kill_on_drop(true);
-        for (name, _) in env::vars_os().filter(|(name, _)| is_ours_alone(name)) {
+        for name in &*OURS_ALONE {
             command.env_remove(name);
         }
         let mut busy = 0;
@@ -225,7 +236,7 @@ fn no_pipe() -> io::Error {
 /// `OpenStack`, since what the program prints is in the log, and maybe in the journal; and the marks of processes,
 /// which are set anew for what gets any.
 pub(crate) fn withhold(command: &mut Command) {
-    for (name, _) in env::vars_os().filter(|(name, _)| is_secret_variable(name)) {
+    for name in &*SECRET {
         command.env_remove(name);
     }
     for mark in MARKS {
