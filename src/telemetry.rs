@@ -11,6 +11,7 @@ mod backlog;
 pub(crate) mod captured;
 mod condition;
 pub mod metrics;
+mod progress;
 mod systemd;
 
 use std::fs::File;
@@ -31,6 +32,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use self::backlog::{Backlog, Formatter};
 pub use self::condition::{Condition, Conditions, Teller};
+pub use self::progress::watched;
 pub use self::systemd::tell_systemd;
 use crate::core::printable::{printable, printable_json};
 

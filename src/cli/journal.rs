@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Places;
 use super::inputs::ask;
 use super::output::{Format, cell, moment, print_json, print_line, table};
+use super::progress::waited;
 use crate::cli::report::{Exit, Failure};
 use crate::journal::Size;
 use crate::ops::journal;
@@ -47,14 +48,15 @@ pub(super) fn run(places: &Places, command: &Command) -> Result<Exit, Failure> {
     let opened = places.journal()?;
     match command {
         Command::Backup { file } => {
-            let size = ask(journal::backup(&opened, file.clone()))?;
+            let copied = journal::backup(&opened, file.clone());
+            let size = ask(waited("copying the journal", copied))?;
             print_line(&format!(
                 "{} holds the journal, {size} bytes",
                 file.display()
             ))
         }
         Command::Check => {
-            let found = ask(journal::check(&opened))?;
+            let found = ask(waited("reading the journal", journal::check(&opened)))?;
             if found.is_empty() {
                 return print_line("the journal is sound");
             }

@@ -1,10 +1,36 @@
 //! How far a long command has come: told on a terminal, and nowhere else.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 /// How often it is told.
 const EVERY: Duration = Duration::from_millis(200);
+
+/// Waits for this, and tells meanwhile for how long it has been at `what`.
+pub(super) async fn waited<T>(what: &str, work: impl Future<Output = T>) -> T {
+    if !io::stderr().is_terminal() {
+        return work.await;
+    }
+    let began = Instant::now();
+    let mut work = pin!(work);
+    let mut is_told = false;
+    loop {
+        match tokio::time::timeout(EVERY, &mut work).await {
+            Ok(done) => {
+                if is_told {
+                    drop(writeln!(io::stderr()));
+                }
+                return done;
+            }
+            Err(_) => {
+                is_told = true;
+                let lasted = began.elapsed().as_secs();
+                drop(write!(io::stderr(), "\r{what}: {lasted} s"));
+            }
+        }
+    }
+}
 
 /// Counts, and tells the count on standard error if that is a terminal.
 pub(super) struct Progress {

@@ -36,6 +36,7 @@ use crate::journal::{
     Claim, ClaimedRun, Journal, JournalError, Owner, Store, retry_while_unavailable,
 };
 use crate::sources::Enrich;
+use crate::telemetry::watched;
 use follow::{Then, tell, what_follows};
 use held::Holding;
 use order::{NoOrder, Ordered};
@@ -149,7 +150,7 @@ impl<J: Journal> Dispatch<J> {
                 tracing::warn!("system clock changed: rescheduling pending retries");
                 stepped = true;
             }
-            let round: Result<_, JournalError> = async {
+            let round = async {
                 if stepped && !stopping {
                     this.journal.clock_stepped(Timestamp::now()).await?;
                     stepped = false;
@@ -160,10 +161,9 @@ impl<J: Journal> Dispatch<J> {
                 let has_more = wait == Some(Duration::ZERO);
                 let ends = under_way.is_over()
                     && (stopping || last && !has_more && this.is_over().await?);
-                Ok((wait, ends))
-            }
-            .await;
-            let wait = match round {
+                Ok::<_, JournalError>((wait, ends))
+            };
+            let wait = match watched("dispatch", round).await {
                 Ok((_, true)) => return Ok(tally),
                 Ok((wait, false)) => {
                     outage.log_end("runs can be started again", Instant::now());

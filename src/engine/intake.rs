@@ -26,7 +26,7 @@ use crate::journal::{
     Accepted, Entry, Journal, JournalError, QuarantineId, retry_while_unavailable, stored,
 };
 use crate::sources::{Decoded, Enrich, Received, Source, SourceError};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, watched};
 
 pub use decide::Decision;
 pub(in crate::engine) use decide::planned;
@@ -37,6 +37,9 @@ const REFUSALS: u32 = 2;
 /// When intake is to stop, the batch that is under way has this time to come on disk and be settled: what is on disk and not
 /// settled comes again, if its sender has no other way.
 const LAST_BATCH: Duration = Duration::from_secs(1);
+
+/// How it is called where its progress is watched.
+const PART: &str = "intake";
 
 /// Takes deliveries from a source into a journal.
 pub struct Intake<J> {
@@ -103,7 +106,10 @@ impl<J: Journal> Intake<J> {
             let (source, enrich) = (self.source.name().to_owned(), &*self.enrich);
             // One time for all, and what the store has then.
             let now = Timestamp::now();
-            let question = || stored(&self.journal, rules.stored_names(), now);
+            let question = || {
+                let asked = stored(&self.journal, rules.stored_names(), now);
+                watched(PART, asked)
+            };
             let values = retry_while_unavailable(stop, question).await?;
             let given = Given {
                 now,
@@ -115,7 +121,7 @@ impl<J: Journal> Intake<J> {
             entries.extend(batch.progress.map(Entry::Progress));
             crash::point(Point::DeliveryDecoded);
             self.commit(entries, stop).await?;
-            self.source.settle().await;
+            watched(PART, self.source.settle()).await;
             crash::point(Point::Settled);
         }
     }
@@ -137,7 +143,7 @@ impl<J: Journal> Intake<J> {
             let accepting = journal.accept(Arc::clone(&entries), now);
             // A claim that is asked for behind it may share its commit.
             self.work.notify_one();
-            let answer = accepting.await;
+            let answer = watched(PART, accepting).await;
             if answer.as_ref().is_err_and(JournalError::is_temporary)
                 && refusals.fetch_add(1, Ordering::Relaxed) + 1 == REFUSALS
             {

@@ -14,6 +14,7 @@ use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
 use super::condition::{Conditions, Standing, words};
+use super::progress::stuck;
 use crate::core::run::State;
 use crate::journal::{Browse, Census};
 
@@ -24,7 +25,8 @@ const FULL: Duration = Duration::from_millis(100);
 const TO_END_SCRIPTS: Duration = Duration::from_secs(30);
 
 /// Tells systemd how the service is: ready once it has `recovered`, what the feeds do, that it stops from the moment on
-/// that `stop` is cancelled, and all the time that it is alive; and, while its watchdog is fed, how many runs there are. Running scripts have `stop_timeout` from then on. What the
+/// that `stop` is cancelled, and all the time that it is alive, which it is while what is [watched](super::watched) comes to an
+/// end; and, while its watchdog is fed, how many runs there are. Running scripts have `stop_timeout` from then on. What the
 /// feeds wait for, which may take days, is no reason not to be ready. Outside systemd it does nothing. Never returns, but may
 /// be dropped any time.
 pub async fn tell_systemd<J: Browse>(
@@ -42,8 +44,22 @@ pub async fn tell_systemd<J: Browse>(
         let Some(beat) = beat else {
             return std::future::pending().await;
         };
+        let mut is_told = false;
         loop {
-            tell(&[NotifyState::Watchdog]).await;
+            match stuck(beat) {
+                None => {
+                    is_told = false;
+                    tell(&[NotifyState::Watchdog]).await;
+                }
+                Some((part, lasted)) if !is_told => {
+                    is_told = true;
+                    tracing::error!(
+                        "{part} has made no progress for {lasted:.0?}: the watchdog is not fed, so systemd will \
+                         restart the service unless that ends; is the disk of `state_dir` in order?"
+                    );
+                }
+                Some(_) => {}
+            }
             tokio::time::sleep(beat).await;
         }
     };

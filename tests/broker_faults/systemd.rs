@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::amqp::Declaration;
 use crate::support::broker::Broker;
 use crate::support::scene::{FULFILL, Scene, notification};
+use crate::support::shim::Shim;
 use crate::support::systemd::Systemd;
 
 #[test]
@@ -63,6 +64,38 @@ fn ready_does_not_wait_for_queues_the_status_says_so_and_the_watchdog_is_fed_to_
     assert!(beats >= 2, "{beats}");
     let (status, log) = service.wait();
     assert!(status.success(), "{status}: {log}");
+}
+
+#[test]
+fn the_watchdog_is_not_fed_while_nothing_gets_on() {
+    const WATCHDOG: Duration = Duration::from_secs(4);
+    let mut scene = Scene::new("notify-stuck");
+    scene.rule("record", &format!("events = {FULFILL}\nscript = record.sh"));
+    let shim = Shim::new(&scene);
+    let systemd = Systemd::bind(&scene);
+    let service = systemd.start_below(&scene, WATCHDOG, |command| {
+        shim.below(command);
+    });
+    systemd.until(&format!("STATUS=consuming {}", scene.queue));
+    systemd.until("WATCHDOG=1");
+    // A disk that answers after ten minutes.
+    shim.slow_down(Duration::from_secs(600));
+    scene.publish(notification(FULFILL).body);
+    service.wait_for("has made no progress for");
+    assert!(
+        service
+            .log()
+            .contains("so systemd will restart the service")
+    );
+    while systemd.told(Duration::from_millis(1)).is_some() {}
+    // Twice as long as between two beats.
+    let told = systemd.told(WATCHDOG);
+    assert!(
+        told.as_ref()
+            .is_none_or(|told| !told.contains("WATCHDOG=1")),
+        "{told:?}"
+    );
+    service.kill();
 }
 
 #[test]

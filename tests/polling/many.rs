@@ -1,9 +1,11 @@
 //! A history that nobody has read for years, in one answer.
 
 use super::{NODE, recorded};
+use crate::support::history::history;
 use crate::support::openstack::{lease_of, row};
 use crate::support::poller::Poller;
-use crate::support::scene::{FULFILL, wait_until};
+use crate::support::scene::{FULFILL, Service, wait_until};
+use crate::support::shim::Shim;
 
 const ROWS: i64 = 100_000;
 
@@ -49,4 +51,17 @@ fn of_100_000_rows_in_one_answer_each_that_concerns_a_rule_runs_once() {
     poller.pass(&[]);
     assert_eq!(poller.asked(), [0, ROWS - 200]);
     assert_eq!(poller.log().len(), wanted.len());
+}
+
+#[test]
+fn a_pass_that_lasts_tells_how_much_is_left() {
+    let poller = Poller::recording(FULFILL);
+    history(&poller, 1..=200, |id| id);
+    let shim = Shim::new(&poller);
+    let mut command = poller.polling(&["--from-start"]);
+    shim.slow_down(std::time::Duration::from_secs(1));
+    let service = Service::start(shim.below(&mut command));
+    service.wait_for("reading the event history of ");
+    service.wait_for(" events are left");
+    service.kill();
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::service::Service;
@@ -38,6 +39,16 @@ impl Systemd {
     }
 
     pub(crate) fn start(&self, stage: &Stage, watchdog: Duration) -> Service {
+        self.start_below(stage, watchdog, |_| ())
+    }
+
+    /// The same, once the command is as it is to be.
+    pub(crate) fn start_below(
+        &self,
+        stage: &Stage,
+        watchdog: Duration,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Service {
         let address = self.0.local_addr().expect("an address");
         let name = match (address.as_abstract_name(), address.as_pathname()) {
             (Some(name), _) => format!("@{}", String::from_utf8_lossy(name)),
@@ -48,6 +59,7 @@ impl Systemd {
             .env("NOTIFY_SOCKET", name)
             .env("WATCHDOG_USEC", watchdog.as_micros().to_string())
             .env_remove("WATCHDOG_PID");
+        prepare(&mut command);
         Service::start(&mut command)
     }
 

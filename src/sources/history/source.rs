@@ -23,6 +23,9 @@ use crate::telemetry::{Condition, Teller};
 /// long history is not to be asked for in vain when the process ends in the middle.
 const LEASES_IN_BATCH: usize = 16;
 
+/// A pass that lasts logs so often how much of it is left.
+const TELL_LEFT: Duration = Duration::from_secs(5);
+
 /// No failure delays the next pass for longer than this, unless passes are further apart anyway.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(15 * 60);
 
@@ -45,6 +48,8 @@ pub struct HistorySource<C> {
     /// The identity of events; other than the cloud's, once it has had another history.
     name: String,
     phase: Phase,
+    /// When it was last logged how much of a pass is left.
+    told_left: Instant,
     outage: Outage,
 }
 
@@ -82,6 +87,7 @@ impl<C: Client> HistorySource<C> {
             name: opening.identity,
             cloud: opening.name,
             phase: Phase::Waiting(Instant::now()),
+            told_left: Instant::now(),
             outage: Outage::default(),
         }
     }
@@ -102,6 +108,7 @@ impl<C: Client> HistorySource<C> {
                 crash::point(Point::ListAnswered);
                 self.leases.cloud_reached();
                 self.phase = Phase::Reading { began, rows };
+                self.told_left = began;
                 Ok(None)
             }
             Err(error) => {
@@ -220,6 +227,14 @@ impl<C: Client> HistorySource<C> {
         let Phase::Reading { rows, .. } = &mut self.phase else {
             unreachable!("a batch is handed over while a pass is read");
         };
+        if self.told_left.elapsed() >= TELL_LEFT {
+            self.told_left = Instant::now();
+            tracing::info!(
+                "reading the event history of {}: {} events are left",
+                self.cloud,
+                rows.len()
+            );
+        }
         let mut leases = HashSet::new();
         let mut decoded = Vec::new();
         let mut number = 0;
