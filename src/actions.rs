@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::config::Purpose;
 use crate::config::table::PartOptions;
-use crate::config::{Options, Problem, RuleContext};
+use crate::config::{Options, Problem, Reply, RuleContext};
 use crate::core::event::{Event, MadeEvent};
 use crate::core::ini::text::Position;
 use crate::core::retry::Again;
@@ -159,6 +159,12 @@ pub trait Action: fmt::Debug + Send + Sync + 'static {
 
     /// What can be told beforehand, as things stand for the current user.
     fn check(&self) -> Checkup;
+
+    /// Asks what it depends on whether it could be performed, without having anything done; `None` if there is nobody to
+    /// ask.
+    fn ask(&self) -> BoxFuture<'_, Option<Reply>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// The type of the events that it makes, and where the configuration says that; `None` if it makes none.
     fn makes(&self) -> Option<(&str, Position)> {

@@ -15,6 +15,7 @@ use lapin::Connection;
 pub use dial::{Budget, prepare};
 pub use publisher::{Message, Publisher, Unpublished, close_publishers};
 pub use settings::{Broker, Endpoint, LoginMethod, Tls};
+pub use transport_url::written_for_oslo;
 
 /// How long the broker may take to confirm that a connection is closed.
 const CLOSING: Duration = Duration::from_secs(2);

@@ -18,6 +18,7 @@ mod service;
 mod sources;
 mod stats;
 mod store;
+mod tap;
 mod user;
 
 use std::path::PathBuf;
@@ -94,6 +95,8 @@ enum Command {
     /// Tell what would run for an event, and why not
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Args),
+    /// Show events of the bus as they come, beside everybody else who consumes them
+    Tap(tap::Args),
     /// List, watch, export, show, retry and cancel runs
     #[command(subcommand, after_help = runs::EXAMPLES)]
     Runs(runs::Command),
@@ -164,6 +167,7 @@ pub fn run() -> ExitCode {
         Command::Poll(args) => poll::run(&cli.places, &args),
         Command::Check(args) => check::run(&cli.places, &args),
         Command::Explain(args) => explain::run(&cli.places, &args),
+        Command::Tap(args) => tap::run(&cli.places, &args),
         Command::Runs(command) => runs::run(&cli.places, command),
         Command::Stats(args) => stats::run(&cli.places, &args),
         Command::Quarantine(command) => quarantine::run(&cli.places, command),

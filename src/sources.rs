@@ -30,11 +30,12 @@ mod yaml;
 
 use std::pin::Pin;
 
+pub use crate::config::Reply;
 pub use batch::{
     Arrival, Batch, Decode, Decoded, Decoders, Interest, KEPT_IN_QUARANTINE, Lacks, NOT_KEPT,
     Received, decode_event, for_quarantine,
 };
-pub use check::{FeedCheckup, FeedFile, FeedSettings};
+pub use check::{Asking, FeedCheckup, FeedFile, FeedSettings};
 pub use enrich::{Enrich, Incomplete, NotNow, NothingToAdd};
 use looking::{Look, Looked, Looking};
 pub use part::{Opening, ReadCursor, Setup, SourcePart};

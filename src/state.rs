@@ -17,4 +17,4 @@ pub(crate) use self::error::SERVICE_MAKES_IT;
 pub use self::error::{InUse, StateError};
 pub use self::file_system::network_warning;
 pub(crate) use self::folder::is_own;
-pub use self::folder::{Access, Folder};
+pub use self::folder::{Access, Folder, is_listened_in};

@@ -13,6 +13,7 @@ mod certificate;
 mod hosts;
 mod limits;
 mod logins;
+mod looking;
 mod operator;
 mod pressure;
 mod proxy;

@@ -1,8 +1,10 @@
-//! The commands that only look: `check`, `explain`, completions, manual pages; and how each tells
+//! The commands that only look: `check`, `explain`, `tap`, completions, manual pages; and how each tells
 //! that it was called in vain.
 
 mod checking;
+mod connecting;
 mod explaining;
+mod tapping;
 mod usage;
 mod watching;
 

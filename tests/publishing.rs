@@ -214,3 +214,43 @@ fn another_broker_is_reached_without_a_bus_and_its_password_is_shown_nowhere() {
         assert!(!said.contains("SECRET"), "{said}");
     }
 }
+
+#[test]
+fn check_connect_tells_whether_the_exchange_is_there_and_publishes_nothing() {
+    let (mut scene, queue) = scene("publish-check");
+    let exchange = scene.exchange.clone();
+    scene.rule("tell", &publish(&exchange, &queue));
+    scene.rule("named", &publish("amq.default", &queue));
+    scene.rule(
+        "off",
+        &format!("{}enabled = no", publish("no-such-exchange", &queue)),
+    );
+    let (code, told) = scene.connects();
+    assert_eq!(code, Some(0), "{told}");
+    for line in [
+        format!("rule tell: exchange {exchange}: exists\n"),
+        "rule named: exchange amq.default: exists\n".to_owned(),
+    ] {
+        assert!(told.contains(&line), "{line}: {told}");
+    }
+    assert!(bodies(&scene, &queue).is_empty());
+
+    scene.rule("lost", &publish("no-such-exchange", &queue));
+    let away = format!("transport_url = {}", url(free_port()));
+    scene.rule("away", &format!("{}{away}", publish(&exchange, &queue)));
+    let (code, told) = scene.connects();
+    assert_eq!(code, Some(75), "{told}");
+    for part in [
+        "error: there is no exchange `no-such-exchange` to publish to",
+        "rule [lost]",
+        "error: failed to connect to the broker: 127.0.0.1:",
+        "rule [away]",
+    ] {
+        assert!(told.contains(part), "no `{part}` in {told}");
+    }
+    assert!(
+        !told.contains("rule off") && !told.contains("rule [off]"),
+        "{told}"
+    );
+    scene.delete_queue();
+}

@@ -27,6 +27,7 @@ use super::{
     Action, ActionPart, Checkup, Description, FileInUse, Living, Order, Performed, Recovery,
     Remains,
 };
+use crate::config::Reply;
 use crate::config::table::PartOptions;
 use crate::core::event::Event;
 use crate::core::outage::Outage;
@@ -257,6 +258,24 @@ impl Action for AwxAction {
 
     fn check(&self) -> Checkup {
         checkup(&self.files)
+    }
+
+    fn ask(&self) -> BoxFuture<'_, Option<Reply>> {
+        Box::pin(async {
+            let (what, name) = (self.kind.of_template(), &self.template);
+            Some(match self.server.template(self.kind, name).await {
+                Ok(template) if template.takes_variables => {
+                    Reply::fact(format!("{what} {name}: exists at {}", self.server.root()))
+                }
+                Ok(_) => Reply::refusal(
+                    format!("{what} `{name}` takes no variables at its launch"),
+                    "let it prompt for variables on launch",
+                ),
+                Err((why, _)) => {
+                    Reply::refusal(why, "correct what the message names, or look at AWX")
+                }
+            })
+        })
     }
 
     fn goes_on(&self) -> bool {

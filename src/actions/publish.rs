@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::scope::{run_value, scope, unborn};
 use super::{Action, ActionPart, Checkup, Description, Order, Performed};
 use crate::amqp::{Message, Publisher};
+use crate::config::Reply;
 use crate::config::table::PartOptions;
 use crate::core::event::Event;
 use crate::core::limits::limited_to;
@@ -41,6 +42,9 @@ pub const PART: ActionPart = ActionPart {
 
 /// So many bytes a name may have on the bus (AMQP's short string).
 const LONGEST_NAME: usize = 255;
+
+/// What to do if the broker does not answer.
+const LOOK: &str = "correct what the message names, or look at the broker";
 
 /// Publishes the messages of one rule.
 #[derive(Debug)]
@@ -139,6 +143,27 @@ impl Action for PublishAction {
 
     fn check(&self) -> Checkup {
         Checkup::default()
+    }
+
+    fn ask(&self) -> BoxFuture<'_, Option<Reply>> {
+        Box::pin(async {
+            let asking = self.publisher.has_exchange(exchange_name(&self.exchange));
+            let answer = tokio::time::timeout(self.timeout, asking).await;
+            self.publisher.disconnect().await;
+            let exchange = &self.exchange;
+            Some(match answer {
+                Ok(Ok(true)) => Reply::fact(format!("exchange {exchange}: exists")),
+                Ok(Ok(false)) => Reply::refusal(
+                    format!("there is no exchange `{exchange}` to publish to"),
+                    "have it declared by whoever consumes the messages, or correct `exchange`",
+                ),
+                Ok(Err(why)) => Reply::refusal(why.to_string(), LOOK),
+                Err(_) => {
+                    let why = format!("the broker did not answer within {:?}", self.timeout);
+                    Reply::refusal(why, LOOK)
+                }
+            })
+        })
     }
 
     fn describe(&self, event: &Event, values: &Arc<Values>) -> Description {

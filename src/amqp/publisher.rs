@@ -6,11 +6,11 @@
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError, Weak};
 use std::time::Duration;
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::protocol::AMQPErrorKind;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::protocol::basic::AMQPProperties;
-use lapin::types::ShortString;
-use lapin::{Channel, Confirmation, Connection, ErrorKind};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Confirmation, Connection, ErrorKind, ExchangeKind};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
@@ -101,6 +101,29 @@ impl Publisher {
         sent
     }
 
+    /// Whether there is an exchange of this name. The one without a name there always is.
+    ///
+    /// # Errors
+    /// [`Unpublished`], which means the question then.
+    pub async fn has_exchange(self: &Arc<Self>, exchange: &str) -> Result<bool, Unpublished> {
+        let (_, channel) = self.channel().await?;
+        if exchange.is_empty() {
+            return Ok(true);
+        }
+        let options = ExchangeDeclareOptions {
+            passive: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        // Of one that is there, the kind is not looked at.
+        let (kind, none) = (ExchangeKind::Topic, FieldTable::default());
+        let asking = channel.exchange_declare(exchange.into(), kind, options, none);
+        match asking.await {
+            Ok(()) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(no_answer(&error)),
+        }
+    }
+
     /// Closes the connection, if there is one; the next message makes another.
     pub async fn disconnect(&self) {
         let live = self.live.lock().await.take();
@@ -189,6 +212,11 @@ async fn open_channel(live: &Live) -> lapin::Result<Channel> {
         .confirm_select(ConfirmSelectOptions::default())
         .await?;
     Ok(channel)
+}
+
+fn is_missing(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(why)
+        if matches!(why.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)))
 }
 
 /// What it means that there is an error and no confirmation. Over a message alone, the broker ends its channel.

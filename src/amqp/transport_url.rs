@@ -8,8 +8,10 @@
 
 use std::net::Ipv6Addr;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::SecretString;
+
+use super::settings::Broker;
 
 /// The schemes of oslo's RabbitMQ driver, and AMQP's own.
 const SCHEMES: [(&str, bool); 7] = [
@@ -207,6 +209,39 @@ impl Host {
             password,
         })
     }
+}
+
+/// What needs no escape in a URL, wherever it stands.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// How oslo.messaging reaches this broker, with `***` for each password.
+#[must_use]
+pub fn written_for_oslo(broker: &Broker) -> String {
+    let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
+    let hosts = broker.endpoints.iter().map(|end| {
+        let login = match end.user.as_str() {
+            "" => String::new(),
+            user => format!("{}:***@", escaped(user)),
+        };
+        // What is no name is an address of IPv6.
+        let host = if end.host.contains(':') {
+            format!("[{}]", end.host)
+        } else {
+            end.host.clone()
+        };
+        format!("{login}{host}:{}", end.port)
+    });
+    let hosts: Vec<String> = hosts.collect();
+    let vhost = match broker.vhost.as_str() {
+        "/" => String::new(),
+        vhost => escaped(vhost),
+    };
+    let ssl = if broker.tls.is_some() { "?ssl=1" } else { "" };
+    format!("rabbit://{}/{vhost}{ssl}", hosts.join(","))
 }
 
 fn decoded(text: &str) -> String {

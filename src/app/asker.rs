@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use crate::core::event::Event;
 use crate::core::retry::RetryPolicy;
-use crate::sources::history::options::{History, HistoryClient};
-use crate::sources::history::{Cloud, CloudProblem, Leases, NativeClient, OpenstackClient};
+use crate::sources::history::options::History;
+use crate::sources::history::{CloudProblem, Leases};
 use crate::sources::{Enrich, Incomplete, NotNow, NothingToAdd, Pending};
 
 /// Asks by the client that is set up once the first rule has `recheck`, which may be after a reload.
@@ -33,17 +33,8 @@ impl Asker {
         let Some(asking) = asking.filter(|_| self.client.get().is_none()) else {
             return Ok(());
         };
-        let (cloud, limit) = (asking.cloud.clone(), asking.client_timeout);
-        let client: Arc<dyn Enrich> = match &asking.client {
-            HistoryClient::Openstack(words) => {
-                let client = OpenstackClient::new(&self.folder, words.clone(), cloud, limit);
-                Arc::new(Leases::without_passes(client, asking.lease_retry))
-            }
-            HistoryClient::Native => {
-                let client = NativeClient::new(Cloud::of_process(cloud.as_deref())?, limit)?;
-                Arc::new(Leases::without_passes(client, asking.lease_retry))
-            }
-        };
+        let client = asking.chosen_client(&self.folder, asking.cloud.as_deref())?;
+        let client = Arc::new(Leases::without_passes(client, asking.lease_retry));
         self.client.get_or_init(|| client);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! `check`: every problem of the configuration, with its place and how to fix it.
 
+mod connecting;
 mod service_user;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,11 @@ pub(super) struct Args {
     /// themselves]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+
+    /// Also ask the broker, and what else the configuration names, whether they can be used and what may
+    /// lose events; consumes, makes and changes nothing there
+    #[arg(long)]
+    connect: bool,
 }
 
 /// Where deliveries come from.
@@ -52,7 +58,7 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-fn run_for<F: FeedSettings>(
+fn run_for<F: FeedSettings + Clone>(
     places: &Places,
     args: &Args,
     reader: Reader<F>,
@@ -74,6 +80,7 @@ fn run_for<F: FeedSettings>(
                 .map(Path::new)
                 .into();
             arguments.push(&file);
+            arguments.extend(args.connect.then_some(Path::new("--connect")));
             arguments.extend(
                 absolute
                     .iter()
@@ -96,6 +103,8 @@ fn run_for<F: FeedSettings>(
         path: state.as_deref(),
         is_of_user: args.user.is_some(),
     };
+    let config = reading.config.clone().filter(|_| args.connect);
+    let actions = reading.actions.clone();
     let found = check::check(&file, reading, state);
     for (option, path) in found.from_systemd {
         eprintln!(
@@ -107,7 +116,7 @@ fn run_for<F: FeedSettings>(
     }
     let name = file.display().to_string();
     let report = found.problems.report(&name).to_string();
-    match found.summary {
+    let exit = match found.summary {
         Some(Summary {
             enabled,
             rules,
@@ -117,6 +126,10 @@ fn run_for<F: FeedSettings>(
         )),
         Some(_) if !found.problems.has_errors() => print_line(&report),
         _ => Err(Failure::problems(report)),
+    }?;
+    match config {
+        Some(config) => connecting::ask(&config, &actions, state.path, &name),
+        None => Ok(exit),
     }
 }
 

@@ -20,13 +20,13 @@ use crate::core::event::Event;
 use crate::core::printable::printable;
 use crate::core::rules::{Finding, Given, Judgement, Verdict};
 use crate::core::store::Values;
-use crate::journal::{QuarantineId, with_values};
+use crate::journal::{QuarantineId, Store, with_values};
 use crate::ops::explain::{
     Answer, NoEvent, NoLease, ask_throttles, explain, in_journal, in_quarantine, made_up,
     with_lease,
 };
-use json::as_json;
-use words::reason;
+pub(super) use json::as_json;
+pub(super) use words::reason;
 
 /// The examples of its help.
 pub(super) const EXAMPLES: &str = "\
@@ -95,12 +95,11 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     }
     let mut table = table(&["rule", "runs", "why"]);
     for answer in &answers {
-        let runs = match answer.judgement {
-            Judgement::Decided(Verdict::Run { .. }) => "yes",
-            Judgement::Decided(_) => "no",
-            Judgement::Awaits { .. } => "perhaps",
-        };
-        table.add_row([cell(&answer.rule.name), cell(runs), cell(&reason(answer))]);
+        table.add_row([
+            cell(&answer.rule.name),
+            cell(runs(answer)),
+            cell(&reason(answer)),
+        ]);
     }
     let head = format!(
         "event {} of type {}, sent {}",
@@ -160,30 +159,54 @@ fn answers<'a>(
     config: &'a Config,
     event: &Event,
 ) -> Result<Vec<Answer<'a>>, Failure> {
-    let now = Timestamp::now();
-    let explain = |values: &Arc<Values>| {
-        let stored = &**values;
-        let given = Given { now, stored };
-        explain(
-            &config.rules,
-            &config.actions,
-            &FORMS,
-            event,
-            &given,
-            values,
-        )
-    };
     let values = Arc::default();
-    let answers = explain(&values);
+    let answers = with_these(config, event, &values);
     if values.missing().is_empty() {
         return Ok(answers);
     }
     let journal = places
         .journal()
         .map_err(|failure| failure.during("failed to look up values of the store"))?;
+    with_those_of(&*journal, config, event)
+}
+
+/// What each rule makes of the event with these values of the store.
+pub(super) fn with_these<'a, F>(
+    config: &'a Config<F>,
+    event: &Event,
+    values: &Arc<Values>,
+) -> Vec<Answer<'a>> {
+    let (now, stored) = (Timestamp::now(), &**values);
+    let given = Given { now, stored };
+    explain(
+        &config.rules,
+        &config.actions,
+        &FORMS,
+        event,
+        &given,
+        values,
+    )
+}
+
+/// The same with those that the journal has now.
+pub(super) fn with_those_of<'a, F>(
+    journal: &dyn Store,
+    config: &'a Config<F>,
+    event: &Event,
+) -> Result<Vec<Answer<'a>>, Failure> {
     let at_once = CancellationToken::new();
     at_once.cancel();
-    ask(with_values(&journal, &at_once, explain))
+    let explain = |values: &Arc<Values>| with_these(config, event, values);
+    ask(with_values(journal, &at_once, explain))
+}
+
+/// A word for what a rule does with the event: whether it runs.
+pub(super) fn runs(answer: &Answer<'_>) -> &'static str {
+    match answer.judgement {
+        Judgement::Decided(Verdict::Run { .. }) => "yes",
+        Judgement::Decided(_) => "no",
+        Judgement::Awaits { .. } => "perhaps",
+    }
 }
 
 /// The event that the arguments name.

@@ -16,9 +16,8 @@ use crate::app::{self, DaemonError, Poll};
 use crate::cli::report::{self, Exit};
 use crate::config::duration;
 use crate::journal::JournalError;
-use crate::sources::history::options::{History, HistoryClient};
 use crate::sources::history::window::Start;
-use crate::sources::history::{Cloud, NativeClient, OpenstackClient, sample};
+use crate::sources::history::{Cloud, sample};
 use crate::state::InUse;
 use crate::supervisor::Failure;
 
@@ -110,26 +109,13 @@ pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, report::Failure>
         force: args.begin.force,
         sample_file: sample::find(&[Path::new(""), &folder]),
     };
-    let History {
-        client,
-        client_timeout,
-        ..
-    } = &config.feed;
     // For rules that send requests, also if the `openstack` program asks for the history.
     install_tls_provider()?;
     prepare().map_err(|error| no_thread(&error))?;
-    let done = match client {
-        HistoryClient::Openstack(words) => {
-            let cloud = cloud.cloned();
-            let client = OpenstackClient::new(&folder, words.clone(), cloud, *client_timeout);
-            block_on(app::poll(config, &state_dir, client, poll))?
-        }
-        HistoryClient::Native => {
-            let cloud = Cloud::of_process(cloud.map(String::as_str))?;
-            let client = NativeClient::new(cloud, *client_timeout)?;
-            block_on(app::poll(config, &state_dir, client, poll))?
-        }
-    };
+    let client = config
+        .feed
+        .chosen_client(&folder, cloud.map(String::as_str))?;
+    let done = block_on(app::poll(config, &state_dir, client, poll))?;
     match done {
         // One is enough: it sees what this one would have seen.
         Err(DaemonError::Failed(Failure::Journal(JournalError::InUse(InUse {

@@ -13,9 +13,11 @@ mod arrived;
 mod check;
 mod condition;
 mod declare;
+mod declared;
 mod decode;
 mod feed;
 mod form;
+mod inspect;
 mod leave;
 mod link;
 pub mod messages;
@@ -23,6 +25,7 @@ pub mod notification;
 pub mod options;
 mod settings;
 mod source;
+mod tap;
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -34,8 +37,9 @@ pub use decode::{decode, decoded};
 pub use link::{Link, Unreachable};
 pub use settings::{Amqp, DeclareQueues};
 pub use source::BUS;
+pub use tap::{Overheard, Tap, Untapped};
 
-use super::{Interest, LARGEST_BATCH, Opening, Setup, Source};
+use super::{Asking, Interest, LARGEST_BATCH, Opening, Pending, Reply, Setup, Source};
 use crate::core::outage::Outage;
 use crate::journal::Placement;
 use crate::telemetry::Teller;
@@ -106,6 +110,10 @@ impl Setup for Amqp {
             .map(|end| format!("{}:{}", end.host, end.port))
             .collect();
         format!("{} queues at {}", self.queues.len(), hosts.join(" or "))
+    }
+
+    fn ask<'a>(&'a self, asking: &'a Asking<'a>) -> Pending<'a, Option<Reply>> {
+        Box::pin(async move { Some(inspect::ask(self, true, asking).await) })
     }
 }
 

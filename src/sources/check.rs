@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Problem, Problems, Purpose};
+use super::Pending;
+use crate::config::{Problem, Problems, Purpose, Reply};
 use crate::core::rules::RuleSet;
 
 /// What the configuration says of a feed.
@@ -18,6 +19,18 @@ pub trait FeedSettings {
 
     /// In a few words, where its deliveries come from.
     fn summary(&self) -> String;
+
+    /// Asks all that it depends on what there is to say beforehand, without taking, making or changing anything there.
+    fn ask_all<'a>(&'a self, asking: &'a Asking<'a>) -> Pending<'a, Vec<Reply>>;
+}
+
+/// What is known where something is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The folder of the configuration file.
+    pub folder: &'a Path,
+    /// Whether `listen` runs with this configuration's journal, if that can be told.
+    pub listens: Option<bool>,
 }
 
 /// A file that a feed depends on.

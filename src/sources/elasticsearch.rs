@@ -37,12 +37,15 @@ use reqwest::Url;
 pub use answer::{Next, Page, Paging};
 pub use each::{Each, Finding};
 
-use super::{FeedCheckup, Opening, Setup, Source, SourcePart, decode_event};
+use super::{
+    Asking, FeedCheckup, Opening, Pending, Reply, Setup, Source, SourcePart, decode_event,
+};
 use crate::config::Options;
 use crate::config::table::{PartOptions, SourceKind};
 use crate::core::schedule::Schedule;
 use crate::http::{Login, Trust};
 use crate::journal::{Cursor, Placement};
+use client::Asker;
 use event::Making;
 use memory::{Memory, Telling};
 use query::Query;
@@ -100,6 +103,22 @@ fn read(options: &mut Options<'_>, folder: &Path) -> Option<Arc<dyn Setup>> {
     Some(Arc::new(Arc::new(search)))
 }
 
+/// Whether the search is answered: it is asked as it is, about no time at all.
+async fn once(search: &Arc<Search>, now: Timestamp) -> Reply {
+    let answer = async {
+        let body = search.query.body(now, now, None)?;
+        let page = Asker::new(Arc::clone(search)).page(&body).await;
+        page.map_err(|failure| failure.why)
+    };
+    match answer.await {
+        Ok(_) => Reply::fact("answers the query"),
+        Err(why) => {
+            let hint = "correct what the message names, or look at the server";
+            Reply::refusal(format!("the query is not answered: {why}"), hint)
+        }
+    }
+}
+
 impl Setup for Arc<Search> {
     fn open(&self, opening: Opening) -> Box<dyn Source> {
         Box::new(SearchSource::new(Arc::clone(self), opening))
@@ -122,6 +141,10 @@ impl Setup for Arc<Search> {
             format!(" of {}", self.index)
         };
         format!("{}{index} at {}", self.schedule, hosts.join(", "))
+    }
+
+    fn ask<'a>(&'a self, _: &'a Asking<'a>) -> Pending<'a, Option<Reply>> {
+        Box::pin(async move { Some(once(self, Timestamp::now()).await) })
     }
 
     fn check_files(&self, section: &str) -> FeedCheckup {

@@ -5,6 +5,7 @@
 //! lack their leases, which [`Leases`] requests for those that rules may want. A failure of the client moves
 //! nothing.
 
+mod asking;
 mod check;
 mod client;
 mod cloud_status;
@@ -17,6 +18,7 @@ pub mod sample;
 mod source;
 pub mod window;
 
+pub use asking::ChosenClient;
 pub use client::{Client, ClientError};
 pub use leases::Leases;
 pub use native::{Cloud, CloudProblem, NativeClient, Variables};

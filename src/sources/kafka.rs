@@ -38,12 +38,15 @@ use std::sync::Arc;
 
 pub use message::{Message, Messages};
 
-use super::{FeedCheckup, KeyPath, Opening, Setup, Source, SourcePart, decode_event};
+use super::{
+    Asking, FeedCheckup, KeyPath, Opening, Pending, Reply, Setup, Source, SourcePart, decode_event,
+};
 use crate::config::table::{PartOptions, SourceKind};
 use crate::config::{Options, Problem};
 use crate::http::Trust;
 use crate::journal::{Cursor, Placement};
 use crate::os::limits::allow_many_open_files;
+use client::Cluster;
 use memory::{Memory, Start};
 use source::KafkaSource;
 
@@ -95,6 +98,36 @@ enum Mechanism {
     ScramSha512,
 }
 
+impl Kafka {
+    /// Whether a broker lets us in, and has the topics. To ask for one by its name might make it.
+    async fn look(&self) -> Reply {
+        let looked = async { Cluster::connect(self).await?.topics(&self.topics).await };
+        let found = match looked.await {
+            Ok(found) => found,
+            Err(trouble) => {
+                let hint = "correct what the message names, or look at the brokers";
+                return Reply::refusal(consumer::told(trouble), hint);
+            }
+        };
+        let mut reply = Reply::fact(format!("connected to {}", self.brokers.join(", ")));
+        for topic in &self.topics {
+            match found.get(topic) {
+                Some(partitions) => {
+                    let partitions = partitions.len();
+                    reply
+                        .facts
+                        .push(format!("topic {topic}: partitions: {partitions}"));
+                }
+                None => reply.problems.push(Problem::warning(
+                    consumer::absent(topic),
+                    "if it should exist by now, look at its name and at the rights of the user",
+                )),
+            }
+        }
+        reply
+    }
+}
+
 /// How far topics were read, in words.
 fn reached(cursor: &Cursor) -> Option<String> {
     let memory: Memory = serde_json::from_str(&cursor.0).ok()?;
@@ -120,6 +153,10 @@ impl Setup for Arc<Kafka> {
 
     fn summary(&self) -> String {
         format!("{} at {}", self.topics.join(", "), self.brokers.join(", "))
+    }
+
+    fn ask<'a>(&'a self, _: &'a Asking<'a>) -> Pending<'a, Option<Reply>> {
+        Box::pin(async move { Some(self.look().await) })
     }
 
     fn secret_files(&self) -> Vec<(PathBuf, &'static str)> {

@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Batch, Decode, Decoded, FeedCheckup, Interest, Program, Source};
+use super::{
+    Asking, Batch, Decode, Decoded, FeedCheckup, Interest, Pending, Program, Reply, Source,
+};
 use crate::config::Options;
 use crate::config::table::SourceKind;
 use crate::http::listener::Listeners;
@@ -69,6 +71,12 @@ pub trait Setup: fmt::Debug + Send + Sync + 'static {
     /// The files and folders that it needs and that the current user cannot read. `section` is its own.
     fn check_files(&self, _section: &str) -> FeedCheckup {
         FeedCheckup::default()
+    }
+
+    /// Asks what it depends on what there is to say beforehand, without taking, making or changing anything there; `None` if
+    /// there is nobody to ask.
+    fn ask<'a>(&'a self, _asking: &'a Asking<'a>) -> Pending<'a, Option<Reply>> {
+        Box::pin(std::future::ready(None))
     }
 }
 

@@ -155,6 +155,15 @@ impl Folder {
     }
 }
 
+/// Whether `listen` runs with this folder; `None` if that cannot be told.
+#[must_use]
+pub fn is_listened_in(folder: &Path) -> Option<bool> {
+    match fs::canonicalize(folder) {
+        Ok(real) => lock::is_listened_in(&real).ok(),
+        Err(error) => (error.kind() == io::ErrorKind::NotFound).then_some(false),
+    }
+}
+
 /// Whether a file of this name in a state folder is the service's, or its journal's, whose names begin with `file`.
 pub(crate) fn is_own(name: &str, file: &str) -> bool {
     name == LOCK || name.starts_with(file)

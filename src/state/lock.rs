@@ -216,6 +216,16 @@ pub(super) fn is_held(folder: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
+/// Whether a service other than a poller holds `folder`, a real path.
+pub(super) fn is_listened_in(folder: &Path) -> io::Result<bool> {
+    let is_poller = || {
+        let note = File::open(folder.join(LOCK)).ok();
+        let holder = note.and_then(|mut note| holder(&mut note));
+        holder.is_some_and(|holder| holder.ends_with(POLLER))
+    };
+    Ok(is_held(folder)? && !is_poller())
+}
+
 /// A service that waits for the locks of another one.
 struct Waiting<'a> {
     folder: &'a Path,
@@ -365,5 +375,17 @@ mod tests {
         assert!(is_held(folder.path()).unwrap());
         drop(note);
         Lock::take(folder.path(), "").unwrap();
+    }
+
+    #[test]
+    fn a_poller_holds_a_folder_and_does_not_listen() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_listened_in(folder.path()).unwrap());
+        for (role, listens) in [("", true), (POLLER, false)] {
+            let held = Lock::take(folder.path(), role).unwrap();
+            assert_eq!(is_listened_in(folder.path()).unwrap(), listens);
+            drop(held);
+            assert!(!is_listened_in(folder.path()).unwrap());
+        }
     }
 }

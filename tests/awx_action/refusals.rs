@@ -120,3 +120,27 @@ fn a_job_without_its_variables_is_cancelled_and_names_them() {
     assert!(outcomes[0].contains(told), "{outcomes:?}");
     assert_eq!(awx.jobs()[0].status, "canceled");
 }
+
+#[test]
+fn check_connect_looks_for_the_template_and_launches_nothing() {
+    let awx = Awx::new();
+    let asked = stage(&awx, "token_file = token");
+    secret(&asked, "token", "T0KEN-1");
+    let (code, told) = asked.connects();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.contains("rule clean: job template 7: exists at http://"),
+        "{told}"
+    );
+    awx.take_no_variables();
+    let (code, told) = asked.connects();
+    assert_eq!(code, Some(75), "{told}");
+    assert!(told.contains("takes no variables at its launch"), "{told}");
+    let (code, told) = stage_at(&awx.url(), "template = 9").connects();
+    assert_eq!(code, Some(75), "{told}");
+    assert!(
+        told.contains("404 Not Found") && told.contains("rule [clean]"),
+        "{told}"
+    );
+    assert!(awx.jobs().is_empty());
+}

@@ -103,13 +103,33 @@ fn asking_whether_a_queue_stays_makes_none() {
         .enable_all()
         .build()
         .expect("a runtime");
+    let number = AMQPValue::LongInt(-1);
+    let kind = |kind: &str| Some(AMQPValue::LongString(kind.into()));
+    let mut asked = vec![("x-queue-type", kind("impossible").expect("a kind"), None)];
+    for name in [
+        "x-expires",
+        "x-message-ttl",
+        "x-max-length",
+        "x-max-length-bytes",
+    ] {
+        for kind in [None, kind("classic"), kind("quorum"), kind("stream")] {
+            asked.push((name, number.clone(), kind));
+        }
+    }
+    let mut declarations = Vec::new();
     for (durable, auto_delete) in [(true, true), (false, true), (true, false), (false, false)] {
+        declarations.extend(asked.iter().map(|it| (durable, auto_delete, it)));
+    }
+    for (durable, auto_delete, (name, impossible, kind)) in declarations {
         // As the service asks.
         let refusal = runtime.block_on(async {
             let connection = amqp::connect(Broker::shared().url()).await;
             let channel = connection.create_channel().await.expect("a channel");
             let mut arguments = FieldTable::default();
-            arguments.insert("x-expires".into(), AMQPValue::LongInt(-1));
+            arguments.insert((*name).into(), impossible.clone());
+            if let Some(kind) = kind {
+                arguments.insert("x-queue-type".into(), kind.clone());
+            }
             let options = QueueDeclareOptions {
                 durable,
                 auto_delete,

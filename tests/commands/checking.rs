@@ -64,6 +64,18 @@ fn root_looks_at_files_as_the_user_of_the_service() {
     );
     assert!(printed.contains("systemd hands it on"), "{printed}");
 
+    // The broker is asked as that user, too, who has the password from systemd alone.
+    let asked = check(&["--connect"]);
+    assert_eq!(asked.status.code(), Some(75), "{asked:?}");
+    let printed = text(&asked.stderr);
+    for part in [
+        "error: failed to connect to the broker: ",
+        "Permission denied",
+        "check --connect --user root",
+    ] {
+        assert!(printed.contains(part), "no `{part}` in {printed}");
+    }
+
     set_mode(&at("s.sh"), 0o700);
     let part = "s.sh is not executable for the user of the service";
     assert_refused(&check(&[]), 78, &[part]);

@@ -216,3 +216,27 @@ fn an_answer_that_is_too_large_is_told_and_the_next_one_is_taken() {
     stage.wait_for_log(1);
     service.stop();
 }
+
+#[test]
+fn check_connect_asks_the_query_once_and_notes_nothing() {
+    let server = HttpServer::start([buckets(["a"])]);
+    let stage = stage(&server.url(), &format!("{BUCKETS}\nevery = 1h"));
+    let (code, told) = stage.connects();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.contains("elasticsearch:s: answers the query\n"),
+        "{told}"
+    );
+    assert_eq!(server.received().len(), 1);
+    assert!(!stage.state().exists());
+    server.answer_with([answer("401 Unauthorized", &[], "{}")]);
+    let (code, told) = stage.connects();
+    assert_eq!(code, Some(75), "{told}");
+    for part in [
+        "error: the query is not answered: ",
+        "401 Unauthorized",
+        "section [source:s]",
+    ] {
+        assert!(told.contains(part), "no `{part}` in {told}");
+    }
+}

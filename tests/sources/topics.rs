@@ -341,3 +341,27 @@ fn an_answer_that_is_too_large_is_told_and_not_held_in_memory() {
     service.wait_for("kafka bus: alarms:0 can be read again");
     service.stop();
 }
+
+#[test]
+fn check_connect_tells_of_topics_and_makes_none() {
+    let kafka = Kafka::with(TOPIC, 3);
+    let door = Door::to(&kafka);
+    let stage = stage(&door, &format!("topics = {TOPIC}, no-such"));
+    for _ in 0..2 {
+        let (code, told) = stage.connects();
+        assert_eq!(code, Some(0), "{told}");
+        assert!(
+            told.contains("kafka:bus: topic alarms: partitions: 3\n"),
+            "{told}"
+        );
+        assert!(
+            told.contains("warning: topic no-such does not exist"),
+            "{told}"
+        );
+    }
+    door.close();
+    let (code, told) = stage.connects();
+    assert_eq!(code, Some(75), "{told}");
+    assert!(told.contains("error: failed to connect to "), "{told}");
+    assert!(told.contains("section [source:bus]"), "{told}");
+}

@@ -119,6 +119,16 @@ impl Stage {
             .expect("the program")
     }
 
+    /// What `check --connect` prints on standard output and then on standard error, with its exit code.
+    pub(crate) fn connects(&self) -> (Option<i32>, String) {
+        let output = self.run(&["check", "--connect"]);
+        let told = [output.stdout, output.stderr].concat();
+        (
+            output.status.code(),
+            String::from_utf8(told).expect("UTF-8"),
+        )
+    }
+
     /// The program with a subcommand and this configuration.
     pub(crate) fn program(&self, subcommand: &str) -> Command {
         let mut command = Command::new(program());

@@ -151,3 +151,50 @@ fn what_is_no_url_is_located_and_shows_no_secret() {
         );
     }
 }
+
+#[test]
+fn what_is_written_for_oslo_is_read_as_the_same_broker_and_shows_no_password() {
+    use std::time::Duration;
+
+    use crate::amqp::{Endpoint, LoginMethod, Tls};
+    use crate::config::Password;
+
+    let endpoint = |host: &str, user: &str| Endpoint {
+        host: host.to_owned(),
+        port: 5671,
+        user: user.to_owned(),
+        password: Password::Text(SecretString::from("hidden")),
+    };
+    let mut broker = Broker {
+        endpoints: vec![
+            endpoint("rabbit-1.example.org", "a@b:c/$d%"),
+            endpoint("::1", "é"),
+        ],
+        vhost: "a/b c".to_owned(),
+        heartbeat: Duration::from_secs(60),
+        tls: Some(Tls::default()),
+        login_method: LoginMethod::Plain,
+    };
+    let url = written_for_oslo(&broker);
+    assert!(
+        url.contains("***") && !url.contains("hidden") && !url.contains('$'),
+        "{url}"
+    );
+    let read = TransportUrl::parse(&url).expect("a URL");
+    assert_eq!((read.vhost.as_str(), read.ssl), ("a/b c", Some(true)));
+    for (host, endpoint) in read.hosts.iter().zip(&broker.endpoints) {
+        assert_eq!(
+            (host.name.as_str(), host.port, host.user.as_deref()),
+            (
+                endpoint.host.as_str(),
+                Some(5671),
+                Some(endpoint.user.as_str())
+            )
+        );
+    }
+    assert_eq!(read.hosts.len(), 2);
+
+    broker.endpoints = vec![endpoint("rabbit", "")];
+    (broker.vhost, broker.tls) = ("/".to_owned(), None);
+    assert_eq!(written_for_oslo(&broker), "rabbit://rabbit:5671/");
+}

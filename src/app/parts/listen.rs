@@ -9,7 +9,7 @@ use crate::core::rules::RuleSet;
 use crate::http::listener::Conflict;
 use crate::ops::sources::Configured;
 use crate::sources::amqp::BUS;
-use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Program, Setup};
+use crate::sources::{Asking, FeedCheckup, FeedFile, FeedSettings, Pending, Program, Reply, Setup};
 
 impl Listen {
     /// What there is, as the journal calls it.
@@ -102,6 +102,25 @@ impl FeedSettings for Listen {
             format!("{} ({kind} {})", named.name, setup.summary())
         });
         bus.chain(sources).collect::<Vec<_>>().join(", ")
+    }
+
+    fn ask_all<'a>(&'a self, asking: &'a Asking<'a>) -> Pending<'a, Vec<Reply>> {
+        Box::pin(async move {
+            let mut replies = Vec::new();
+            if let Some((_, bus)) = &self.bus {
+                replies.extend(bus.ask_all(asking).await);
+            }
+            for named in &self.sources {
+                if let Some(reply) = named.source.setup.ask(asking).await {
+                    let identity = named.source.identity(&named.name);
+                    replies.push(reply.named(&identity, &named.section()));
+                }
+            }
+            if let Some(history) = &self.asking {
+                replies.push(history.ask_about_leases(asking).await);
+            }
+            replies
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::core::throttle::Decision;
 use crate::ops::explain::{Answer, ThrottleNow};
 
 /// All of it.
-pub(super) fn as_json(answer: &Answer<'_>) -> serde_json::Value {
+pub(in crate::cli) fn as_json(answer: &Answer<'_>) -> serde_json::Value {
     let word = match &answer.judgement {
         Judgement::Awaits { .. } => "awaits_lease",
         Judgement::Decided(Verdict::Run { .. }) => "run",

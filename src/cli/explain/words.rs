@@ -8,7 +8,7 @@ use crate::core::throttle::Decision;
 use crate::ops::explain::{Answer, ThrottleNow};
 
 /// The answer in words.
-pub(super) fn reason(answer: &Answer<'_>) -> String {
+pub(in crate::cli) fn reason(answer: &Answer<'_>) -> String {
     let verdict_in_words = verdict(answer);
     if !answer.cancels {
         return verdict_in_words;
@@ -136,7 +136,7 @@ fn throttle_now(throttle: &ThrottleNow, has_time: bool) -> String {
     let ThrottleNow { throttled, decided } = throttle;
     let throttle = throttled.throttle;
     match decided {
-        None => format!("; {throttle}: there is no journal that could say what it holds back"),
+        None => format!("; {throttle}: no journal was asked what it holds back now"),
         Some((Decision::Start, _)) if has_time => {
             format!("; {throttle}: such an event would be let through now")
         }

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Amqp;
+use super::{Amqp, BUS};
 use crate::amqp::Endpoint;
 use crate::config::{Password, Problem, Problems, Purpose};
 use crate::core::ini::merged::DEFAULT;
 use crate::core::rules::{EventPattern, RuleSet};
 use crate::os::credentials::credential_file;
 use crate::sources::fields::history_field;
-use crate::sources::{FeedCheckup, FeedFile, FeedSettings, Setup};
+use crate::sources::{Asking, FeedCheckup, FeedFile, FeedSettings, Pending, Reply, Setup};
 
 impl FeedSettings for Amqp {
     /// The secrets of the bus that have files of their own.
@@ -32,6 +32,13 @@ impl FeedSettings for Amqp {
 
     fn summary(&self) -> String {
         Setup::summary(self)
+    }
+
+    fn ask_all<'a>(&'a self, asking: &'a Asking<'a>) -> Pending<'a, Vec<Reply>> {
+        Box::pin(async move {
+            let reply = self.ask(asking).await.into_iter();
+            reply.map(|reply| reply.named(BUS, DEFAULT)).collect()
+        })
     }
 }
 

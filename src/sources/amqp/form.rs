@@ -49,10 +49,16 @@ impl Form {
 
     /// What else there is to say of a queue that does not exist yet.
     pub(super) fn on_missing(&self) -> &'static str {
-        match self {
-            Self::Notifications => "; ESI Leap declares it with its first message",
-            Self::Messages(_) => "; its owner declares it, or this service does with `declare`",
-        }
+        on_missing(matches!(self, Self::Notifications))
+    }
+}
+
+/// The same, of what ESI Leap sends to, or others do.
+pub(super) fn on_missing(of_bus: bool) -> &'static str {
+    if of_bus {
+        "; ESI Leap declares it with its first message"
+    } else {
+        "; its owner declares it, or this service does with `declare`"
     }
 }
 

@@ -1,11 +1,9 @@
 //! Stops consuming queues: for good, to renew the connection, or while their messages cannot be stored.
 
-use lapin::options::QueueDeclareOptions;
-use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::Instant;
 
+use super::declared::EXPIRES;
 use super::feed::Feed;
-use super::link::Refusal;
 use super::{AmqpSource, Condition, Link};
 
 impl AmqpSource {
@@ -29,7 +27,10 @@ impl AmqpSource {
         let mut stays = Vec::with_capacity(consumed.len());
         for queue in consumed {
             stays.push(match queue {
-                Some(queue) => broker.outlives_consumers(&queue).await,
+                Some(queue) => {
+                    let declared = broker.declared(&queue, &[EXPIRES]).await;
+                    declared.is_ok_and(|declared| declared.outlives_consumers())
+                }
                 None => true,
             });
         }
@@ -86,90 +87,6 @@ impl AmqpSource {
         futures_util::future::join_all(leaving).await;
         if let Some(link) = self.link.take() {
             link.close().await;
-        }
-    }
-}
-
-impl Link {
-    /// Whether a queue stays when it has no consumer any more, as far as the broker says. Each question
-    /// costs a channel.
-    ///
-    /// AMQP has no method to ask for that. But the broker names the first difference if a client declares a queue
-    /// otherwise than it is. What is asked for here it refuses in any case, so nothing is ever made.
-    pub(super) async fn outlives_consumers(&self, queue: &str) -> bool {
-        let (mut durable, mut auto_delete) = (true, true);
-        for _ in 0..3 {
-            let asking = self.answer(self.declare_impossible(queue, durable, auto_delete));
-            let Err(Refusal::Other(text)) = asking.await else {
-                return false;
-            };
-            match difference(&text) {
-                Some("durable") => durable = false,
-                Some("auto_delete") => auto_delete = false,
-                // A queue that expires is deleted when it has had no consumer for this time.
-                Some("x-expires") => return !auto_delete && text.ends_with("but current is none"),
-                _ => return false,
-            }
-        }
-        false
-    }
-
-    async fn declare_impossible(
-        &self,
-        queue: &str,
-        durable: bool,
-        auto_delete: bool,
-    ) -> lapin::Result<()> {
-        let options = QueueDeclareOptions {
-            durable,
-            auto_delete,
-            ..QueueDeclareOptions::default()
-        };
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-expires".into(), AMQPValue::LongInt(-1));
-        let channel = self.connection.create_channel().await?;
-        let asking = channel.queue_declare(queue.into(), options, arguments);
-        asking.await.map(drop)
-    }
-}
-
-/// What a queue that is there has otherwise, in a broker's refusal to make it.
-fn difference(refusal: &str) -> Option<&str> {
-    let rest = refusal.strip_prefix("PRECONDITION_FAILED - inequivalent arg '")?;
-    rest.split_once("' for queue").map(|(name, _)| name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_difference_is_found_in_a_refusal() {
-        let refused = "PRECONDITION_FAILED - ";
-        for (text, name) in [
-            (
-                "inequivalent arg 'auto_delete' for queue 'q' in vhost '/': received 'true' but current \
-                 is 'false'",
-                Some("auto_delete"),
-            ),
-            (
-                "inequivalent arg 'durable' for queue ''auto_delete' for queue' in vhost '/': received \
-                 'true' but current is 'false'",
-                Some("durable"),
-            ),
-            (
-                "inequivalent arg 'x-expires' for queue 'q' in vhost '/': received the value '-1' of \
-                 type 'signedint' but current is none",
-                Some("x-expires"),
-            ),
-            (
-                "invalid arg 'x-expires' for queue 'q' in vhost '/': {value_negative,-1}",
-                None,
-            ),
-            ("inequivalent arg 'auto_delete'", None),
-        ] {
-            assert_eq!(difference(&format!("{refused}{text}")), name, "{text}");
-            assert_eq!(difference(text), None);
         }
     }
 }

@@ -32,13 +32,15 @@ pub(super) use message::Messages;
 
 use super::check::{check_files, secret_files};
 use super::form::{Form, Sent};
+use super::inspect::ask;
 use super::{Amqp, AmqpSource};
 use crate::config::Options;
 use crate::config::table::{PartOptions, SourceKind};
 use crate::core::event::PayloadPath;
 use crate::journal::Placement;
 use crate::sources::{
-    Decoded, FeedCheckup, Interest, KeyPath, Opening, Setup, Source, SourcePart, decode_event,
+    Asking, Decoded, FeedCheckup, Interest, KeyPath, Opening, Pending, Reply, Setup, Source,
+    SourcePart, decode_event,
 };
 
 /// The row in the table of parts.
@@ -108,6 +110,10 @@ impl Setup for MessagesSetup {
 
     fn summary(&self) -> String {
         Setup::summary(&self.amqp)
+    }
+
+    fn ask<'a>(&'a self, asking: &'a Asking<'a>) -> Pending<'a, Option<Reply>> {
+        Box::pin(async move { Some(ask(&self.amqp, false, asking).await) })
     }
 
     fn secret_files(&self) -> Vec<(PathBuf, &'static str)> {

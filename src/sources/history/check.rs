@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::options::{History, HistoryClient};
 use super::{Cloud, CloudProblem};
-use crate::config::{Problem, Problems, Purpose, shown_command};
+use crate::config::{Problem, Problems, Purpose};
 use crate::core::ini::merged::DEFAULT;
 use crate::core::rules::{Filter, RuleSet};
 use crate::os::program::locate;
 use crate::sources::fields::{bus_field, is_of_row};
-use crate::sources::{FeedCheckup, FeedFile, FeedSettings};
+use crate::sources::{Asking, FeedCheckup, FeedFile, FeedSettings, Pending, Reply};
 
 impl History {
     /// What keeps ESI Leap from being asked, as things stand for this user, and what rules with `recheck` ask for in
@@ -94,12 +94,11 @@ impl FeedSettings for History {
     }
 
     fn summary(&self) -> String {
-        match &self.client {
-            HistoryClient::Openstack(words) => {
-                format!("the event history, using `{}`", shown_command(words))
-            }
-            HistoryClient::Native => "the event history, using the built-in client".to_owned(),
-        }
+        format!("the event history, {}", self.by_what())
+    }
+
+    fn ask_all<'a>(&'a self, asking: &'a Asking<'a>) -> Pending<'a, Vec<Reply>> {
+        Box::pin(async move { vec![self.ask_about_events(asking).await] })
     }
 }
 

@@ -369,11 +369,11 @@ impl Consumer {
     }
 }
 
-fn absent(topic: &str) -> String {
+pub(super) fn absent(topic: &str) -> String {
     format!("topic {topic} does not exist, or the user may not see it")
 }
 
-fn told(trouble: Trouble) -> String {
+pub(super) fn told(trouble: Trouble) -> String {
     match trouble {
         Trouble::Missing => "it is not there".to_owned(),
         Trouble::OutOfRange => "the offset is out of range".to_owned(),
