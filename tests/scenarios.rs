@@ -27,6 +27,7 @@ mod manual;
 mod native_client;
 mod openstack_client;
 mod original_gap;
+mod packages;
 mod poll_faults;
 mod polling;
 mod processes;

@@ -47,8 +47,13 @@ const SIGXFSZ: i32 = 25;
 /// What the standard library ignores from the beginning, and gives back to scripts as it was.
 const SIGPIPE: i32 = 13;
 
-/// The real-time signals that the C library leaves to programs; each would end a process.
-const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
+/// The real-time signals that the C library leaves to programs; each would end a process. glibc keeps two for itself, musl
+/// three, and refuses to have them caught.
+const REAL_TIME: std::ops::RangeInclusive<i32> = if cfg!(target_env = "musl") {
+    35..=64
+} else {
+    34..=64
+};
 
 /// The signals that are caught, from the moment this exists.
 #[derive(Debug)]

@@ -26,5 +26,6 @@ pub(crate) mod service;
 pub(crate) mod shim;
 pub(crate) mod spool;
 pub(crate) mod stage;
+pub(crate) mod system;
 pub(crate) mod systemd;
 pub(crate) mod timer;
