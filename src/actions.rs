@@ -53,6 +53,8 @@ pub struct Order {
     pub rule: Arc<Rule>,
     /// For which event.
     pub event: Arc<Event>,
+    /// Of which events besides, if its run is of all events of a window.
+    pub batch: Batch,
     /// The name of the journal that knows of it: a mark for what may outlive the service.
     pub journal_name: String,
     /// The named values that rules and commands share.
@@ -65,6 +67,15 @@ pub struct Order {
     /// Cancelled before the attempt is stopped, if that is because its run is cancelled: what would go on
     /// is to be ended, too.
     pub cancelled: CancellationToken,
+}
+
+/// What a run is of besides its own event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Events of the same window, in order of acceptance.
+    pub events: Arc<[Event]>,
+    /// How many there are that are only counted.
+    pub others: u64,
 }
 
 /// An attempt that was made before.

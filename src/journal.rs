@@ -50,8 +50,8 @@ pub use self::error::JournalError;
 pub use self::part::{JournalPart, Opened};
 pub use self::planned::{Cancels, PlannedRun, Start};
 pub use self::records::{
-    AttemptRecord, Census, Dropped, HourStats, KeyStats, Pruned, Quarantined, RuleStats, RunDetail,
-    RunFilter, RunSummary, Size, SlowAttempt, SourceRecord, Stats,
+    AttemptRecord, Batched, Census, Dropped, HourStats, KeyStats, Pruned, Quarantined, RuleStats,
+    RunDetail, RunFilter, RunSummary, Size, SlowAttempt, SourceRecord, Stats,
 };
 pub use self::requests::{RequestId, Requests, Resolution, RetryAnswer, RetryRequest};
 pub use self::store::{

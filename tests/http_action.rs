@@ -2,6 +2,7 @@
 //! events, so that no bus is needed.
 
 mod answers;
+mod batch;
 mod chat;
 mod connections;
 mod recorded_chat;

@@ -40,6 +40,7 @@ use crate::http::{self, Answer, Broken, Deadline, LateClient, NoAnswer, Trust, m
 use crate::journal::{OpenAttempt, with_values};
 pub use chat::{MATTERMOST, ROCKETCHAT, SLACK, TEAMS};
 use request::{Address, Call, Filled};
+use service::Others;
 
 /// What `action` says in a rule.
 const KIND: &str = "http";
@@ -88,9 +89,18 @@ impl HttpAction {
         };
         let run = run_value(&self.rule, order.run, order.attempt);
         let filled = with_values(&*order.store, stop, |values| {
-            self.call.fill(client, &scope(&order.event, &run, values))
+            let scope_of = |event: &Event| scope(event, &run, values);
+            let others = Others {
+                scopes: order.batch.events.iter().map(scope_of).collect(),
+                counted: order.batch.others,
+            };
+            self.call.fill(client, &scope_of(&order.event), &others)
         });
-        let Filled { request, secrets } = match filled.await {
+        let Filled {
+            request,
+            secrets,
+            told_of,
+        } = match filled.await {
             Ok(Ok(filled)) => filled,
             Ok(Err(why)) => return not_started(why),
             Err(error) => return not_started(error.to_string()),
@@ -102,7 +112,7 @@ impl HttpAction {
         let deadline = Deadline::after(self.timeout);
         let answer = http::exchange(client, self.trust.names, request, KEPT, deadline).await;
         match answer {
-            Ok(answer) => self.judge(&answer, &secrets),
+            Ok(answer) => self.judge(&answer, &secrets, &told_of),
             Err(NoAnswer::Late(limit)) => Sent::of(Outcome::TimedOut(limit)),
             Err(NoAnswer::Failed(why)) => {
                 let why = message::blanked(&why, &secrets);
@@ -113,7 +123,7 @@ impl HttpAction {
         }
     }
 
-    fn judge(&self, answer: &Answer, secrets: &[&secrecy::SecretString]) -> Sent {
+    fn judge(&self, answer: &Answer, secrets: &[&secrecy::SecretString], told_of: &str) -> Sent {
         let header = |name| answer.headers.get(name)?.to_str().ok();
         let by_status = verdict(
             answer.status.as_u16(),
@@ -147,7 +157,7 @@ impl HttpAction {
         };
         let status = answer.status;
         let told = Detail::Told(format!(
-            "the server answered {status}{unsaid}{elsewhere}{broken}"
+            "the server answered {status}{unsaid}{elsewhere}{broken}{told_of}"
         ));
         let (outcome, again) = match verdict {
             Verdict::Succeeded => (Outcome::Succeeded(told), Again::AsTheRuleSays),
@@ -196,7 +206,8 @@ impl Action for HttpAction {
 
     fn describe(&self, event: &Event, values: &Arc<Values>) -> Description {
         let method = &self.call.method;
-        let parts = self.call.parts(&scope(event, &unborn(&self.rule), values));
+        let scope = scope(event, &unborn(&self.rule), values);
+        let parts = self.call.parts(&scope, &Others::default());
         let parts = match parts {
             Ok(parts) => parts,
             Err(why) => {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{Action, Checkup, Description, FileInUse, Order, Performed, Purpose};
+use super::{Action, Batch, Checkup, Description, FileInUse, Order, Performed, Purpose};
 use crate::config::Problem;
 use crate::core::event::{Event, PayloadPath};
 use crate::core::ini::text::Position;
@@ -45,6 +45,7 @@ pub(crate) fn order(data: &Value) -> Order {
             Some("esi-leap-manager.host".into()),
             json!({"esi_leap_object.data": data}),
         )),
+        batch: Batch::default(),
         journal_name: "journal".into(),
         store: Arc::new(Shelf::default()),
         earlier: Vec::new(),

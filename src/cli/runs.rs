@@ -212,6 +212,9 @@ fn show(run: &RunDetail, format: Format) -> Result<Exit, Failure> {
     if let Some(start_by) = run.start_by {
         line("not after", &moment(start_by));
     }
+    if let Some(batch) = &run.batch {
+        line("batch", &runs::told_of(batch));
+    }
     if let Some(finished) = summary.finished_at {
         line("finished", &moment(finished));
     }
@@ -296,6 +299,11 @@ fn detail_json(run: &RunDetail) -> Value {
     let mut shown = summary_json(&run.summary);
     shown["source"] = run.source.as_str().into();
     shown["start_by"] = run.start_by.map(|at| at.to_string()).into();
+    if let Some(batch) = &run.batch {
+        let others = batch.others.iter().map(|(run, _)| *run);
+        shown["batch"] =
+            json!({"events": batch.events, "runs_told_of": others.collect::<Vec<_>>()});
+    }
     if let Some(stand) = &run.stand {
         shown["steps"] = json!({
             "step": stand.step,

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::action::{ACTION, ReadAction, RuleContext, kind};
 use super::options::Options;
 use super::table::{Scope, Table};
+use super::throttle::BATCH;
 use crate::core::event::{PayloadPath, first_path_end};
 use crate::core::ini::merged::Section;
 use crate::core::ini::problem::{Problem, Problems, nearest};
@@ -240,6 +241,8 @@ pub(super) fn report_foreign(table: Table, section: &Section, problems: &mut Pro
     };
     let of_rules = table.general(Scope::Rule).map(|row| row.name);
     let of_rules = of_rules.filter(|name| !OF_STEPS.contains(name));
+    // One of those actions that can be a step, too.
+    let of_rules = of_rules.chain([BATCH.name]);
     for name in of_rules.filter(own) {
         let problem = Problem::error(
             format!(

@@ -5,12 +5,13 @@ use crate::core::ini::merged::Section;
 use crate::core::ini::problem::{Problem, Problems};
 use crate::core::rules::{Chain, EventPattern, Filter, Rule};
 
+use super::action::named;
 use super::chain::{Reader, handled_is_success, unreachable};
 use super::event_types;
 use super::fields::payload_path;
 use super::filter_params::{filter_any, filter_params};
 use super::options::Options;
-use super::throttle::throttle;
+use super::throttle::{BATCH, throttle};
 use super::when::when;
 
 /// Reads a rule with its steps and their actions, its own first; `None` if a problem makes it no rule.
@@ -33,7 +34,8 @@ pub(super) fn rule<A>(
         of_leases,
     );
     let when = when(options, of_leases, &events);
-    let throttle = throttle(options, of_leases);
+    let may_batch = named(reader.table, section).is_some_and(|action| action.has(BATCH.name));
+    let throttle = throttle(options, of_leases, may_batch);
     let handled_is_success = handled_is_success(options);
     let mut parts = reader.parts(section, of_leases, problems).into_iter();
     let first = parts.next()?;

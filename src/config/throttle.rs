@@ -47,14 +47,49 @@ pub const THROTTLE: [OptionRow; 4] = [
     },
 ];
 
-/// The kinds of throttles. A rule has one at most.
-const KINDS: [&str; 3] = ["once_within", "once_after", "threshold"];
+/// The same for actions that tell of several events at once. They have it in their own lists.
+pub const BATCH: OptionRow = OptionRow {
+    name: "batch",
+    scope: Scope::Rule,
+    kind: Value::PositiveDuration,
+    default: None,
+    meaning: "one message for all events of a window, which begins with the first and lasts this long: `message` is \
+              filled in for each of the first 100, with a line end between them, as far as the service takes it, and \
+              the others are counted. Runs of the rule, and its windows, are ordered together, unless `order_by` or \
+              `throttle_by` says otherwise",
+};
 
-/// Reads the throttle of a rule. One of its own replaces what it inherits.
-pub(super) fn throttle(options: &mut Options<'_>, of_leases: bool) -> Option<Throttling> {
+/// The kinds of throttles. A rule has one at most.
+const KINDS: [&str; 4] = ["once_within", "once_after", "threshold", BATCH.name];
+
+/// What is asked of each event by itself, and so of none of a batch.
+const OF_ONE_EVENT: [(&str, &str); 3] = [
+    (
+        "start_at",
+        "the events of a batch need not have the same time",
+    ),
+    (
+        "cancelled_by",
+        "what cancels one event of a batch would cancel the others, too",
+    ),
+    (
+        "recheck",
+        "ESI Leap would be asked about the first event of a batch alone",
+    ),
+];
+
+/// Reads the throttle of a rule, whose action may tell of several events at once. One of its own replaces what it
+/// inherits.
+pub(super) fn throttle(
+    options: &mut Options<'_>,
+    of_leases: bool,
+    may_batch: bool,
+) -> Option<Throttling> {
     let by = throttle_by(options, of_leases);
+    let may_say = |name: &&str| *name != BATCH.name || may_batch;
     let said: Vec<&str> = KINDS
         .into_iter()
+        .filter(may_say)
         .filter(|name| !options.lacks(name))
         .collect();
     let own: Vec<&str> = said
@@ -79,6 +114,17 @@ pub(super) fn throttle(options: &mut Options<'_>, of_leases: bool) -> Option<Thr
         );
         options.report_value("throttle_by", problem);
     }
+    if meant == [BATCH.name] {
+        for (name, why) in OF_ONE_EVENT {
+            if !options.lacks(name) {
+                let problem = Problem::error(
+                    format!("expected no `{name}` beside `batch`, but found one: {why}"),
+                    format!("remove `{name}` or `batch`"),
+                );
+                options.report_value(name, problem);
+            }
+        }
+    }
     let throttle = throttles.into_iter().next()??;
     Some(Throttling { throttle, by })
 }
@@ -91,6 +137,10 @@ fn read(options: &mut Options<'_>, name: &str) -> Option<Throttle> {
         ),
         "once_after" => (
             Kind::OnceAfter,
+            options.parse(name, DURATIONS, positive_duration)?,
+        ),
+        "batch" => (
+            Kind::Batch,
             options.parse(name, DURATIONS, positive_duration)?,
         ),
         _ => {

@@ -30,7 +30,7 @@ pub use set::{RuleNames, RuleSet};
 pub use when::{StartAt, Timing, When};
 
 use crate::core::event::{Event, Key, PayloadPath, is_about_runs, tells_of_end};
-use crate::core::throttle::Throttling;
+use crate::core::throttle::{Kind, Throttling};
 
 /// One section of the configuration: which events, and which filters. What is done then is the affair of the
 /// actions of its steps.
@@ -181,8 +181,16 @@ impl Rule {
             Some(path) if known(path) => {
                 Key::at(path, path.find(event).to_text_within(LONGEST_KEY).text)
             }
+            // They are of several keys.
+            _ if self.is_batched() => Key::of_rule(&self.name),
             _ => event.key(),
         }
+    }
+
+    /// Whether its runs tell of all events of a window.
+    fn is_batched(&self) -> bool {
+        let throttle = self.throttle.as_ref();
+        throttle.is_some_and(|it| it.throttle.kind == Kind::Batch)
     }
 
     /// Everything the rule looks up in an event, with the option that asks for it.

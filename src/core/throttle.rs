@@ -11,6 +11,12 @@ use jiff::Timestamp;
 
 use super::event::{Event, Found, Key, PayloadPath};
 
+/// So many events of a window a run of [`Kind::Batch`] is given; the others are counted.
+pub const BATCH_EVENTS: u64 = 100;
+
+/// So many bytes of the bodies of these are read for it; those beyond are counted, too.
+pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
 /// What a throttle lets start, and how long its windows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Throttle {
@@ -27,6 +33,8 @@ pub enum Kind {
     OnceWithin,
     /// The first, at the end of the window.
     OnceAfter,
+    /// The same, and its run is given all events of the window.
+    Batch,
     /// The one of this number, at once.
     Threshold(u32),
 }
@@ -38,6 +46,7 @@ impl fmt::Display for Throttle {
         match self.kind {
             Kind::OnceWithin => write!(f, "once_within = {window}"),
             Kind::OnceAfter => write!(f, "once_after = {window}"),
+            Kind::Batch => write!(f, "batch = {window}"),
             Kind::Threshold(number) => write!(f, "threshold = {number} within {window}"),
         }
     }
@@ -174,7 +183,9 @@ impl Throttled {
         window.events = window.events.saturating_add(1);
         let decision = match kind {
             Kind::OnceWithin if window.events == 1 => Decision::Start,
-            Kind::OnceAfter if window.events == 1 => Decision::StartAt(window.ends_at),
+            Kind::OnceAfter | Kind::Batch if window.events == 1 => {
+                Decision::StartAt(window.ends_at)
+            }
             Kind::Threshold(number) if window.events == u64::from(number) => Decision::Start,
             _ => Decision::HoldBack(self.reason(&window)),
         };
@@ -189,6 +200,14 @@ impl Throttled {
         let because = match self.throttle.kind {
             Kind::OnceWithin => format!("{run} was let through at {began_at}"),
             Kind::OnceAfter => format!("{run} stands for it, at {ends_at}"),
+            Kind::Batch if *events > BATCH_EVENTS => {
+                let throttle = self.throttle;
+                return format!(
+                    "only counted by {run}, at {ends_at} ({throttle}): its event is number {events} since {began_at}, and \
+                     at most {BATCH_EVENTS} are told of"
+                );
+            }
+            Kind::Batch => return format!("told of by {run}, at {ends_at} ({})", self.throttle),
             Kind::Threshold(_) if self.group.is_none() => {
                 "its event has nothing at `throttle_by`, and is counted alone".to_owned()
             }
@@ -206,7 +225,8 @@ impl Throttled {
 impl Throttle {
     /// Whether an event that is accepted now belongs to the window.
     fn is_open(self, window: &Window, now: Timestamp) -> bool {
-        now < window.ends_at && (self.kind != Kind::OnceAfter || window.run_waits)
+        let is_at_end = matches!(self.kind, Kind::OnceAfter | Kind::Batch);
+        now < window.ends_at && (!is_at_end || window.run_waits)
     }
 }
 

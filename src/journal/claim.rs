@@ -62,6 +62,8 @@ pub struct ClaimedRun {
     pub awaits_lease: bool,
     /// How many times ESI Leap did not show the event's lease.
     pub lease_failures: u32,
+    /// Whether it tells of other events, too ([`RunDetail::batch`](super::RunDetail::batch)).
+    pub is_batch: bool,
 }
 
 /// The answer to a claim.

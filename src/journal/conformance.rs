@@ -10,6 +10,7 @@
 pub(in crate::journal) mod accepting;
 pub(in crate::journal) mod announcing;
 pub(in crate::journal) mod attempts;
+pub(in crate::journal) mod batching;
 mod caller;
 pub(in crate::journal) mod cancelling;
 pub(in crate::journal) mod completing;
@@ -248,6 +249,11 @@ macro_rules! hold_to_the_contract {
                 a_store_that_is_full_takes_no_other_value_until_one_has_gone,
                 what_is_refused_changes_nothing,
                 upkeep_deletes_what_is_over;
+            batching:
+                a_run_tells_of_the_events_of_its_window,
+                what_is_still_to_be_told_of_is_not_pruned,
+                a_run_is_given_so_many_events_and_the_others_are_counted,
+                what_awaited_its_lease_is_told_of_with_the_others;
             throttling:
                 the_first_of_a_window_starts_and_the_others_are_on_record,
                 one_run_stands_for_a_window_and_starts_at_its_end,

@@ -166,8 +166,21 @@ pub struct RunDetail {
     pub stand: Option<Stand>,
     /// It is cancelled if it has not started by then.
     pub start_by: Option<Timestamp>,
+    /// What else it tells of, if it is of all events of a window.
+    pub batch: Option<Batched>,
     /// In order.
     pub attempts: Vec<AttemptRecord>,
+}
+
+/// The events of which one run tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batched {
+    /// How many there were, with its own.
+    pub events: u64,
+    /// Those that are here besides its own, in order of acceptance, each with the number of its own run, and as JSON
+    /// text: at most [`BATCH_EVENTS`](crate::core::throttle::BATCH_EVENTS), with its own, of
+    /// [`BATCH_BYTES`](crate::core::throttle::BATCH_BYTES).
+    pub others: Vec<(RunId, String)>,
 }
 
 /// One attempt as recorded.

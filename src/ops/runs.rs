@@ -6,7 +6,7 @@ use crate::core::event::{Event, tells_of_end};
 use crate::core::rules::Stand;
 use crate::core::run::State;
 use crate::journal::{
-    Browse, JournalError, Keep, RetryFrom, RunDetail, RunFilter, RunId, RunSummary,
+    Batched, Browse, JournalError, Keep, RetryFrom, RunDetail, RunFilter, RunId, RunSummary,
 };
 
 /// The newest runs, as many as the filter allows, in the order of their acceptance.
@@ -55,6 +55,26 @@ pub async fn retry(
     let count = ids.len();
     journal.retry(ids, from).await?;
     Ok(count)
+}
+
+/// Of which events a run tells that is of several, in words.
+#[must_use]
+pub fn told_of(batch: &Batched) -> String {
+    let Batched { events, others } = batch;
+    let runs: Vec<String> = others.iter().map(|(run, _)| run.to_string()).collect();
+    let named = 1 + others.len() as u64;
+    match (others.len(), events.saturating_sub(named)) {
+        (0, _) if *events <= 1 => "1 event, its own".to_owned(),
+        (0, counted) => format!("{events} events: its own, and {counted} that are only counted"),
+        (_, 0) => format!(
+            "{events} events: its own, and those of the runs {}",
+            runs.join(", ")
+        ),
+        (_, counted) => format!(
+            "{events} events: its own, those of the runs {}, and {counted} that are only counted",
+            runs.join(", ")
+        ),
+    }
 }
 
 /// Which run made the event of this one, and by what; `None` if a source sent it.

@@ -20,7 +20,7 @@ pub(super) fn chat(action: &str, server: &HttpServer, options: &str) -> Stage {
 }
 
 /// The text of a message that came.
-fn text(received: &Received) -> String {
+pub(super) fn text(received: &Received) -> String {
     let body: Value = serde_json::from_slice(&received.body).expect("JSON");
     let card = body.pointer("/attachments/0/content/body/0/text");
     let text = card.or(body.get("text")).and_then(Value::as_str);

@@ -1,7 +1,7 @@
 //! Presets for chat services: a message by the service's own webhook, whose address is a secret.
 //!
 //! The operator's text stays as written, so that it may mention people and link. Values that an event fills in
-//! cannot.
+//! cannot. A message may be of all events of a window (`batch`): the run that stands for these is given them.
 
 use std::sync::Arc;
 
@@ -19,11 +19,12 @@ use crate::actions::scope::looked_up;
 use crate::actions::statuses::Statuses;
 use crate::actions::{ActionPart, MakeRecovery, Read};
 use crate::config::table::{Kind, OptionRow, PartOptions, Scope};
+use crate::config::throttle::BATCH;
 use crate::config::{Options, RuleContext};
 use crate::http::LateClient;
 
 /// The options of a rule that sends a message.
-const OPTIONS: [OptionRow; 4] = [
+const OPTIONS: [OptionRow; 5] = [
     URL_FILE,
     OptionRow {
         name: "message",
@@ -33,6 +34,7 @@ const OPTIONS: [OptionRow; 4] = [
         meaning: "the text: a template. What is written here may mention people, link and format, in the service's \
                   own way; values that are filled in cannot. What is longer than the service takes is cut, with a mark",
     },
+    BATCH,
     SSL_CA_FILE,
     REQUEST_TIMEOUT,
 ];

@@ -8,7 +8,7 @@ use reqwest::{Client, Method, Request, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::service::Service;
+use super::service::{Others, Service};
 use crate::actions::remote::no_dots;
 use crate::core::template::{JsonTemplate, Scope, Template};
 use crate::http::Login;
@@ -52,20 +52,24 @@ pub(super) struct Parts {
     pub(super) body: Option<Value>,
     /// Whether the end of the message had to be left out.
     pub(super) is_cut: bool,
+    /// Of how many events the message tells, if that is to be said.
+    pub(super) told_of: String,
 }
 
 /// A request, and what no message about it may show.
 pub(super) struct Filled {
     pub(super) request: Request,
     pub(super) secrets: Vec<SecretString>,
+    /// Of how many events the message tells, to be written behind the server's answer; nothing, if of its own alone.
+    pub(super) told_of: String,
 }
 
 impl Call {
-    /// Fills in the parts.
+    /// Fills in the parts; a message for other events, too.
     ///
     /// # Errors
     /// Why that fails, in words.
-    pub(super) fn parts(&self, scope: &Scope) -> Result<Parts, String> {
+    pub(super) fn parts(&self, scope: &Scope, others: &Others) -> Result<Parts, String> {
         let url = match &self.address {
             Address::Template(template) => {
                 let text = template
@@ -75,7 +79,7 @@ impl Call {
             }
             Address::File(_) => None,
         };
-        let mut is_cut = false;
+        let (mut is_cut, mut told_of) = (false, String::new());
         let body = match &self.body {
             None => None,
             Some(Body::Json(body)) => {
@@ -83,9 +87,10 @@ impl Call {
                 Some(filled.map_err(|error| format!("`body`: {error}"))?)
             }
             Some(Body::Message(service, message)) => {
-                let filled = service.fill(message, scope);
+                let filled = service.fill(message, scope, others);
                 let filled = filled.map_err(|why| format!("`message`: {why}"))?;
                 is_cut = filled.is_cut;
+                told_of = filled.told_of;
                 Some(filled.body)
             }
         };
@@ -106,6 +111,7 @@ impl Call {
             headers,
             body,
             is_cut,
+            told_of,
         })
     }
 
@@ -121,8 +127,13 @@ impl Call {
     ///
     /// # Errors
     /// Why there is none, in words, without secrets.
-    pub(super) fn fill(&self, client: &Client, scope: &Scope) -> Result<Filled, String> {
-        let parts = self.parts(scope)?;
+    pub(super) fn fill(
+        &self,
+        client: &Client,
+        scope: &Scope,
+        others: &Others,
+    ) -> Result<Filled, String> {
+        let parts = self.parts(scope, others)?;
         let mut secrets = Vec::new();
         let url = match (parts.url, &self.address) {
             (Some(url), _) => url,
@@ -138,7 +149,11 @@ impl Call {
             let builder = RequestBuilder::from_parts(client.clone(), request);
             request = login.add_to(builder, &mut secrets)?;
         }
-        Ok(Filled { request, secrets })
+        Ok(Filled {
+            request,
+            secrets,
+            told_of: parts.told_of,
+        })
     }
 }
 

@@ -133,29 +133,74 @@ impl Service {
         Place::Chat(self.markup)
     }
 
-    /// The body of the request for one event.
+    /// The body of the request for one event, or for a batch: a line or more for each event, as far as there is room.
     ///
     /// # Errors
-    /// Why there is none, in words.
-    pub(super) fn fill(&self, message: &Template, scope: &Scope) -> Result<Filled, String> {
-        let text = message.fill(scope).map_err(|error| error.to_string())?;
-        if text.trim().is_empty() {
-            return Err("expected text, but nothing is left of it for this event".to_owned());
+    /// Why there is none, in words: why nothing can be said of the first event of which nothing can be said.
+    pub(super) fn fill(
+        &self,
+        message: &Template,
+        scope: &Scope,
+        others: &Others,
+    ) -> Result<Filled, String> {
+        let events = 1 + others.scopes.len() as u64 + others.counted;
+        let is_batch = events > 1;
+        let mut room = self.limit;
+        if is_batch {
+            room -= self.size(&unnamed(events));
         }
-        let kept = self.cut(&text);
+        let (mut text, mut named, mut is_cut, mut is_full) = (String::new(), 0, false, false);
+        let mut first_failure = None;
+        for scope in std::iter::once(scope).chain(&others.scopes) {
+            let line = match line(message, scope) {
+                Ok(line) if named == 0 => line,
+                Ok(line) => format!("\n{line}"),
+                Err(why) => {
+                    first_failure.get_or_insert(why);
+                    continue;
+                }
+            };
+            match self.cut(&line, room) {
+                None => text.push_str(&line),
+                Some(begin) if named == 0 => {
+                    text = begin;
+                    (is_cut, is_full) = (true, true);
+                }
+                Some(_) => break,
+            }
+            room -= self.size(&line).min(room);
+            named += 1;
+            if is_full {
+                break;
+            }
+        }
+        match first_failure {
+            Some(why) if named == 0 => return Err(why),
+            _ => {}
+        }
+        if named < events {
+            text.push_str(&unnamed(events - named));
+        }
+        let failure =
+            first_failure.map_or_else(String::new, |why| format!("; of one it cannot: {why}"));
+        let told_of = format!("; the message is of {events} events, and tells of {named}{failure}");
         Ok(Filled {
-            is_cut: kept.is_some(),
-            body: (self.body)(kept.as_deref().unwrap_or(&text)),
+            is_cut,
+            body: (self.body)(&text),
+            told_of: if is_batch { told_of } else { String::new() },
         })
     }
 
-    /// As much of a text as it takes, with a mark; `None` if that is all of it.
-    fn cut(&self, text: &str) -> Option<String> {
-        let size = |text: &str| text.chars().map(self.size).sum::<usize>();
-        if size(text) <= self.limit {
+    fn size(&self, text: &str) -> usize {
+        text.chars().map(self.size).sum()
+    }
+
+    /// As much of a text as there is room for, with a mark; `None` if that is all of it.
+    fn cut(&self, text: &str, room: usize) -> Option<String> {
+        if self.size(text) <= room {
             return None;
         }
-        let mut room = self.limit - size(CUT);
+        let mut room = room.saturating_sub(self.size(CUT));
         let end = text.char_indices().find(|(_, character)| {
             let size = (self.size)(*character);
             let fits = size <= room;
@@ -167,103 +212,38 @@ impl Service {
     }
 }
 
+/// What is said of one event.
+fn line(message: &Template, scope: &Scope) -> Result<String, String> {
+    let text = message.fill(scope).map_err(|error| error.to_string())?;
+    if text.trim().is_empty() {
+        return Err("expected text, but nothing is left of it for this event".to_owned());
+    }
+    Ok(text)
+}
+
+/// At the end of a message of which so many events are not named.
+fn unnamed(number: u64) -> String {
+    format!("\n… and {number} more")
+}
+
+/// The other events of a message.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// What the template sees for each.
+    pub(super) scopes: Vec<Scope>,
+    /// How many there are besides, which are only counted.
+    pub(super) counted: u64,
+}
+
 /// The body of a request.
 #[derive(Debug)]
 pub(super) struct Filled {
     pub(super) body: Value,
     /// Whether the message was longer than the service takes.
     pub(super) is_cut: bool,
+    /// Of how many events it tells, if it is of several.
+    pub(super) told_of: String,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: [&Service; 4] = [&ROCKETCHAT, &SLACK, &MATTERMOST, &TEAMS];
-
-    #[test]
-    fn a_service_says_in_its_own_way_that_it_has_taken_a_message() {
-        use Verdict::{Later, Refused, Succeeded};
-        for (service, status, body, expected) in [
-            (&ROCKETCHAT, 200, r#"{"success": true}"#, Succeeded),
-            (
-                &ROCKETCHAT,
-                200,
-                r#"{"success": false, "error": "invalid"}"#,
-                Refused,
-            ),
-            (&ROCKETCHAT, 200, r#"{"success": "yes"}"#, Later(None)),
-            (&ROCKETCHAT, 200, "<html>", Later(None)),
-            (&ROCKETCHAT, 200, "", Later(None)),
-            (&SLACK, 200, "ok", Succeeded),
-            (&SLACK, 200, "ok\n", Succeeded),
-            (&SLACK, 200, "<html>ok</html>", Later(None)),
-            (&MATTERMOST, 200, "ok", Succeeded),
-            (&MATTERMOST, 200, r#"{"id": "api.error"}"#, Later(None)),
-            (&TEAMS, 202, "", Succeeded),
-            (&TEAMS, 202, "anything", Succeeded),
-            (&TEAMS, 200, "1", Succeeded),
-            (
-                &TEAMS,
-                200,
-                "Webhook message delivery failed with error: HTTP error 429",
-                Later(None),
-            ),
-        ] {
-            let found = (service.verdict)(status, body.as_bytes());
-            assert_eq!(found, expected, "{} {status} {body}", service.name);
-        }
-    }
-
-    #[test]
-    fn a_message_is_cut_with_a_mark_only_if_the_service_takes_no_more() {
-        for service in ALL {
-            for letter in ["x", "é", "\"", "\n", "\u{1f600}"] {
-                let most = service.limit / (service.size)(letter.chars().next().unwrap());
-                assert_eq!(service.cut(&letter.repeat(most)), None);
-                let cut = service.cut(&letter.repeat(most + 1)).unwrap();
-                let size: usize = cut.chars().map(service.size).sum();
-                assert!(
-                    cut.ends_with(CUT) && size <= service.limit && size + 8 > service.limit,
-                    "{} {size}",
-                    service.name
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_longest_card_is_one_that_teams_takes() {
-        for letter in ["x", "\"", "\n", "\u{1f600}"] {
-            let text = letter.repeat(30_000);
-            let body = card(&TEAMS.cut(&text).unwrap()).to_string();
-            assert!((23_900..28_000).contains(&body.len()), "{}", body.len());
-        }
-    }
-
-    #[test]
-    fn a_message_is_sent_as_the_service_reads_it() {
-        let scope = Value::from("a\n<b>");
-        let scope = Scope::new([("value", &scope)]);
-        let bodies = ALL.map(|service| {
-            let message = Template::parse("*{{ value }}*", service.place()).unwrap();
-            service.fill(&message, &scope).unwrap().body
-        });
-        let texts = [
-            bodies[0]["text"].as_str(),
-            bodies[1]["text"].as_str(),
-            bodies[2]["text"].as_str(),
-            bodies[3]["attachments"][0]["content"]["body"][0]["text"].as_str(),
-        ];
-        let expected = [
-            "*a\n<\u{200b}b>*",
-            "*a\n&lt;b&gt;*",
-            "*a\n<\u{200b}b>*",
-            "*a\n\n<\u{200b}b>*",
-        ];
-        assert_eq!(texts, expected.map(Some));
-        let blank = Template::parse("{% if false %}x{% endif %}", SLACK.place()).unwrap();
-        let why = SLACK.fill(&blank, &scope).unwrap_err();
-        assert!(why.contains("nothing is left"), "{why}");
-    }
-}
+mod tests;

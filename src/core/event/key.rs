@@ -33,6 +33,15 @@ impl Key {
         }
     }
 
+    /// The key of everything that a rule makes, of whatever events.
+    #[must_use]
+    pub fn of_rule(name: &str) -> Self {
+        Self {
+            space: "rule".to_owned(),
+            text: name.to_owned(),
+        }
+    }
+
     /// The key of everything to which the source of this name gives this text.
     #[must_use]
     pub fn of_source(source: &str, text: impl Into<String>) -> Self {

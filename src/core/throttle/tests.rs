@@ -58,6 +58,11 @@ fn windows_begin_with_an_event_and_do_not_move() {
             &["10", "-", "-", "20", "-", "30"],
         ),
         (after, &[0, 30], &["10", "40"]),
+        (
+            Kind::Batch,
+            &[0, 1, 9, 10, 11, 20],
+            &["10", "-", "-", "20", "-", "30"],
+        ),
         (Kind::Threshold(1), &[0, 1, 10], &["now", "-", "now"]),
         (
             Kind::Threshold(3),
@@ -152,6 +157,30 @@ fn the_reason_says_what_holds_it_back_and_since_when() {
     let expected = "held back by threshold = 3 within 10s: its event has nothing at `throttle_by`, and is counted alone";
     let (decision, _) = alone.decide(None, at(0));
     assert_eq!(decision, Decision::HoldBack(expected.to_owned()));
+}
+
+#[test]
+fn of_a_batch_the_reason_says_who_tells_of_the_event() {
+    let batch = throttled(Kind::Batch, 10);
+    let cases = [
+        (2, "told of by run 7, at 2026-09-21T14:13:30Z (batch = 10s)"),
+        (
+            101,
+            "only counted by run 7, at 2026-09-21T14:13:30Z (batch = 10s): its event is number 101 since \
+             2026-09-21T14:13:20Z, and at most 100 are told of",
+        ),
+    ];
+    for (number, expected) in cases {
+        let window = Window {
+            began_at: at(0),
+            ends_at: at(10),
+            events: number - 1,
+            run: Some(7),
+            run_waits: true,
+        };
+        let (decision, _) = batch.decide(Some(window), at(5));
+        assert_eq!(decision, Decision::HoldBack(expected.to_owned()));
+    }
 }
 
 #[test]

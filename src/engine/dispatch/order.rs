@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::held::Holding;
 use super::{Dispatch, Then};
-use crate::actions::{Action, Earlier, Order, Performed};
+use crate::actions::{Action, Batch, Earlier, Order, Performed};
 use crate::core::event::Event;
 use crate::core::rules::{Rule, RuleSet, Step};
 use crate::core::run::{Outcome, Transition};
@@ -65,6 +66,13 @@ impl NoOrder {
         (performed, then)
     }
 
+    fn unread(error: &JournalError) -> Self {
+        Self {
+            outcome: Outcome::Interrupted(error.to_string()),
+            ..Self::interrupted()
+        }
+    }
+
     pub(in crate::engine) fn interrupted() -> Self {
         Self {
             outcome: Outcome::Interrupted("the service stopped".into()),
@@ -98,25 +106,25 @@ impl<J: Journal> Dispatch<J> {
         let step = step.ok_or_else(|| NoOrder::without_step(run))?;
         let action = playbook.get(&step.name);
         let action = action.ok_or_else(|| NoOrder::without_step(run))?.clone();
-        let results = stand.map(|stand| stand.results.clone());
-        let event = event.with_steps(results.unwrap_or_default());
+        let results = stand.map(|stand| stand.results.clone()).unwrap_or_default();
+        let event = event.with_steps(results.clone());
         let earlier = if action.goes_on() && run.attempt > 1 {
             let earlier = self.earlier(run, &step, action.kind(), holding.stop());
-            earlier.await.map_err(|error| {
-                let why = Outcome::Interrupted(error.to_string());
-                NoOrder {
-                    outcome: why,
-                    ..NoOrder::interrupted()
-                }
-            })?
+            earlier.await.map_err(|error| NoOrder::unread(&error))?
         } else {
             Vec::new()
+        };
+        let batch = if run.is_batch {
+            self.batch(run, &results, holding.stop()).await?
+        } else {
+            Batch::default()
         };
         let order = Order {
             run: run.id,
             attempt: run.attempt,
             rule,
             event: Arc::new(event),
+            batch,
             journal_name: self.journal.name().to_owned(),
             store: self.store.clone(),
             earlier,
@@ -127,6 +135,29 @@ impl<J: Journal> Dispatch<J> {
             action,
             order,
             step,
+        })
+    }
+
+    /// What a run is of besides its own event, with the results of earlier steps. It is read anew for each attempt.
+    async fn batch(
+        &self,
+        run: &ClaimedRun,
+        results: &Map<String, Value>,
+        stop: &CancellationToken,
+    ) -> Result<Batch, NoOrder> {
+        let detail = retry_while_unavailable(stop, || self.journal.run(run.id)).await;
+        let Some(batched) = detail.map_err(|error| NoOrder::unread(&error))?.batch else {
+            return Ok(Batch::default());
+        };
+        let read = |(_, body): &(_, String)| {
+            let event: Event = serde_json::from_str(body).ok()?;
+            Some(event.with_steps(results.clone()))
+        };
+        let events: Arc<[Event]> = batched.others.iter().filter_map(read).collect();
+        let known = 1 + u64::try_from(events.len()).unwrap_or(u64::MAX);
+        Ok(Batch {
+            events,
+            others: batched.events.saturating_sub(known),
         })
     }
 

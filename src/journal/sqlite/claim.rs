@@ -369,5 +369,6 @@ fn claimed_run(row: &Row<'_>, owner: Owner) -> rusqlite::Result<ClaimedRun> {
         awaits_lease: row.get(7)?,
         lease_failures: row.get(8)?,
         stand: stand(row, 9)?,
+        is_batch: row.get(10)?,
     })
 }

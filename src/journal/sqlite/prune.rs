@@ -19,9 +19,11 @@ use crate::journal::{Dropped, Pruned, QuarantineId};
 pub(super) const STEP: usize = 200;
 
 /// Deletes the `?2` events that finished first, as far as before `?1`; their runs and attempts go
-/// with them.
+/// with them. An event stays while a run of another one is still to tell of it: those are few for each such run.
 pub(super) const EVENTS: &str = "DELETE FROM events WHERE id IN
-     (SELECT id FROM events WHERE finished_at < ?1 ORDER BY finished_at LIMIT ?2)";
+     (SELECT id FROM events e WHERE finished_at < ?1 AND NOT EXISTS
+          (SELECT 1 FROM runs r JOIN runs t ON t.id = r.told_by WHERE r.event = e.id AND t.finished_at IS NULL)
+      ORDER BY finished_at LIMIT ?2)";
 
 /// The first `?2` quarantined deliveries to arrive, as far as before `?1`.
 pub(super) const QUARANTINE: &str =

@@ -7,8 +7,9 @@ use super::quarantine::held;
 use super::rows::{Millis, duration, optional_time, outcome, sql_limit, stand, time};
 use crate::core::limits::limited;
 use crate::core::run::State;
+use crate::core::throttle::BATCH_BYTES;
 use crate::journal::{
-    AttemptRecord, Census, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version,
+    AttemptRecord, Batched, Census, RunDetail, RunFilter, RunId, RunSummary, SourceRecord, Version,
 };
 
 /// The columns that [`summary`] and [`run`] read. An unfinished run waits for the first delivery in
@@ -21,7 +22,7 @@ const SUMMARY: &str =
                 (SELECT id FROM quarantine
                  WHERE key_space = r.key_space AND key = r.key AND place < COALESCE(r.place, r.id) ORDER BY place LIMIT 1)
             END,
-            r.stand, r.start_by
+            r.stand, r.start_by, r.batched
      FROM runs r JOIN events e ON e.id = r.event
      LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts";
 
@@ -130,11 +131,22 @@ pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault
                 source: row.get(15)?,
                 stand: stand(row, 18)?,
                 start_by: optional_time(row, 19)?,
+                batch: row.get::<_, Option<i64>>(20)?.map(|events| Batched {
+                    events: events.cast_unsigned(),
+                    others: Vec::new(),
+                }),
                 attempts: Vec::new(),
             })
         })
         .optional()?
         .ok_or_else(|| Fault::absent("run", id))?;
+    if let Some(batch) = &mut detail.batch {
+        batch.others = told_by(
+            connection,
+            id,
+            BATCH_BYTES.saturating_sub(detail.event.len()),
+        )?;
+    }
     let attempt = |row: &Row<'_>| {
         let outcome = outcome(row, 4)?;
         Ok(AttemptRecord {
@@ -159,6 +171,29 @@ pub(super) fn run(connection: &Connection, id: RunId) -> Result<RunDetail, Fault
         .query_map([id], attempt)?
         .collect::<rusqlite::Result<_>>()?;
     Ok(detail)
+}
+
+/// The runs whose events another run tells of.
+pub(super) const TOLD_BY: &str = "SELECT r.id, e.body FROM runs r JOIN events e ON e.id = r.event WHERE r.told_by = ?1 ORDER BY r.id";
+
+/// Those that this run tells of besides its own, as far as they have no more than so many bytes together.
+fn told_by(
+    connection: &Connection,
+    run: RunId,
+    mut bytes: usize,
+) -> Result<Vec<(RunId, String)>, Fault> {
+    let mut statement = connection.prepare_cached(TOLD_BY)?;
+    let mut rows = statement.query([run])?;
+    let mut told = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(1)?;
+        let Some(left) = bytes.checked_sub(body.len()) else {
+            break;
+        };
+        bytes = left;
+        told.push((row.get(0)?, body));
+    }
+    Ok(told)
 }
 
 /// The newest event with this id.

@@ -72,6 +72,10 @@ CREATE TABLE runs (
     place       INTEGER,
     -- How far a run with several steps has come, as JSON: its next or last step, the one that failed, results.
     stand       TEXT,
+    -- How many events it tells of, if it is of all events of a window (`batch`): its own is the first.
+    batched     INTEGER,
+    -- The run that tells of its event, if that is another one; only of the first events of a window.
+    told_by     INTEGER,
     UNIQUE (event, rule),
     CHECK (state <> 'running' OR turn = 1),
     CHECK ((state IN ('scheduled', 'retryable')) = (due_at IS NOT NULL)),
@@ -91,6 +95,7 @@ CREATE INDEX runs_shared ON runs (rule, share) WHERE state = 'running' AND share
 CREATE INDEX runs_retryable ON runs (turn, due_at) WHERE state = 'retryable';
 CREATE INDEX runs_scheduled ON runs (due_at) WHERE state = 'scheduled';
 CREATE INDEX runs_scheduled_key ON runs (key, key_space) WHERE state = 'scheduled';
+CREATE INDEX runs_told_by ON runs (told_by) WHERE told_by IS NOT NULL;
 CREATE INDEX runs_start_by ON runs (start_by) WHERE start_by IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX runs_cancelling ON runs (cancelling) WHERE cancelling = 'now';
 CREATE INDEX runs_unfinished ON runs (key, key_space, COALESCE(place, id))

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::fault::Fault;
 use super::rows::{Millis, sql_limit, time};
 use crate::core::event::Key;
-use crate::core::throttle::{Decision, Throttle, Throttled, Window};
+use crate::core::throttle::{BATCH_EVENTS, Decision, Kind, Throttle, Throttled, Window};
 use crate::crash::{self, Point};
 use crate::journal::{RunId, Start};
 
@@ -112,7 +112,24 @@ pub(super) fn note(
                 Millis(known.ends_at)
             ])?;
     }
+    if asked.throttle.kind == Kind::Batch {
+        note_batch(connection, window, run)?;
+    }
     crash::point(Point::WindowWritten);
+    Ok(())
+}
+
+/// Notes with the run of a window that it tells of one event more, and with the run of that event who tells of it.
+fn note_batch(connection: &Connection, window: &Window, run: RunId) -> Result<(), Fault> {
+    let teller = window.run.filter(|_| window.events > 1).unwrap_or(run);
+    connection
+        .prepare_cached("UPDATE runs SET batched = ?2 WHERE id = ?1")?
+        .execute(params![teller, window.events.cast_signed()])?;
+    if teller != run && window.events <= BATCH_EVENTS {
+        connection
+            .prepare_cached("UPDATE runs SET told_by = ?2 WHERE id = ?1")?
+            .execute([run, teller])?;
+    }
     Ok(())
 }
 

@@ -23,7 +23,9 @@ fn call(url: &str) -> Call {
 /// The request, and what no message may show of it.
 fn fill(call: &Call) -> Result<(Request, Vec<String>), String> {
     drop(rustls::crypto::ring::default_provider().install_default());
-    let Filled { request, secrets } = call.fill(&Client::new(), &scope())?;
+    let Filled {
+        request, secrets, ..
+    } = call.fill(&Client::new(), &scope(), &Others::default())?;
     let secrets = secrets.iter().map(|it| it.expose_secret().to_owned());
     Ok((request, secrets.collect()))
 }
@@ -180,7 +182,7 @@ fn hostile_values_stay_what_they_are() {
     let parts = |url: &str, body: Value| {
         let mut call = call(url);
         call.body = Some(Body::Json(JsonTemplate::parse(&body).expect("a template")));
-        call.parts(&scope)
+        call.parts(&scope, &Others::default())
     };
     let url = "https://h/{{ payload.at }}/{{ payload.encoded }}/{{ payload.null }}/{{ payload.list }}/{{ payload.lines }}";
     let whole = json!({"all": "{{ payload }}", "text": "<{{ payload.again }}{{ payload.quote }}>"});
@@ -211,7 +213,7 @@ proptest! {
                 HeaderName::from_static("x-v"),
                 Template::parse("({{ v }})", Place::Header).expect("a template"),
             )];
-            let found = match call.parts(&scope) {
+            let found = match call.parts(&scope, &Others::default()) {
                 Ok(found) => found,
                 Err(why) => {
                     let is_dots = matches!(&value[..], "." | "..");

@@ -16,7 +16,8 @@ macro_rules! runs_with_events {
         concat!(
             "SELECT r.id, ",
             $attempt,
-            ", r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease, e.lease_failures, r.stand
+            ", r.failures, r.rule, r.key_space, r.key, e.body, r.awaits_lease, e.lease_failures, r.stand,
+                    r.batched IS NOT NULL
              FROM runs r JOIN events e ON e.id = r.event WHERE ",
             $which
         )

@@ -49,7 +49,7 @@ fn sqlite_is_built_without_what_a_journal_does_not_use() {
 #[tokio::test]
 async fn nothing_in_the_daily_round_scans_sorts_or_is_prepared_again() {
     let (_folder, journal) = journal();
-    let cases: [(&str, &[&str]); 45] = [
+    let cases: [(&str, &[&str]); 46] = [
         (
             claim::TO_CLAIM,
             &[
@@ -86,7 +86,18 @@ async fn nothing_in_the_daily_round_scans_sorts_or_is_prepared_again() {
         (requests::UNANSWERED, &["requests_unanswered"]),
         (requests::GONE, &["requests_answered (answered_at<?)"]),
         (transitions::BRING_FORWARD, &["runs_retryable (turn=?)"]),
-        (prune::EVENTS, &["events_finished (finished_at<?)"]),
+        (
+            prune::EVENTS,
+            &[
+                "events_finished (finished_at<?)",
+                "r USING INDEX sqlite_autoindex_runs_1 (event=?)",
+                "t USING INTEGER PRIMARY KEY",
+            ],
+        ),
+        (
+            reads::TOLD_BY,
+            &["runs_told_by (told_by=?)", "e USING INTEGER PRIMARY KEY"],
+        ),
         (prune::QUARANTINE, &["quarantine_arrived (arrived_at<?)"]),
         (claim::SCHEDULED, &["runs_scheduled (due_at<?)"]),
         (claim::NEXT_SCHEDULED, &["runs_scheduled (due_at>?)"]),
