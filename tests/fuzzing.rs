@@ -4,7 +4,9 @@
 mod seeds;
 mod targets;
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -123,4 +125,38 @@ fn variations_break_nothing() {
         });
         assert!(tried.is_ok(), "{name}: {}", tried.unwrap_err());
     }
+}
+
+/// Nothing else builds them, and `--locked` refuses a list of packages that lacks one.
+#[test]
+fn the_coverage_guided_targets_are_the_same_and_their_packages_are_known() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(folder.join(path)).expect("a file");
+    let manifest = read("fuzz/Cargo.toml");
+    let names = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("name = "));
+    let names: Vec<&str> = names.map(|name| name.trim_matches('"')).skip(1).collect();
+    assert_eq!(names, TARGETS.map(|(name, _)| name));
+    let lock = read("fuzz/Cargo.lock");
+    let packages = lock.split("[[package]]");
+    let ours = packages
+        .into_iter()
+        .find(|package| package.contains("name = \"esi-event-actions\"\n"))
+        .expect("our own package");
+    let manifest = read("Cargo.toml");
+    let (_, dependencies) = manifest.split_once("\n[dependencies]\n").expect("a list");
+    let dependencies = dependencies.split("\n[").next().expect("a list");
+    let lines = dependencies.lines().filter(|line| !line.starts_with('#'));
+    let missing: Vec<&str> = lines
+        .filter_map(|line| Some(line.split_once(" = ")?.0))
+        .filter(|name| {
+            let name = format!("\"{name}");
+            !ours.contains(&format!("{name}\"")) && !ours.contains(&format!("{name} "))
+        })
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "fuzz/Cargo.lock lacks {missing:?}: build `fuzz` once without --locked"
+    );
 }

@@ -19,17 +19,20 @@
 //! ```
 //!
 //! There is no consumer group: how far each partition was read is the source's cursor, and moves in the commit that
-//! accepts the messages (`memory.rs`, pure). `client.rs` is all that knows the client library; `consumer.rs` asks by it, and
-//! `reader.rs` is one partition; `message.rs` makes events (pure), and `source.rs` hands them over.
+//! accepts the messages (`memory.rs`, pure). `client.rs` is what knows the client library, with `packed.rs` for partitions whose
+//! batches are compressed and `unpack.rs` (pure) for what is in these; `consumer.rs` asks by it, and `reader.rs` is one
+//! partition; `message.rs` makes events (pure), and `source.rs` hands them over.
 
 mod client;
 mod consumer;
 mod memory;
 mod message;
 mod options;
+mod packed;
 mod reader;
 mod source;
 mod tasks;
+mod unpack;
 mod uuid;
 
 use std::fs::File;
@@ -37,6 +40,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use message::{Message, Messages};
+pub use unpack::{messages, unpack};
 
 use super::{
     Asking, FeedCheckup, KeyPath, Opening, Pending, Reply, Setup, Source, SourcePart, decode_event,

@@ -30,7 +30,8 @@ use serde_json::Value;
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets by their names, which are those of the folders of kept inputs too.
-pub(crate) const TARGETS: [(&str, Target); 16] = [
+pub(crate) const TARGETS: [(&str, Target); 17] = [
+    ("batches", deliveries::batches),
     ("clouds", configuration::clouds),
     ("envelope", deliveries::envelope),
     ("expressions", rules::expressions),

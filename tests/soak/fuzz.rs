@@ -23,7 +23,7 @@ const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
 /// The targets, which are the files under `fuzz/fuzz_targets`, and how long an input may be, in bytes:
 /// a captured body has 3 kB, but a configuration says all that can be said in less. The slowest come
 /// first, so that they are not left over at the end.
-const TARGETS: [(&str, u32); 16] = [
+const TARGETS: [(&str, u32); 17] = [
     ("ini", 1024),
     ("filters", 4096),
     ("operators", 4096),
@@ -40,6 +40,7 @@ const TARGETS: [(&str, u32); 16] = [
     ("facts", 1024),
     ("searches", 4096),
     ("jobs", 4096),
+    ("batches", 4096),
 ];
 
 /// Tries so many inputs on every target. One that breaks something is left under

@@ -241,18 +241,26 @@ impl Trial {
     }
 
     /// Lets the service live, at a kill of this number, with so many events on disk before it was started: until something
-    /// new is on disk, as the first one, not at all, or for another while.
+    /// new is on disk, as the first one, not at all, until its sender was told that all is, or for another while.
     fn let_live(&mut self, kill: usize, on_disk: usize) {
         match kill % 3 {
             0 => self.has_more(on_disk),
+            1 if kill % 2 == 1 => self.all_told(),
             1 => {}
             _ => std::thread::sleep(Duration::from_millis(30 * (kill as u64 % 16))),
         }
     }
 
+    /// Waits until the sender knows that all is on disk, for a while: it may never hear of it.
+    fn all_told(&mut self) {
+        let began = Instant::now();
+        while !self.source.is_settled() && began.elapsed() < LONGEST {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits until there are more events than this on disk, for a while: all may be there.
     fn has_more(&mut self, than: usize) {
-        const LONGEST: Duration = Duration::from_secs(5);
         let stage = self.source.stage();
         let has_journal = || stage.state().join("journal.sqlite").exists();
         wait_until("a journal", has_journal);
@@ -342,6 +350,12 @@ fn reloads(row: &Row) {
     assert!(service.stop().contains("was read again"));
 }
 
+/// So long a service lives at most for something to happen.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How much longer it takes until something is on disk, amid half of the kills.
+const SLOW: Duration = Duration::from_millis(40);
+
 /// How often a source is killed, and how many events come before each time.
 fn amount(row: &Row) -> (usize, usize) {
     match std::env::var("KILLS").as_deref() {
@@ -358,6 +372,12 @@ fn kills(row: &Row) {
     let mut trial = Trial::of((row.make)(each), KEPT);
     let (mut cut_short, mut on_disk) = (0, trial.expected.len());
     for kill in 0..kills {
+        // A commit that takes long is met by a kill: so one finds out who settles before it.
+        if kill % 2 == 1 {
+            trial.shim.slow_down(SLOW);
+        } else {
+            trial.shim.mend();
+        }
         let service = trial.begin();
         if kill + 1 < kills {
             trial.more();
@@ -370,14 +390,21 @@ fn kills(row: &Row) {
         on_disk = kept.len();
         cut_short += usize::from(on_disk < trial.expected.len());
     }
+    trial.shim.mend();
     assert!(cut_short > 0, "no kill met anything: nothing was shown");
     let service = trial.begin();
     // With these behind what came before, nothing of that can come any more.
     trial.more();
     let number = trial.expected.len();
-    wait_until("all events to be on disk", || {
-        trial.source.stage().runs().len() >= number
-    });
+    // A sender that waits for each commit takes its time.
+    let mut there = 0;
+    while there < number {
+        let before = there;
+        wait_until("more events to be on disk", || {
+            there = trial.source.stage().runs().len();
+            there > before
+        });
+    }
     wait_until("all to be settled", || trial.source.is_settled());
     service.stop();
     assert_eq!(trial.on_disk(), trial.expected);

@@ -296,12 +296,49 @@ fn events_of_all(stage: &Stage) -> BTreeSet<String> {
 }
 
 #[test]
+fn compressed_messages_are_events_like_the_others() {
+    let kafka = Kafka::with(TOPIC, 1);
+    let door = Door::to(&kafka);
+    let stage = stage(&door, "start = earliest");
+    let texts: Vec<String> = ["none", "gzip", "snappy", "lz4", "zstd"]
+        .into_iter()
+        .flat_map(|codec| {
+            let texts = [1, 2].map(|number| format!("{codec} {number} {}", "x".repeat(500)));
+            let sent: Vec<Sent<'_>> = texts.iter().map(|text| Sent::text(text)).collect();
+            kafka.send_with(TOPIC, 0, &sent, &json!({"compression.type": codec}));
+            texts
+        })
+        .collect();
+    let service = listen(&stage);
+    let log = stage.wait_for_log(texts.len());
+    let expected = texts.iter().enumerate();
+    let expected: Vec<String> = expected
+        .map(|(offset, text)| format!("alarms:0:{offset}|{text}|"))
+        .collect();
+    assert_eq!(log, expected);
+    // What comes later is read as well, compressed or not, also once its broker was away.
+    door.close();
+    door.lead_to(&kafka);
+    for (codec, text) in [("zstd", "later"), ("none", "bare")] {
+        let sent = [Sent::text(text)];
+        kafka.send_with(TOPIC, 0, &sent, &json!({"compression.type": codec}));
+    }
+    let log = stage.wait_for_log(texts.len() + 2);
+    assert_eq!(
+        log[texts.len()..],
+        ["alarms:0:10|later|", "alarms:0:11|bare|"]
+    );
+    service.stop();
+    assert_eq!(events(&stage).len(), texts.len() + 2);
+}
+
+#[test]
 fn messages_that_cannot_be_read_are_told_and_hold_up_no_other_partition() {
     let kafka = Kafka::with(TOPIC, 2);
     let door = Door::to(&kafka);
     let stage = stage(&door, "start = earliest");
     kafka.send_texts(TOPIC, &["before"]);
-    let text = "packed ".repeat(1_000);
+    let text = "x".repeat(20_000_000);
     kafka.send_with(
         TOPIC,
         0,
@@ -310,15 +347,20 @@ fn messages_that_cannot_be_read_are_told_and_hold_up_no_other_partition() {
     );
     let service = listen(&stage);
     service.wait_for(
-        "the messages of alarms:0 from offset 1 on cannot be read: they are compressed (gzip), which this program \
-         does not unpack",
+        "the messages of alarms:0 from offset 1 on cannot be read: their batch unpacks to more than 16777216 bytes; \
+         have their senders put less into one",
     );
     kafka.send(TOPIC, 1, &[Sent::text("other")]);
     let mut log = stage.wait_for_log(2);
     log.sort();
     assert_eq!(log, ["alarms:0:0|before|", "alarms:1:0|other|"]);
     let shown = shown(&stage).to_string();
-    assert!(shown.contains("they are compressed"), "{shown}");
+    assert!(
+        shown.contains("their batch unpacks to more than"),
+        "{shown}"
+    );
+    let size = service.largest_size();
+    assert!(size < 150, "{size} MiB");
     service.stop();
     // Who waits for an end is told that there is none.
     let output = stage.run(&["listen", "--until-idle"]);

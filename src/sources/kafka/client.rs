@@ -1,21 +1,25 @@
 //! The client library, and all that is known of it: connections, what can be asked, and what its errors mean.
 //!
-//! The library has no time limits of its own, and unpacks no compressed batches. So each question has a limit here, after
-//! which its connection is given up, and what is compressed is told. It would repeat what fails, and ask for the leader of
-//! a topic by its name, by which brokers make a topic that was deleted; so it is to repeat nothing.
+//! The library has no time limits of its own. So each question has a limit here, after which its connection is given up.
+//! It would repeat what fails, and ask for the leader of a topic by its name, by which brokers make a topic that was
+//! deleted; so it is to repeat nothing. It would unpack a compressed batch whatever that comes to; so it is built without
+//! that, and a partition with such batches is asked by [`packed`](super::packed).
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use rskafka::BackoffConfig;
 use rskafka::chrono::DateTime;
 use rskafka::client::error::{Error, ProtocolError, RequestError};
 use rskafka::client::partition::{OffsetAt, PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder, Credentials, SaslConfig};
 use secrecy::ExposeSecret;
+use tokio::sync::Mutex;
 
 use super::memory::{Span, Spot, Start, Topics};
+use super::packed::Packed;
 use super::{Kafka, Mechanism, Message, SaslLogin};
 use crate::os::credentials::first_line;
 
@@ -23,10 +27,13 @@ use crate::os::credentials::first_line;
 pub(super) const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// How long a broker may take to answer, besides what it was asked to wait.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
+
+/// Why the library cannot read messages that are compressed.
+const COMPRESSED: &str = "they are compressed";
 
 /// What brokers know us by.
-const CLIENT_ID: &str = concat!("esi-event-actions/", env!("CARGO_PKG_VERSION"));
+pub(super) const CLIENT_ID: &str = concat!("esi-event-actions/", env!("CARGO_PKG_VERSION"));
 
 /// Why something could not be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +49,18 @@ pub(super) enum Trouble {
 }
 
 /// A cluster that is reached.
-pub(super) struct Cluster(Client);
+pub(super) struct Cluster {
+    client: Client,
+    kafka: Arc<Kafka>,
+}
 
 /// A partition, over a connection of its own.
 pub(super) struct Partition {
     client: PartitionClient,
+    kafka: Arc<Kafka>,
     spot: Spot,
+    /// By what it is read since compressed messages were found.
+    packed: Mutex<Option<Packed>>,
 }
 
 /// What was read.
@@ -60,7 +73,7 @@ pub(super) struct Fetched {
 
 impl Cluster {
     /// Connects to one of the brokers, and logs in.
-    pub(super) async fn connect(kafka: &Kafka) -> Result<Self, Trouble> {
+    pub(super) async fn connect(kafka: &Arc<Kafka>) -> Result<Self, Trouble> {
         let no_retries = BackoffConfig {
             deadline: Some(Duration::ZERO),
             ..BackoffConfig::default()
@@ -77,7 +90,7 @@ impl Cluster {
         if let Some(login) = &kafka.login {
             builder = builder.sasl_config(sasl(login).map_err(Trouble::Failed)?);
         }
-        let client = within(LIMIT, builder.build()).await.map_err(|trouble| {
+        let client = answered(LIMIT, builder.build()).await.map_err(|trouble| {
             let Trouble::Failed(why) = trouble else {
                 return trouble;
             };
@@ -88,12 +101,15 @@ impl Cluster {
                 remedy.unwrap_or_default()
             ))
         })?;
-        Ok(Self(client))
+        Ok(Self {
+            client,
+            kafka: Arc::clone(kafka),
+        })
     }
 
     /// Those of these topics that there are, with their partitions. To ask for a topic by its name may make it.
     pub(super) async fn topics(&self, asked: &[String]) -> Result<Topics, Trouble> {
-        let all = within(LIMIT, self.0.list_topics()).await?;
+        let all = answered(LIMIT, self.client.list_topics()).await?;
         let asked = all.into_iter().filter(|it| asked.contains(&it.name));
         Ok(asked.map(|it| (it.name, it.partitions)).collect())
     }
@@ -101,11 +117,13 @@ impl Cluster {
     /// Connects to the leader of a partition of a topic that there is: it is asked for by its name.
     pub(super) async fn partition(&self, spot: &Spot) -> Result<Partition, Trouble> {
         let (topic, number) = spot.clone();
-        let connecting = (self.0).partition_client(topic, number, UnknownTopicHandling::Error);
-        let client = within(LIMIT, connecting).await?;
+        let connecting = (self.client).partition_client(topic, number, UnknownTopicHandling::Error);
+        let client = answered(LIMIT, connecting).await?;
         Ok(Partition {
             client,
+            kafka: Arc::clone(&self.kafka),
             spot: spot.clone(),
+            packed: Mutex::default(),
         })
     }
 }
@@ -121,9 +139,9 @@ impl Partition {
                 OffsetAt::Timestamp(time.unwrap_or_default())
             }
         };
-        match within(LIMIT, self.client.get_offset(at)).await? {
+        match answered(LIMIT, self.client.get_offset(at)).await? {
             // Of no message that is so late.
-            offset if offset < 0 => within(LIMIT, self.client.get_offset(OffsetAt::Latest)).await,
+            offset if offset < 0 => answered(LIMIT, self.client.get_offset(OffsetAt::Latest)).await,
             offset => Ok(offset),
         }
     }
@@ -144,9 +162,30 @@ impl Partition {
         bytes: i32,
         wait: Duration,
     ) -> Result<Fetched, Trouble> {
+        let mut packed = self.packed.lock().await;
+        if packed.is_none() {
+            match self.fetch_bare(offset, bytes, wait).await {
+                Err(Trouble::Unreadable(why)) if why == COMPRESSED => {}
+                answer => return answer,
+            }
+        }
+        let packed = match &mut *packed {
+            Some(packed) => packed,
+            none => none.insert(Packed::connect(&self.kafka, &self.spot).await?),
+        };
+        packed.fetch(offset, bytes, wait).await
+    }
+
+    /// The same by the library.
+    async fn fetch_bare(
+        &self,
+        offset: i64,
+        bytes: i32,
+        wait: Duration,
+    ) -> Result<Fetched, Trouble> {
         let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
         let fetching = (self.client).fetch_records(offset, 1..bytes.saturating_add(1), millis);
-        let (records, end) = within(wait + LIMIT, fetching).await?;
+        let (records, end) = answered(wait + LIMIT, fetching).await?;
         let (topic, partition) = &self.spot;
         let message = |it: rskafka::record::RecordAndOffset| Message {
             topic: topic.clone(),
@@ -164,7 +203,7 @@ impl Partition {
 }
 
 /// How to log in; the password is read now.
-fn sasl(login: &SaslLogin) -> Result<SaslConfig, String> {
+pub(super) fn sasl(login: &SaslLogin) -> Result<SaslConfig, String> {
     let password = first_line(&login.password_file, "password_file")?;
     let credentials = Credentials::new(login.user.clone(), password.expose_secret().to_owned());
     Ok(match login.mechanism {
@@ -174,27 +213,48 @@ fn sasl(login: &SaslLogin) -> Result<SaslConfig, String> {
     })
 }
 
-async fn within<T>(
+/// What comes within this time. The library's questions are large, so each is kept in one place.
+pub(super) fn within<'a, T: Send + 'a>(
     limit: Duration,
-    question: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Trouble> {
-    match tokio::time::timeout(limit, question).await {
-        Ok(answer) => answer.map_err(|error| trouble(&error)),
-        Err(_) => Err(Trouble::Failed(format!("no answer within {limit:?}"))),
+    question: impl Future<Output = Result<T, Trouble>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, Trouble>> {
+    Box::pin(async move {
+        let answer = tokio::time::timeout(limit, question).await;
+        answer.unwrap_or_else(|_| Err(Trouble::Failed(format!("no answer within {limit:?}"))))
+    })
+}
+
+/// The same of what the library answers.
+fn answered<'a, T: Send + 'a>(
+    limit: Duration,
+    question: impl Future<Output = Result<T, Error>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, Trouble>> {
+    within(limit, async {
+        question.await.map_err(|error| trouble(&error))
+    })
+}
+
+/// What it means that a broker answers this.
+pub(super) fn of_broker(error: ProtocolError) -> Trouble {
+    match error {
+        ProtocolError::OffsetOutOfRange => Trouble::OutOfRange,
+        ProtocolError::UnknownTopicOrPartition => Trouble::Missing,
+        ProtocolError::TopicAuthorizationFailed => {
+            Trouble::Failed("the user may not read the topic".to_owned())
+        }
+        other => Trouble::Failed(format!("the broker answers {other:?}")),
     }
+}
+
+/// What it means that a question fails in this way.
+pub(super) fn of_request(error: RequestError) -> Trouble {
+    trouble(&Error::Request(error))
 }
 
 /// What an error of the library means. Of some it has no more than the text.
 fn trouble(error: &Error) -> Trouble {
     match error {
-        Error::ServerError { protocol_error, .. } => match protocol_error {
-            ProtocolError::OffsetOutOfRange => Trouble::OutOfRange,
-            ProtocolError::UnknownTopicOrPartition => Trouble::Missing,
-            ProtocolError::TopicAuthorizationFailed => {
-                Trouble::Failed("the user may not read the topic".to_owned())
-            }
-            other => Trouble::Failed(format!("the broker answers {other:?}")),
-        },
+        Error::ServerError { protocol_error, .. } => of_broker(*protocol_error),
         Error::InvalidResponse(text)
             if text.starts_with("Could not find metadata for partition") =>
         {
@@ -219,12 +279,8 @@ fn trouble(error: &Error) -> Trouble {
 fn told(text: &str) -> Trouble {
     // Each layer has put its words before those of the one below.
     let why = text.rsplit("Source: ").next().unwrap_or(text);
-    if let Some((_, name)) = why.split_once("Unimplemented compression: ") {
-        return Trouble::Unreadable(format!(
-            "they are compressed ({}), which this program does not unpack; set the topic's `compression.type` to \
-             `uncompressed`, which holds for what is sent from then on",
-            name.to_ascii_lowercase()
-        ));
+    if why.contains("Unimplemented compression: ") {
+        return Trouble::Unreadable(COMPRESSED.to_owned());
     }
     if let Some((_, sizes)) = why.split_once("Message too large, limit is ") {
         let size: String = sizes.rsplit("got ").next().unwrap_or(sizes).to_owned();
@@ -296,10 +352,7 @@ mod tests {
             ),
             (
                 "Cannot decode: Cannot read versioned data: Read error: Malformed data: Unimplemented compression: Lz4",
-                unreadable(
-                    "they are compressed (lz4), which this program does not unpack; set the topic's \
-                     `compression.type` to `uncompressed`, which holds for what is sent from then on",
-                ),
+                unreadable(COMPRESSED),
             ),
             (
                 "Request error: Connection is poisoned: Cannot read framed message: Message too large, limit is \

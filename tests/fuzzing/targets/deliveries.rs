@@ -7,7 +7,7 @@ use esi_event_actions::http::refusal::Refusal;
 use esi_event_actions::sources::alertmanager::Alerts;
 use esi_event_actions::sources::amqp::messages as queues;
 use esi_event_actions::sources::history::record::Row;
-use esi_event_actions::sources::kafka::{Message, Messages};
+use esi_event_actions::sources::kafka::{self, Message, Messages};
 use esi_event_actions::sources::webhook::{Identity, Webhook};
 use esi_event_actions::sources::{
     Decoded, Interest, KeyPath, decode_event, eda, exec, facts as files, history as event_history,
@@ -144,6 +144,23 @@ fn kept(events: Result<Vec<Event>, Refusal>) {
         let again = decode_event(event.to_json().as_bytes(), &Interest::in_all());
         let again = again.expect("our own form").expect("all are wanted");
         assert_eq!(again.event, event);
+    }
+}
+
+/// What a broker answers; and what a sender has compressed, by the codec of the first byte.
+pub(crate) fn batches(data: &[u8]) {
+    const ROOM: usize = 100_000;
+    let spot = ("t".to_owned(), 0);
+    if let Ok((messages, read)) = kafka::messages(data, &spot, 5, ROOM) {
+        assert!(messages.iter().all(|message| message.offset >= 5));
+        assert!(read <= data.len());
+    }
+    let Some((codec, packed)) = data.split_first() else {
+        return;
+    };
+    match kafka::unpack(i16::from(codec % 6), packed, ROOM) {
+        Ok(unpacked) => assert!(unpacked.len() <= ROOM),
+        Err(why) => assert!(!why.is_empty()),
     }
 }
 
