@@ -225,30 +225,30 @@ pub(super) fn tally(connection: &Connection, name: &str) -> Result<u64, Fault> {
 }
 
 /// The entries of indexes, which hold nothing else than these.
-pub(super) const UNFINISHED: &str =
-    "SELECT count(*) FROM runs WHERE finished_at IS NULL AND state <> 'scheduled'";
+pub(super) const UNFINISHED: &str = "SELECT count(*), min(id) FROM runs INDEXED BY runs_unfinished
+     WHERE finished_at IS NULL AND state <> 'scheduled'";
 pub(super) const SCHEDULED: &str = "SELECT count(*) FROM runs WHERE state = 'scheduled'";
 pub(super) const RETRYABLE: &str = "SELECT count(*) FROM runs WHERE state = 'retryable'";
 pub(super) const RUNNING: &str =
     "SELECT count(*) FROM attempts INDEXED BY attempts_open WHERE ended_at IS NULL";
-
-/// The first run among those of the index.
-pub(super) const FIRST_UNFINISHED: &str = "
-    SELECT accepted_at FROM runs WHERE id = (SELECT min(id) FROM runs INDEXED BY runs_unfinished
-                                             WHERE finished_at IS NULL AND state <> 'scheduled')";
 
 /// The runs in each state, and what is in quarantine.
 pub(super) fn census(connection: &Connection) -> Result<Census, Fault> {
     // A run is running for as long as it has an open attempt, and whatever is left of the unfinished ones is due.
     let count = |sql| counted(connection, sql, []);
     let (scheduled, retryable, running) = (count(SCHEDULED)?, count(RETRYABLE)?, count(RUNNING)?);
-    let due = count(UNFINISHED)?.saturating_sub(retryable + running);
+    let (unfinished, first): (i64, Option<RunId>) = connection
+        .prepare_cached(UNFINISHED)?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let due = unfinished
+        .cast_unsigned()
+        .saturating_sub(retryable + running);
     let mut census = Census {
         quarantined: tally(connection, "quarantined")?,
         held: held(connection)?,
         waiting_since: connection
-            .prepare_cached(FIRST_UNFINISHED)?
-            .query_row([], |row| time(row, 0))
+            .prepare_cached("SELECT accepted_at FROM runs WHERE id = ?1")?
+            .query_row([first], |row| time(row, 0))
             .optional()?,
         ..Census::default()
     };
