@@ -1,4 +1,6 @@
-//! The unit of `listen` under a real systemd, installed as docs/install.md says, in a container.
+//! The unit of `listen` under a real systemd, installed as the README says, in a container.
+
+mod tenants;
 
 use std::path::Path;
 
@@ -125,4 +127,39 @@ fn systemctl_start_waits_neither_for_a_broker_nor_for_a_password() {
     });
     system.done(&["systemctl", "stop", "esi-event-actions"]);
     assert_eq!(system.property("Result"), "success");
+}
+
+/// A source that takes requests with a token, which only root can read: systemd hands it over.
+const TOLD: &str = "[source:told]\ntype = webhook\nlisten = 127.0.0.1:8080\npath = /told\ntoken_file = password\n\n\
+                    [slow]\nevents = told\nscript = slow.sh\n";
+
+#[test]
+fn a_credential_that_only_root_can_read_reaches_the_service_and_no_script() {
+    let Some(system) = boot(TOLD) else {
+        return;
+    };
+    system.write("a long secret\n", "/etc/esi-event-actions/password", "600");
+    let script = "#!/bin/sh\nenv >>/var/lib/esi-event-actions/log\n";
+    system.write(script, "/etc/esi-event-actions/slow.sh", "755");
+    system.done(&["systemctl", "start", "esi-event-actions"]);
+    let request = |token: &str| {
+        let request = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'POST /told HTTP/1.1\\r\\nHost: localhost\\r\\n\
+             Authorization: Bearer {token}\\r\\nContent-Type: application/json\\r\\nContent-Length: 2\\r\\n\\r\\n{{}}' >&3; \
+             head -n 1 <&3"
+        );
+        text(&system.call(&["bash", "-c", &request]).stdout)
+    };
+    wait_until("the source listens", || request("wrong").contains(" 401 "));
+    assert!(
+        request("a long secret").contains(" 202 "),
+        "{}",
+        system.log()
+    );
+    wait_until("the script", || said(&system).contains("ESI_RUN_ID=1"));
+    let environment = said(&system);
+    assert!(
+        !environment.contains("CREDENTIALS_DIRECTORY") && !environment.contains("a long secret"),
+        "{environment}"
+    );
 }
