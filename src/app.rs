@@ -10,7 +10,6 @@ mod problems;
 mod reload;
 mod signals;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::amqp::close_publishers;
 use crate::config::Fingerprints;
+use crate::core::address::Address;
 use crate::engine::dispatch::{Dispatch, Tally, Until};
 use crate::engine::recover::recover;
 use crate::engine::requests::answer_requests;
@@ -80,7 +80,7 @@ struct Served<F> {
     conditions: Conditions,
     enrich: Arc<dyn Enrich>,
     until: Until,
-    http: Option<SocketAddr>,
+    http: Option<Address>,
 }
 
 /// How to read an event history.
@@ -143,7 +143,7 @@ pub async fn listen(
         conditions,
         enrich: asker,
         until: Until::EveryRunIsFinal,
-        http: config.http,
+        http: config.http.clone(),
     };
     let ended = serve(config, opened, signals, served).await;
     listeners.close().await;

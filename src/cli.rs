@@ -21,14 +21,15 @@ mod store;
 mod tap;
 mod user;
 
+use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
-use crate::cli::report::Failure;
-use crate::telemetry::{self, LogFormat, log_to_stderr};
+use crate::cli::report::{Exit, Failure};
+use crate::telemetry::{self, Levels, LogFormat, log_to_stderr};
 pub use output::Format;
 
 const AFTER_HELP: &str = "\
@@ -96,6 +97,7 @@ enum Command {
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Args),
     /// Show events of the bus as they come, beside everybody else who consumes them
+    #[command(after_help = tap::EXAMPLES)]
     Tap(tap::Args),
     /// List, watch, export, show, retry and cancel runs
     #[command(subcommand, after_help = runs::EXAMPLES)]
@@ -144,6 +146,14 @@ struct Logging {
     /// Log warnings and errors only
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
+
+    /// Log up to these levels: LEVEL or PART=LEVEL, separated by commas, as in `warn,output=debug`
+    /// [default: `$ESI_LOG`]
+    ///
+    /// Levels are `off`, `error`, `warn`, `info` and `debug`. Parts are those of the program, which messages of a wrong one
+    /// list, `output` (what scripts write) and `libraries`.
+    #[arg(long, value_name = "LEVELS")]
+    log: Option<String>,
 }
 
 impl Logging {
@@ -154,7 +164,15 @@ impl Logging {
             (_, true) => LevelFilter::DEBUG,
             _ => LevelFilter::INFO,
         };
-        log_to_stderr(self.log_format, level).map_err(|error| service::no_thread(&error))
+        let (source, list) = match (&self.log, env::var("ESI_LOG")) {
+            (Some(list), _) => ("--log", list.clone()),
+            (None, list) => ("ESI_LOG", list.unwrap_or_default()),
+        };
+        let levels = Levels::new(level).with(&list).map_err(|why| {
+            let remedy = "write levels like `warn,output=debug`";
+            Failure::new(Exit::Usage, &format!("{source}: {why}"), remedy)
+        })?;
+        log_to_stderr(self.log_format, &levels).map_err(|error| service::no_thread(&error))
     }
 }
 

@@ -132,7 +132,7 @@ pub fn read<F, A: Clone>(
     let max_parallel = options.number("max_parallel");
     let stop_timeout = options.duration("stop_timeout");
     let state_dir = options.path("state_dir", folder);
-    let http = options.address("http");
+    let http = options.address_or_file("http");
     let service = service_options(table, &merged.defaults);
     let config = feed.filter(|_| !problems.has_errors()).map(|feed| Config {
         path: path.to_owned(),

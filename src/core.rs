@@ -1,5 +1,6 @@
 //! The pure floor: no tokio, no file, no network; time is an argument.
 
+pub mod address;
 pub mod duration;
 pub mod event;
 pub mod ini;

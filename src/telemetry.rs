@@ -2,7 +2,7 @@
 //!
 //! No line holds a raw control character, no matter who wrote the text in it: payloads are written by
 //! tenants and output by scripts, and neither may control a terminal or forge a line. Lines of libraries
-//! appear only with `--verbose`, and never below warnings: those would show what is on the wire.
+//! appear only with `--verbose` or if asked for (`levels`), and never below warnings: those would show what is on the wire.
 //!
 //! Logging never waits for the reader of the log (`backlog`).
 
@@ -10,28 +10,29 @@ mod backlog;
 #[cfg(test)]
 pub(crate) mod captured;
 mod condition;
+mod journald;
+mod levels;
 pub mod metrics;
 mod progress;
 mod systemd;
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::panic::{self, PanicHookInfo};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use tracing::level_filters::LevelFilter;
-use tracing::{Level, Metadata};
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::backlog::{Backlog, Formatter};
 pub use self::condition::{Condition, Conditions, Teller};
+pub use self::levels::{Levels, OUTPUT};
 pub use self::progress::watched;
 pub use self::systemd::tell_systemd;
 use crate::core::printable::{printable, printable_json};
@@ -52,41 +53,41 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// What this process logs to, if it does.
 static BACKLOG: OnceLock<Arc<Backlog>> = OnceLock::new();
 
-/// Sends log lines of our own to standard error from now on, up to the level `ours`, and panics with
-/// them. `DEBUG` adds what concerns no rule, and what libraries warn of.
+/// Sends log lines to standard error from now on, or to systemd's journal where that is the same, as far as `levels` wants
+/// them; and panics with them.
 ///
 /// # Errors
 /// When there is no room for the thread that writes them.
-pub fn log_to_stderr(format: LogFormat, ours: LevelFilter) -> io::Result<()> {
-    // systemd sets this where standard error is its journal, which has its own time and level.
-    let journald = std::env::var_os("JOURNAL_STREAM").is_some() && !io::stderr().is_terminal();
-    let form = match (format, journald) {
+pub fn log_to_stderr(format: LogFormat, levels: &Levels) -> io::Result<()> {
+    let stream = std::env::var_os("JOURNAL_STREAM");
+    // Not by way of `io::stderr`, whose lock would be held while the reader stands still.
+    let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    let form = match (format, journald::is_journal(stream.as_deref(), &stderr)) {
         (LogFormat::Json, _) => Form::Json,
         (LogFormat::Text, true) => Form::Journald,
         (LogFormat::Text, false) => Form::Text,
     };
-    // Not by way of `io::stderr`, whose lock would be held while the reader stands still.
-    let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
-    let backlog = Backlog::begin(stderr, form.formatter())?;
+    let backlog = match form {
+        Form::Journald => {
+            let journal = journald::Socket::open(Path::new(journald::SOCKET), stderr);
+            Backlog::begin(journal, form.formatter())
+        }
+        Form::Text | Form::Json => Backlog::begin(stderr, form.formatter()),
+    };
+    let backlog = backlog?;
     let backlog = BACKLOG.get_or_init(|| backlog);
     let lines = Lines { form, backlog };
 
-    let of_libraries = match ours {
-        LevelFilter::DEBUG => LevelFilter::WARN,
-        _ => LevelFilter::OFF,
-    };
-    let targets = Targets::new()
-        .with_default(of_libraries)
-        .with_target(env!("CARGO_CRATE_NAME"), ours);
-    let registry = tracing_subscriber::registry().with(targets);
+    let registry = tracing_subscriber::registry().with(levels.targets());
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_target(false);
     match form {
         Form::Json => registry.with(layer.json().with_writer(lines)).init(),
-        Form::Journald => registry
-            .with(layer.without_time().with_level(false).with_writer(lines))
-            .init(),
+        Form::Journald => {
+            let layer = layer.event_format(journald::Entries);
+            registry.with(layer.with_writer(lines)).init();
+        }
         Form::Text => registry.with(layer.with_writer(lines)).init(),
     }
     panic::set_hook(Box::new(log_panic));
@@ -133,7 +134,7 @@ pub fn flush() {
 #[derive(Clone, Copy)]
 enum Form {
     Text,
-    /// Each begins with its level in the form that systemd's journal reads.
+    /// Entries for systemd's journal.
     Journald,
     Json,
 }
@@ -143,7 +144,7 @@ impl Form {
     fn formatter(self) -> Formatter {
         match self {
             Self::Text => |message| format!("{:.6}  WARN {message}\n", Timestamp::now()),
-            Self::Journald => |message| format!("<4>{message}\n"),
+            Self::Journald => |message| journald::entry(4, "", message),
             Self::Json => |message| {
                 let line = json!({
                     "timestamp": format!("{:.6}", Timestamp::now()),
@@ -163,41 +164,29 @@ struct Lines {
 }
 
 /// One line; the formatter writes it whole.
-struct Line<'a> {
-    lines: &'a Lines,
-    level: u8,
-}
+struct Line<'a>(&'a Lines);
 
 impl<'a> MakeWriter<'a> for Lines {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line {
-            lines: self,
-            level: 6,
-        }
-    }
-
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line<'a> {
-        let level = match *meta.level() {
-            Level::ERROR => 3,
-            Level::WARN => 4,
-            Level::INFO => 6,
-            _ => 7,
-        };
-        Line { lines: self, level }
+        Line(self)
     }
 }
 
 impl Write for Line<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let Lines { form, backlog } = self.0;
         let text = line.strip_suffix(b"\n").unwrap_or(line);
-        let text = match self.lines.form {
-            Form::Text => printable(text),
-            Form::Journald => format!("<{}>{}", self.level, printable(text)),
-            Form::Json => printable_json(&String::from_utf8_lossy(text)).into_owned(),
-        };
-        self.lines.backlog.push(format!("{text}\n").as_bytes());
+        match form {
+            Form::Text => backlog.push(format!("{}\n", printable(text)).as_bytes()),
+            // Its fields are printable, and apart.
+            Form::Journald => backlog.push(line),
+            Form::Json => {
+                let text = String::from_utf8_lossy(text);
+                backlog.push(format!("{}\n", printable_json(&text)).as_bytes());
+            }
+        }
         Ok(line.len())
     }
 

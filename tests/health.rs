@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -43,7 +45,7 @@ fn a_service_is_healthy_at_once_ready_once_events_come_in_and_counts_what_it_doe
     scene.rule("r", &format!("events = {FULFILL}\nscript = record.sh"));
     scene.rule("fails", &format!("events = {FULFILL}\nscript = fails.sh"));
     let service = Service::listen(&scene);
-    service.wait_for("answering at http://");
+    service.wait_for("answering /metrics, /healthz and /readyz at ");
     assert_eq!(asked(port, "/healthz"), (200, "ok\n".to_owned()));
     let waiting = format!("waiting for {}\n", scene.queue);
     wait_until("the missing queue is told", || {
@@ -103,8 +105,44 @@ fn an_address_that_is_taken_is_told_and_keeps_nothing_from_being_done() {
     service.wait_for("nobody is told of metrics and health until that is possible");
     stage.wait_for_log(1);
     drop(taken);
-    service.wait_for("answering at http://");
+    service.wait_for("answering /metrics, /healthz and /readyz at ");
     service.stop();
+}
+
+#[test]
+fn a_unix_socket_is_asked_by_whoever_may_and_goes_with_the_service() {
+    let mut stage = timer("at = 2999-01-01T00:00Z");
+    let path = stage.path("http.sock");
+    stage.default(&format!("http = unix:{}", path.display()));
+    let ready = || {
+        let mut socket = UnixStream::connect(&path).expect("a socket");
+        socket
+            .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .expect("a request");
+        std::io::read_to_string(socket).expect("an answer")
+    };
+    let service = Service::listen(&stage);
+    service.wait_for("answering /metrics, /healthz and /readyz at unix:/");
+    wait_until("it is ready", || ready().starts_with("HTTP/1.1 200 "));
+    let mode = fs::metadata(&path).expect("a socket").permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    service.kill();
+    // What a killed service left is no obstacle; what another one has is.
+    let service = Service::listen(&stage);
+    service.wait_for("answering /metrics, /healthz and /readyz at unix:/");
+    service.stop();
+    assert!(!path.exists());
+    let taken = UnixListener::bind(&path).expect("a socket");
+    let service = Service::listen(&stage);
+    service.wait_for("stop what listens there (`ss -lxp` shows it)");
+    service.kill();
+    drop(taken);
+    fs::remove_file(&path).expect("a file");
+    fs::write(&path, "mine").expect("a file");
+    let service = Service::listen(&stage);
+    service.wait_for("a file of this name that is not a socket");
+    service.kill();
+    assert_eq!(fs::read_to_string(&path).expect("a file"), "mine");
 }
 
 #[test]
@@ -113,7 +151,7 @@ fn a_thousand_requests_of_twenty_clients_are_answered() {
     let mut stage = timer("at = 2999-01-01T00:00Z");
     stage.default(&format!("http = 127.0.0.1:{port}"));
     let service = Service::listen(&stage);
-    service.wait_for("answering at http://");
+    service.wait_for("answering /metrics, /healthz and /readyz at ");
     std::thread::scope(|scope| {
         let ask = || {
             for _ in 0..50 {
@@ -170,7 +208,7 @@ fn alerts_and_the_dashboard_ask_for_what_there_is_and_promtool_accepts_all_of_it
     scene.default(&format!("http = 127.0.0.1:{port}"));
     scene.rule("r", &format!("events = {FULFILL}\nscript = record.sh"));
     let service = Service::listen(&scene);
-    service.wait_for("answering at http://");
+    service.wait_for("answering /metrics, /healthz and /readyz at ");
     scene.publish(notification(FULFILL).body);
     scene.wait_for_log(1);
     let mut text = String::new();

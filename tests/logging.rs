@@ -15,6 +15,9 @@ echo "last words of $1"
 if [ "$1" = hang ]; then sleep 1000; fi
 echo "end $1" >>"$LOG""#;
 
+/// So that what scripts write is logged.
+const OUTPUT: [&str; 2] = ["--log", "output=debug"];
+
 fn noisy(name: &str) -> Scene {
     let mut scene = Scene::new(name);
     scene.script("noisy.sh", NOISY);
@@ -39,7 +42,7 @@ fn all_end(scene: &Scene, purposes: &[&str]) {
 #[test]
 fn work_continues_while_the_log_is_not_read() {
     let scene = noisy("unread-log");
-    let (mut service, stderr) = Service::unread(&mut scene.program("listen"));
+    let (mut service, stderr) = Service::unread(scene.program("listen").args(OUTPUT));
     // The time limit is kept, and each run keeps its output.
     all_end(&scene, &["one", "two", "hang", "three"]);
     let states = scene.states();
@@ -56,7 +59,7 @@ fn work_continues_while_the_log_is_not_read() {
     all_end(&scene, &["later"]);
     let log = service.stop();
     let (_, later) = log.split_once("log lines were lost").expect("the number");
-    for line in ["accepted", "succeeded in", "SIGTERM: draining"] {
+    for line in ["succeeded in", "SIGTERM: draining"] {
         assert!(later.contains(line), "{later}");
     }
 }
@@ -64,7 +67,7 @@ fn work_continues_while_the_log_is_not_read() {
 #[test]
 fn it_stops_while_the_log_is_not_read() {
     let scene = noisy("unread-stop");
-    let (service, stderr) = Service::unread(&mut scene.program("listen"));
+    let (service, stderr) = Service::unread(scene.program("listen").args(OUTPUT));
     all_end(&scene, &["one", "two", "three"]);
     service.stop();
     drop(stderr);
@@ -81,7 +84,7 @@ fn it_continues_while_the_log_cannot_be_written() {
     ];
     for (name, stderr) in outputs {
         let scene = noisy(name);
-        let service = Service::logging_to(&mut scene.program("listen"), stderr);
+        let service = Service::logging_to(scene.program("listen").args(OUTPUT), stderr);
         all_end(&scene, &["one", "two"]);
         assert_eq!(scene.states(), ["succeeded"; 2]);
         service.stop();
@@ -119,4 +122,52 @@ fn what_libraries_say_is_logged_only_with_verbose() {
         let says = log.contains("Connection error");
         assert_eq!(says, !arguments.is_empty(), "{log}");
     }
+}
+
+#[test]
+fn a_run_has_one_line_and_what_its_script_writes_is_logged_if_asked_for() {
+    let mut scene = Scene::new("levels");
+    scene.script("says.sh", "echo 'what it says'");
+    scene.rule("r", &format!("events = {FULFILL}\nscript = says.sh"));
+    let logged = |arguments: &[&str], list: Option<&str>| {
+        scene.publish(lease("one", "a"));
+        let mut command = scene.program("listen");
+        command.arg("--until-idle").args(arguments);
+        if let Some(list) = list {
+            command.env("ESI_LOG", list);
+        }
+        let output = command.output().expect("the program");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    let usual = logged(&[], None);
+    let of_runs = usual
+        .lines()
+        .filter(|line| line.contains("run=") || line.contains("runs="));
+    assert_eq!(of_runs.count(), 1, "{usual}");
+    assert!(
+        usual.contains("succeeded in") && !usual.contains("what it says"),
+        "{usual}"
+    );
+    for (arguments, list) in [
+        (&["--log", "warn,output=debug"][..], None),
+        (&[], Some("warn,output=debug")),
+        (&["--log", "warn,output=debug"], Some("off")),
+    ] {
+        let log = logged(arguments, list);
+        assert!(
+            log.contains("what it says") && !log.contains("succeeded in"),
+            "{log}"
+        );
+    }
+    assert!(logged(&["--verbose"], None).contains("what it says"));
+
+    let wrong = scene.run(&["listen", "--log", "lapin=debug"]);
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+    let why = String::from_utf8(wrong.stderr).expect("UTF-8");
+    assert!(
+        why.contains("error: --log: expected one of `actions`, "),
+        "{why}"
+    );
+    assert!(why.contains("but found `lapin`\nhint: "), "{why}");
 }

@@ -114,7 +114,7 @@ fn what_commands_end_beside_a_service_is_told_at_once() {
     let mut stage = stage("script = bad.sh\nstart_at = time + 10h");
     telling(&mut stage, "run.cancelled");
     stage.config();
-    let service = Service::start(&mut stage.program("listen"));
+    let service = Service::start(stage.program("listen").arg("--verbose"));
     service.wait_for("tick accepted");
     assert_eq!(stage.states(), ["scheduled"]);
     told(&stage, &["runs", "cancel", "1"]);
@@ -127,7 +127,7 @@ fn what_commands_end_beside_a_service_is_told_at_once() {
 fn a_rule_that_a_reload_adds_is_told_of_what_ends_from_then_on() {
     let mut stage = stage("script = bad.sh");
     stage.config();
-    let service = Service::start(&mut stage.program("listen"));
+    let service = Service::start(stage.program("listen").arg("--verbose"));
     service.wait_for("tick accepted");
     wait_until("the run to end", || stage.states() == ["discarded"]);
     telling(&mut stage, "run.discarded");

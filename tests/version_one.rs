@@ -108,9 +108,7 @@ fn the_journal_is_made() {
     assert!(!file().exists(), "it is not made again");
     let stage = stage();
     let service = Service::listen(&stage);
-    wait_until("a journal", || {
-        stage.state().join("journal.sqlite").exists()
-    });
+    stage.wait_for_log(1);
     wait_until("runs in every state", || {
         states(&stage) == expected(&STATES)
     });

@@ -1,7 +1,7 @@
 //! How the service is doing, for those who ask over HTTP: `/metrics`, `/healthz` and `/readyz`, at an address for
 //! administrators alone.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use tokio_util::sync::CancellationToken;
 
+use crate::core::address::Address;
 use crate::core::outage::Outage;
 use crate::http::listener::{Handler, ListenError, Listeners, Place, RoutePath, Serving};
 use crate::http::refusal::{Answer, Refusal, plain};
@@ -50,7 +51,7 @@ struct Health<J> {
 /// Answers at this address until `stop` is cancelled. An address that cannot be had is no reason to stop a service: it is told, and
 /// tried again.
 pub(super) async fn answer<J: Journal + Clone>(
-    address: SocketAddr,
+    address: Address,
     journal: J,
     conditions: Conditions,
     stop: CancellationToken,
@@ -58,17 +59,18 @@ pub(super) async fn answer<J: Journal + Clone>(
     let listeners = Listeners::default();
     let mut outage = Outage::default();
     let serving = loop {
-        let error = match serve(&listeners, address, &journal, &conditions) {
+        let error = match serve(&listeners, &address, &journal, &conditions) {
             Ok(serving) => {
-                tracing::info!("answering at http://{address}/metrics, /healthz and /readyz");
+                tracing::info!("answering /metrics, /healthz and /readyz at {address}");
                 break serving;
             }
             Err(error) => error,
         };
         if let Some(notice) = outage.failed(&error.message, Instant::now()) {
             tracing::error!(
-                "{}; nobody is told of metrics and health until that is possible (`http`){notice}",
-                error.message
+                "{}; nobody is told of metrics and health until that is possible (`http`): {}{notice}",
+                error.message,
+                error.hint
             );
         }
         let waiting = tokio::time::sleep(TRY_AGAIN);
@@ -83,13 +85,13 @@ pub(super) async fn answer<J: Journal + Clone>(
 
 fn serve<J: Journal + Clone>(
     listeners: &Listeners,
-    address: SocketAddr,
+    address: &Address,
     journal: &J,
     conditions: &Conditions,
 ) -> Result<Vec<Serving>, ListenError> {
     let serve = |(path, asked): (&str, Asked)| {
         let place = Place {
-            address,
+            address: address.clone(),
             tls: None,
             path: RoutePath::parse(path).expect("a path"),
         };

@@ -11,6 +11,7 @@ use crate::actions::{Action, ActionPart, Recovery, awx, event, http, publish, sc
 use crate::config::table::{Kind, OptionRow, PartOptions, RULE, SERVICE, Scope, SourceKind, Table};
 use crate::config::throttle::THROTTLE;
 use crate::config::{self, Feeds, Fingerprints, NamedSource, Options, RuleContext};
+use crate::core::address::Address;
 use crate::core::event::OF_RUNS;
 use crate::core::rules::Asks;
 use crate::journal::{JournalError, JournalPart, Opened, SourceRecord, sqlite};
@@ -218,10 +219,10 @@ fn listen(feeds: &mut Feeds<'_>) -> Option<Listen> {
     });
     // What is wrong with it is told where the options of the service are read.
     let http = feeds.defaults().text("http");
-    let http = http.and_then(|text| text.parse().ok());
+    let http = http.and_then(|text| Address::parse(&text));
     let conflicts = sources
         .as_deref()
-        .map(|sources| listen::conflicts(sources, http))
+        .map(|sources| listen::conflicts(sources, http.as_ref()))
         .unwrap_or_default();
     for (name, problem) in &conflicts {
         feeds.report(name, "listen", problem.clone());

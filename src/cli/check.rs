@@ -22,6 +22,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   esi-event-actions check
   esi-event-actions check --feed history                     # for `poll`
+  esi-event-actions check --connect                          # and ask the broker, the cloud and what else it names
   esi-event-actions check --config ./new.conf --user esi-event-actions";
 
 #[derive(Debug, clap::Args)]

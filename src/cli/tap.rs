@@ -34,6 +34,13 @@ use showing::Showing;
 /// How long what is just being shown or saved may take once the command is to end.
 const LAST_EVENT: Duration = Duration::from_secs(1);
 
+/// The examples of its help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  esi-event-actions tap                                     # what comes, a line each; Ctrl-C ends it
+  esi-event-actions tap --match --event-type 'esi_leap.lease.*.error'
+  esi-event-actions tap --save events --limit 10            # then: explain events/ID.json";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Also show what each rule makes of each event, as `explain` does; throttles count nothing here

@@ -12,6 +12,7 @@ use super::action::{foreign, named};
 use super::settings::Fingerprints;
 use super::source::{names_kind, of_sources};
 use super::table::{Kind, OptionRow, Table};
+use crate::core::address::Address;
 use crate::core::duration::duration;
 use crate::core::ini::merged::{DEFAULT, Merged, MergedOption, Section};
 use crate::core::ini::problem::{Problem, Problems, nearest};
@@ -318,15 +319,28 @@ impl<'a> Options<'a> {
         self.parse(name, DURATIONS, duration).unwrap_or_default()
     }
 
-    /// An address to listen on.
+    /// An address of the network to listen on.
     pub fn address(&mut self, name: &str) -> Option<SocketAddr> {
-        let hint = "write it like `127.0.0.1:8080`, `[::1]:8080`, or `0.0.0.0:8080` for all addresses of the host";
         let text = self.text(name)?;
-        let address = text.parse::<SocketAddr>().ok();
-        let address = address.filter(|address| address.port() != 0);
+        let address = Address::parse(&text).and_then(|address| address.network());
         if address.is_none() {
             let message =
                 format!("expected an IP address and a port in `{name}`, but found `{text}`");
+            let hint = "write it like `127.0.0.1:8080`, `[::1]:8080`, or `0.0.0.0:8080` for all addresses of the host";
+            self.report_value(name, Problem::error(message, hint));
+        }
+        address
+    }
+
+    /// An address of the network, or a file, to listen on.
+    pub fn address_or_file(&mut self, name: &str) -> Option<Address> {
+        let text = self.text(name)?;
+        let address = Address::parse(&text);
+        if address.is_none() {
+            let message = format!(
+                "expected an IP address and a port, or `unix:` and an absolute path, in `{name}`, but found `{text}`"
+            );
+            let hint = "write it like `127.0.0.1:9417`, `[::1]:9417`, or `unix:/run/esi-event-actions/http.sock`";
             self.report_value(name, Problem::error(message, hint));
         }
         address

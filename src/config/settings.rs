@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::core::address::Address;
 use crate::core::retention::Retention;
 use crate::core::rules::RuleSet;
 
@@ -67,7 +67,7 @@ pub struct Config<F, A> {
     /// How long attempts under way may take to finish when the service stops.
     pub stop_timeout: Duration,
     /// Where `listen` tells of metrics and health, if it does.
-    pub http: Option<SocketAddr>,
+    pub http: Option<Address>,
     /// How long finished things are kept.
     pub retention: Retention,
     /// The rules, in the order of the file.

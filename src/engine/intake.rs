@@ -206,8 +206,9 @@ pub(in crate::engine) fn tell((entry, accepted): (&Entry, &Accepted)) {
         (Entry::Event(event), Accepted::Runs(runs)) if runs.is_empty() => {
             tracing::info!(event = %event.id, "{} matches no rule", event.event_type);
         }
+        // The line of a run is that of its end.
         (Entry::Event(event), Accepted::Runs(runs)) => {
-            tracing::info!(event = %event.id, ?runs, "{} accepted", event.event_type);
+            tracing::debug!(event = %event.id, ?runs, "{} accepted", event.event_type);
         }
         (Entry::Event(event), _) => {
             tracing::info!(event = %event.id, "{} is known already", event.event_type);

@@ -7,11 +7,12 @@
 mod place;
 mod routes;
 mod serving;
+mod socket;
 mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,6 @@ use futures_util::future::{BoxFuture, join_all};
 use hyper::Request;
 use hyper::body::Incoming;
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -27,14 +27,13 @@ use tokio_util::sync::CancellationToken;
 pub use place::{Conflict, Place, RoutePath, TlsFiles};
 
 use super::refusal::{Answer, RefusalLog};
+use crate::core::address::Address;
 use routes::{Found, Routes};
+use socket::Socket;
 use tls::Tls;
 
 /// How long a path, and the listener with it, is kept after its server has gone.
 const KEPT: Duration = Duration::from_secs(2);
-
-/// How many connections may wait to be taken. The kernel may have a lower limit.
-const BACKLOG: u32 = 1024;
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -44,7 +43,7 @@ pub trait Handler: Send + Sync + 'static {
 
 /// The listeners of a service.
 #[derive(Clone, Debug, Default)]
-pub struct Listeners(Arc<Mutex<BTreeMap<SocketAddr, Running>>>);
+pub struct Listeners(Arc<Mutex<BTreeMap<Address, Running>>>);
 
 /// A server that takes requests, until this is dropped.
 #[derive(Debug)]
@@ -72,7 +71,7 @@ struct Running {
 
 /// One address.
 struct Listener {
-    address: SocketAddr,
+    address: Address,
     routes: Mutex<Routes>,
     tls: Mutex<Option<Tls>>,
     /// Those with whom no TLS could be agreed on.
@@ -96,9 +95,9 @@ impl Listeners {
             *lock(&listener.tls) = tls;
             Arc::clone(listener)
         } else {
-            let socket = bind(place.address)?;
+            let socket = Socket::bind(&place.address)?;
             let listener = Arc::new(Listener {
-                address: place.address,
+                address: place.address.clone(),
                 routes: Mutex::default(),
                 tls: Mutex::new(tls),
                 without_tls: RefusalLog::default(),
@@ -109,7 +108,7 @@ impl Listeners {
                 listener: Arc::clone(&listener),
                 accepting,
             };
-            running.insert(place.address, this);
+            running.insert(place.address.clone(), this);
             listener
         };
         let number = lock(&listener.routes).add(place.path.clone(), handler);
@@ -180,35 +179,6 @@ impl fmt::Debug for Listener {
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
-}
-
-fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    let socket = || {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4(),
-            SocketAddr::V6(_) => TcpSocket::new_v6(),
-        }?;
-        // What earlier connections left behind does not hold the port; another listener does.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    socket().map_err(|error| ListenError {
-        message: format!("cannot listen on {address}: {error}"),
-        hint: match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "stop what listens there (`ss -ltnp` shows it), or choose another port in `listen`"
-            }
-            std::io::ErrorKind::PermissionDenied => {
-                "choose a port from 1024 on in `listen`, or give the service `CAP_NET_BIND_SERVICE` in \
-                 `AmbientCapabilities=` and `CapabilityBoundingSet=`"
-            }
-            std::io::ErrorKind::AddrNotAvailable => {
-                "name an address of this host in `listen`, or `0.0.0.0` for all of them"
-            }
-            _ => "correct `listen`",
-        },
-    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -105,7 +105,12 @@ enum Mechanism {
 impl Kafka {
     /// Whether a broker lets us in, and has the topics. To ask for one by its name might make it.
     async fn look(&self) -> Reply {
-        let looked = async { Cluster::connect(self).await?.topics(&self.topics).await };
+        let looked = async {
+            Cluster::connect(&Arc::new(self.clone()))
+                .await?
+                .topics(&self.topics)
+                .await
+        };
         let found = match looked.await {
             Ok(found) => found,
             Err(trouble) => {

@@ -20,6 +20,7 @@ pub(crate) fn capture() -> Captured {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::level_filters::LevelFilter::DEBUG)
         .json()
         .with_writer(move || writer.clone())
         .finish();

@@ -91,7 +91,7 @@ fn a_pass_without_news_says_nothing_at_all() {
     let poller = Poller::recording(FULFILL);
     poller.openstack.lease(LEASE, lease_of(LEASE, NODE));
     poller.openstack.rows(&rows([1, 2]));
-    assert!(poller.pass(&["--from-start"]).contains("accepted"));
+    assert!(poller.pass(&["--from-start"]).contains("succeeded in"));
     assert_eq!(poller.pass(&[]), "");
     poller.openstack.rows(&rows([1, 2, 3]));
     assert_eq!(poller.pass(&["--quiet"]), "");

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::actions::Order;
 use crate::core::line::ShownLine;
+use crate::telemetry::OUTPUT;
 
 /// So many bytes of output are kept for the journal.
 pub(super) const TAIL: usize = 64 * 1024;
@@ -107,10 +108,11 @@ impl<'a> Output<'a> {
             run, attempt, rule, ..
         } = self.order;
         let rule = &rule.name;
-        tracing::info!(run, rule, attempt, stream = stream.as_str(), %line);
+        tracing::debug!(target: OUTPUT, run, rule, attempt, stream = stream.as_str(), %line);
         self.logged += 1;
         if self.logged == LOGGED_LINES {
-            tracing::info!(
+            tracing::debug!(
+                target: OUTPUT,
                 run,
                 rule,
                 attempt,

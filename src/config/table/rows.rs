@@ -198,8 +198,8 @@ pub const SERVICE: [OptionRow; 6] = [
         scope: Scope::Service,
         kind: Kind::Text,
         default: None,
-        meaning: "an address and a port, like `127.0.0.1:9417`, at which `listen` answers `GET /metrics`, `/healthz` and \
-                  `/readyz`: for administrators, and never that of a source",
+        meaning: "an address and a port, like `127.0.0.1:9417`, or a Unix socket, like `unix:/run/esi-event-actions/http.sock`, at which \
+                  `listen` answers `GET /metrics`, `/healthz` and `/readyz`: for administrators, and never that of a source",
     },
     OptionRow {
         name: "keep_for",

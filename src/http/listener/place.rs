@@ -4,11 +4,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::core::address::Address;
+
 /// Where a server takes requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The address, which several servers may share.
-    pub address: SocketAddr,
+    pub address: Address,
     /// What TLS is spoken with there; `None` for plain HTTP.
     pub tls: Option<TlsFiles>,
     /// The path that is the server's own, with all below it.
@@ -72,13 +74,13 @@ impl Place {
     /// Why these two cannot be served by one process; `None` if they can.
     #[must_use]
     pub fn conflict(&self, other: &Self) -> Option<Conflict> {
-        let (one, two) = (self.address, other.address);
-        if one == two {
+        if self.address == other.address {
             if self.tls != other.tls {
                 return Some(Conflict::Tls);
             }
             return (self.path == other.path).then_some(Conflict::Path);
         }
+        let (one, two) = (self.address.network()?, other.address.network()?);
         let every = |address: SocketAddr| address.ip().is_unspecified();
         let is_same_family = one.is_ipv4() == two.is_ipv4();
         let meets = one.port() == two.port() && is_same_family && (every(one) || every(two));
@@ -105,7 +107,7 @@ mod tests {
 
     fn place(address: &str, tls: Option<&str>, path: &str) -> Place {
         Place {
-            address: address.parse().unwrap(),
+            address: Address::parse(address).unwrap(),
             tls: tls.map(|name| TlsFiles {
                 certificate: name.into(),
                 key: "k".into(),

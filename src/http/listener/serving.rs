@@ -14,7 +14,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use percent_encoding::percent_decode_str;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -22,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Listener;
 use super::routes::Found;
+use super::socket::{Socket, Stream};
 use crate::core::outage::Outage;
 use crate::http::refusal::{Answer, Refusal, discard};
 use crate::os::limits::allow_many_open_files;
@@ -51,8 +51,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Accepts connections until the listener is to end, and then until what is under way is answered.
-pub(super) async fn accept(socket: TcpListener, listener: Arc<Listener>) {
-    let address = listener.address;
+pub(super) async fn accept(socket: Socket, listener: Arc<Listener>) {
+    let address = &listener.address;
     allow_many_open_files();
     let (slots, mut connections) = (Arc::new(Semaphore::new(CONNECTIONS)), JoinSet::new());
     let (mut full, mut failing) = (Outage::default(), Outage::default());
@@ -95,11 +95,16 @@ pub(super) async fn accept(socket: TcpListener, listener: Arc<Listener>) {
 
 /// Serves one connection; what goes wrong on it concerns its sender alone, and is told to that one where it can be.
 async fn connection(
-    stream: TcpStream,
+    stream: Stream,
     from: SocketAddr,
     listener: Arc<Listener>,
     _slot: OwnedSemaphorePermit,
 ) {
+    let stream = match stream {
+        Stream::Network(stream) => stream,
+        // TLS is of the network alone.
+        Stream::File(stream) => return exchanges(stream, from, &listener).await,
+    };
     // Answers are small, and whoever does not take them must not hold a place for long. Where the system lacks either,
     // nothing but that is lost.
     let _ = stream.set_nodelay(true);
@@ -116,7 +121,7 @@ async fn connection(
         Some(Err(_)) => format!("it took longer than {HANDSHAKE:?}"),
     };
     if let Some(notice) = listener.without_tls.news(&why, Instant::now()) {
-        let address = listener.address;
+        let address = &listener.address;
         tracing::warn!("{address}: no TLS with {}: {why}{notice}", from.ip());
     }
 }

@@ -9,6 +9,7 @@ use ring::hmac::{self, Algorithm};
 use super::access::{Access, HmacCheck, Login, SecretFile};
 use crate::config::table::{Kind, OptionRow};
 use crate::config::{Options, Problem, Reported};
+use crate::core::address::Address;
 use crate::http::listener::{Place, RoutePath, TlsFiles};
 use crate::os::credentials::credential_file;
 
@@ -191,7 +192,7 @@ pub fn read(options: &mut Options<'_>, folder: &Path) -> Option<PostOptions> {
     }
     Some(PostOptions {
         place: Place {
-            address,
+            address: Address::Network(address),
             tls,
             path: path?,
         },

@@ -1,6 +1,7 @@
 //! What becomes of requests that wait (`posted.rs`).
 
 use super::*;
+use crate::core::address::Address;
 use crate::http::listener::RoutePath;
 use crate::http::posts::Access;
 
@@ -15,7 +16,7 @@ impl Meaning for Nothing {
 fn source() -> PostedSource {
     let options = PostOptions {
         place: Place {
-            address: ([127, 0, 0, 1], 1).into(),
+            address: Address::Network(([127, 0, 0, 1], 1).into()),
             tls: None,
             path: RoutePath::parse("/").unwrap(),
         },

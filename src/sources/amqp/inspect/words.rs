@@ -219,13 +219,7 @@ impl Words<'_> {
             self.command("list_bindings", &[]),
             self.command(
                 "list_queues",
-                &[
-                    "name",
-                    "durable",
-                    "auto_delete",
-                    "arguments",
-                    "effective_policy_definition"
-                ]
+                &["name", "durable", "auto_delete", "arguments", "policy"]
             ),
         );
         let url = format!(
