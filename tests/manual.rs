@@ -6,14 +6,23 @@
 //!   to that. A rule for everything is added, so that a source alone is complete.
 //! - `ini elasticsearch`: options of a source of this type, which gets its name and what it cannot do without.
 //! - `sh`, `cron`: commands. A word in capitals stands for something that the reader fills in.
+//! - `sh example`: commands of which the reader chooses, or that need what no test has.
+//! - `sh`, `ini`, `yaml` or `text` and a path, as in `ini ~/.config/app.conf`: the content of this file.
+//!
+//! docs/operators.md and docs/tenants.md are also followed (`following.rs`): files are written, commands are run, and `text`
+//! is what the commands before it print, with `…` for what differs from one time to another. What the reader is to replace
+//! is in a table on the page.
 
 mod commands;
 mod configurations;
+mod following;
 mod help;
 mod links;
 mod markdown;
 mod messages;
+mod operators;
 mod paths;
+mod tenants;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -14,16 +14,27 @@ const SEARCH: &str = "[source:s]\ntype = elasticsearch\nurl = https://h\nevery =
 /// The block as a whole configuration, if it is about one.
 fn completed(block: &Block) -> Option<String> {
     let text = &block.text;
-    let whole = match block.info.as_str() {
-        "ini" if text.contains("[DEFAULT]") => format!("{text}{RULE}"),
-        "ini" => format!("{DEFAULT}{text}{RULE}"),
-        "ini elasticsearch" => format!("{DEFAULT}{RULE}{SEARCH}{text}"),
-        info => {
-            assert!(!info.starts_with("ini"), "unknown info string `{info}`");
-            return None;
-        }
+    let (language, more) = block.info.split_once(' ').unwrap_or((&block.info, ""));
+    if language != "ini" {
+        return None;
+    }
+    Some(match more {
+        "" if text.contains("[DEFAULT]") => format!("{text}{RULE}"),
+        "" => format!("{DEFAULT}{text}{RULE}"),
+        "elasticsearch" => format!("{DEFAULT}{RULE}{SEARCH}{text}"),
+        path if path.starts_with(['/', '~']) => text.clone(),
+        _ => panic!("unknown info string `{}`", block.info),
+    })
+}
+
+/// What is wrong with a configuration of this page. Tenants have no queues.
+fn wrong(page: &str, text: &str) -> Option<String> {
+    let file = Path::new("listener.conf");
+    let problems = match page {
+        "docs/tenants.md" => parts::read_for_history(text, file).problems,
+        _ => parts::read_for_listen(text, file).problems,
     };
-    Some(whole)
+    (!problems.is_empty()).then(|| problems.report("listener.conf").to_string())
 }
 
 #[test]
@@ -36,10 +47,8 @@ fn each_configuration_is_taken() {
                 continue;
             };
             read += 1;
-            let reading = parts::read_for_listen(&text, Path::new("listener.conf"));
-            let here = format!("{}:{}", page.name, block.line);
-            if !reading.problems.is_empty() {
-                let report = reading.problems.report("listener.conf");
+            if let Some(report) = wrong(&page.name, &text) {
+                let here = format!("{}:{}", page.name, block.line);
                 complaints.push(format!("{here}: {report}\n{text}"));
             }
         }

@@ -20,6 +20,8 @@ pub(super) struct Page {
 pub(super) struct Block {
     /// The line of its fence, from 1.
     pub(super) line: usize,
+    /// The name, in links, of the heading that it is under.
+    pub(super) section: String,
     /// What stands behind the fence.
     pub(super) info: String,
     /// Its lines, without the indentation of the fence.
@@ -61,7 +63,14 @@ impl Page {
                 let info = info.trim().to_owned();
                 let text = String::new();
                 let line = number;
-                block = Some((indentation, Block { line, info, text }));
+                let section = page.anchors.last().cloned().unwrap_or_default();
+                let inside = Block {
+                    line,
+                    section,
+                    info,
+                    text,
+                };
+                block = Some((indentation, inside));
                 continue;
             }
             if line.starts_with('#') {
@@ -154,7 +163,7 @@ fn pages_are_read() {
         panic!("one block");
     };
     assert_eq!(
-        (block.line, &*block.info, &*block.text),
-        (6, "sh cron", "one\n  two\n")
+        (block.line, &*block.section, &*block.info, &*block.text),
+        (6, "a-b-its", "sh cron", "one\n  two\n")
     );
 }
