@@ -194,9 +194,6 @@ pub(super) fn room_beside<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
     const MOST: u64 = 6 * 1024 * 1024;
     /// The program's path, and what its first line names.
     const PROGRAM: usize = 16 * 1024;
-    let stack = getrlimit(Resource::Stack).current.unwrap_or(u64::MAX);
-    let all = (stack / 4).clamp(LEAST, MOST);
-    let texts: usize = texts.map(|text| text.len() + BESIDE).sum();
     /// Of this process, which does not change.
     static ENVIRONMENT: LazyLock<usize> = LazyLock::new(|| {
         let variables = env::vars_os();
@@ -204,6 +201,9 @@ pub(super) fn room_beside<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
             .map(|(name, value)| name.len() + value.len() + 1 + BESIDE)
             .sum()
     });
+    let stack = getrlimit(Resource::Stack).current.unwrap_or(u64::MAX);
+    let all = (stack / 4).clamp(LEAST, MOST);
+    let texts: usize = texts.map(|text| text.len() + BESIDE).sum();
     let taken = texts + *ENVIRONMENT + PROGRAM;
     usize::try_from(all)
         .unwrap_or(usize::MAX)
