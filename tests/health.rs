@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
+use esi_event_actions::os::limits::allow_many_open_files;
 use serde_json::Value;
 
 use super::support::amqp::Declaration;
 use super::support::broker::Broker;
 use super::support::scene::{FULFILL, Scene, Service, notification, wait_until};
 use super::support::sender::{free_port, request, send};
+use super::support::stage::PATIENCE;
 use super::support::timer::timer;
 
 /// The status and the body of the answer to a request for this path.
@@ -103,6 +105,7 @@ fn an_address_that_is_taken_is_told_and_keeps_nothing_from_being_done() {
     stage.default(&format!("http = 127.0.0.1:{port}"));
     let service = Service::listen(&stage);
     service.wait_for("nobody is told of metrics and health until that is possible");
+    service.wait_for("stop what listens there (`ss -ltnp` shows it), or choose another port");
     stage.wait_for_log(1);
     drop(taken);
     service.wait_for("answering /metrics, /healthz and /readyz at ");
@@ -166,6 +169,35 @@ fn a_thousand_requests_of_twenty_clients_are_answered() {
         samples(port)["esi_source_ready{source=\"timer:nightly\"}"],
         "1"
     );
+    service.stop();
+}
+
+#[test]
+fn a_thousand_clients_at_once_are_answered_in_bounded_memory_while_work_goes_on() {
+    allow_many_open_files();
+    let port = free_port();
+    let mut stage = timer("every = 1s");
+    stage.default(&format!("http = 127.0.0.1:{port}"));
+    let service = Service::listen(&stage);
+    service.wait_for("answering /metrics, /healthz and /readyz at ");
+    let metrics = request("GET /metrics", &[], "");
+    let connect = |_| {
+        let mut client = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+        client.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        client.write_all(&metrics).expect("a request");
+        client
+    };
+    let clients: Vec<TcpStream> = (0..1_000).map(connect).collect();
+    // None of them reads yet.
+    stage.wait_for_log(stage.log().len() + 2);
+    for mut client in clients {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.contains("esi_source_ready{"), "{answer}");
+    }
+    let size = service.largest_size();
+    assert!(size < 128, "{size} MiB");
     service.stop();
 }
 

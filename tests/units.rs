@@ -1,4 +1,4 @@
-//! The unit of `listen` under a real systemd, installed as the README says, in a container.
+//! The unit of `listen` under a real systemd, installed as docs/install.md says, in a container.
 
 mod tenants;
 
@@ -8,13 +8,12 @@ use super::support::stage::{program, wait_until};
 use super::support::system::{System, text};
 
 /// A script that takes its time, and says so where the unit lets it write.
-const SLOW: &str = "#!/bin/sh\necho began >>/var/lib/esi-event-actions/log\nsleep 3\necho ended >>/var/lib/esi-event-actions/log\n";
+const SLOW: &str = "#!/bin/sh\necho loud\necho began >>/var/lib/esi-event-actions/log\nsleep 3\necho ended >>/var/lib/esi-event-actions/log\n";
 
 /// One event, however often it is told.
 const ONCE: &str = "#!/bin/sh\necho '{\"id\": \"1\"}'\nexec sleep 3600\n";
 
-const CONFIG: &str =
-    "[source:once]\ntype = exec\ncommand = once.sh\n\n[slow]\nevents = once\nscript = slow.sh\n";
+const CONFIG: &str = "[DEFAULT]\nhttp = unix:/run/esi-event-actions/http.sock\n\n[source:once]\ntype = exec\ncommand = once.sh\n\n[slow]\nevents = once\nscript = slow.sh\n";
 
 /// Boots a system with the program, its unit and a configuration installed; `None` where there is no engine to do it.
 fn boot(config: &str) -> Option<System> {
@@ -66,6 +65,9 @@ fn the_unit_starts_reloads_survives_and_stops_under_systemd() {
     wait_until("the script has begun", || said(&system) == "began\n");
     let listed = system.done(&["esi-event-actions", "runs", "list"]);
     assert!(listed.contains("running"), "{listed}");
+    let socket = "/run/esi-event-actions/http.sock";
+    let mode = system.done(&["stat", "--format=%a %U %G", socket]);
+    assert_eq!(mode, "660 esi-event-actions esi-event-actions\n");
 
     system.done(&["systemctl", "reload", unit]);
     system.wait_for("was read again");
@@ -74,6 +76,24 @@ fn the_unit_starts_reloads_survives_and_stops_under_systemd() {
     system.done(&["systemctl", "stop", unit]);
     assert_eq!(said(&system), "began\nended\n");
     assert_eq!(system.property("Result"), "success");
+
+    // Entries have fields; of a run there is one, and its script's lines are not among them.
+    let of_run = system.done(&[
+        "journalctl",
+        "--output=cat",
+        "ESI_RUN_ID=1",
+        "ESI_RULE=slow",
+    ]);
+    assert_eq!(of_run.lines().count(), 1, "{of_run}");
+    assert!(of_run.contains("succeeded in"), "{of_run}");
+    let fields = system.done(&["journalctl", "--output=verbose", "ESI_RUN_ID=1"]);
+    for field in [
+        "PRIORITY=6",
+        "SYSLOG_IDENTIFIER=esi-event-actions",
+        "_SYSTEMD_UNIT=esi-event-actions.service",
+    ] {
+        assert!(fields.contains(field), "{field}: {fields}");
+    }
 
     // A service that dies is started again, and so is one that hangs.
     system.done(&["systemctl", "start", unit]);

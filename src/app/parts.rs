@@ -219,7 +219,7 @@ fn listen(feeds: &mut Feeds<'_>) -> Option<Listen> {
     });
     // What is wrong with it is told where the options of the service are read.
     let http = feeds.defaults().text("http");
-    let http = http.and_then(|text| Address::parse(&text));
+    let http = http.and_then(Address::parse);
     let conflicts = sources
         .as_deref()
         .map(|sources| listen::conflicts(sources, http.as_ref()))

@@ -16,19 +16,15 @@ pub(super) async fn waited<T>(what: &str, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     let mut is_told = false;
     loop {
-        match tokio::time::timeout(EVERY, &mut work).await {
-            Ok(done) => {
-                if is_told {
-                    drop(writeln!(io::stderr()));
-                }
-                return done;
+        if let Ok(done) = tokio::time::timeout(EVERY, &mut work).await {
+            if is_told {
+                drop(writeln!(io::stderr()));
             }
-            Err(_) => {
-                is_told = true;
-                let lasted = began.elapsed().as_secs();
-                drop(write!(io::stderr(), "\r{what}: {lasted} s"));
-            }
+            return done;
         }
+        is_told = true;
+        let lasted = began.elapsed().as_secs();
+        drop(write!(io::stderr(), "\r{what}: {lasted} s"));
     }
 }
 

@@ -322,7 +322,7 @@ impl<'a> Options<'a> {
     /// An address of the network to listen on.
     pub fn address(&mut self, name: &str) -> Option<SocketAddr> {
         let text = self.text(name)?;
-        let address = Address::parse(&text).and_then(|address| address.network());
+        let address = Address::parse(text).and_then(|address| address.network());
         if address.is_none() {
             let message =
                 format!("expected an IP address and a port in `{name}`, but found `{text}`");
@@ -335,7 +335,7 @@ impl<'a> Options<'a> {
     /// An address of the network, or a file, to listen on.
     pub fn address_or_file(&mut self, name: &str) -> Option<Address> {
         let text = self.text(name)?;
-        let address = Address::parse(&text);
+        let address = Address::parse(text);
         if address.is_none() {
             let message = format!(
                 "expected an IP address and a port, or `unix:` and an absolute path, in `{name}`, but found `{text}`"
