@@ -193,8 +193,8 @@ pub trait Action: fmt::Debug + Send + Sync + 'static {
 
     /// Performs one attempt and comes back only when nothing of it is left, but for what cannot be ended.
     ///
-    /// Once something exists that would outlive the service, by what it can be found goes to
-    /// `started`, and then on record; at once, if nothing else tells of it. When `stop` is cancelled the attempt is ended early: asked to end, then forced, and its
+    /// As soon as something exists that would outlive the service, by what it can be found goes to
+    /// `started`. When `stop` is cancelled the attempt is ended early: asked to end, then forced, and its
     /// outcome is [`Outcome::Interrupted`] unless it ended by itself meanwhile. Nothing here fails: what
     /// goes wrong is an outcome.
     fn perform(

@@ -157,13 +157,27 @@ pub struct Cursor(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Accepted {
     /// The event was new, or known and matched by rules that had not matched it before.
-    Runs(Vec<RunId>),
+    Runs {
+        /// Those that are new, also if they have ended with that.
+        runs: Vec<RunId>,
+        /// The rules whose throttles held theirs back.
+        held_back: Vec<String>,
+    },
     /// The event was known, and so were all runs planned for it.
     Known,
     /// Quarantined under this number.
     Quarantined(QuarantineId),
     /// Progress has been noted.
     Noted,
+}
+
+impl Accepted {
+    /// These runs are new, and no throttle held one back.
+    #[must_use]
+    pub fn made(runs: Vec<RunId>) -> Self {
+        let held_back = Vec::new();
+        Self::Runs { runs, held_back }
+    }
 }
 
 /// What a journal looked like at some time: the same as before if nothing was written since.

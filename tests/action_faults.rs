@@ -334,6 +334,7 @@ fn a_full_disk_loses_no_end_of_an_attempt() {
         service.wait_for(&format!("consuming queue {}", trial.scene.queue));
         trial.scene.publish(lease("one", "a"));
         trial.wait_for_attempts(1);
+        trial.wait_for_handle();
         shim.refuse(Refusal::Full);
         trial.release();
         service.wait_for("failed to record an attempt in the journal");

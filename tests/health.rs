@@ -46,6 +46,11 @@ fn a_service_is_healthy_at_once_ready_once_events_come_in_and_counts_what_it_doe
     scene.script("fails.sh", "exit 3");
     scene.rule("r", &format!("events = {FULFILL}\nscript = record.sh"));
     scene.rule("fails", &format!("events = {FULFILL}\nscript = fails.sh"));
+    let fifth = "threshold = 5 within 1h";
+    scene.rule(
+        "fifth",
+        &format!("events = {FULFILL}\nscript = record.sh\n{fifth}"),
+    );
     let service = Service::listen(&scene);
     service.wait_for("answering /metrics, /healthz and /readyz at ");
     assert_eq!(asked(port, "/healthz"), (200, "ok\n".to_owned()));
@@ -68,6 +73,7 @@ fn a_service_is_healthy_at_once_ready_once_events_come_in_and_counts_what_it_doe
                 r#"esi_attempts_total{outcome="failed",rule="fails"}"#,
                 r#"esi_deliveries_total{result="matched",source="bus"}"#,
                 r#"esi_deliveries_total{result="quarantined",source="bus"}"#,
+                r#"esi_held_back_total{rule="fifth"}"#,
                 r#"esi_runs{state="succeeded"}"#,
                 r#"esi_runs{state="discarded"}"#,
                 r#"esi_attempt_seconds_count{rule="r"}"#,

@@ -69,10 +69,6 @@ pub const PART: ActionPart = ActionPart {
 /// What `action` says for a script, and how its handles begin.
 const KIND: &str = "script";
 
-/// A script that is over sooner has no handle on record, which costs a commit: about as long as a few commits take. Until
-/// then recovery finds what it left by its mark, as in the moment between a start and its record.
-const SHORT: Duration = Duration::from_millis(20);
-
 /// A program with its fixed arguments, the paths whose values follow them, and its limits.
 #[derive(Clone, Debug, PartialEq)]
 struct Script {
@@ -125,8 +121,18 @@ impl Script {
         let call = Call::new(self, order, &values)?;
         let mut group = call.start().await?;
         crash::point(Point::ProcessStarted);
-        let process = group.id();
-        let note = || note_process(order, process, started);
+        let handle = identify(group.id())
+            .and_then(|identity| serde_json::to_string(&identity).map_err(io::Error::from));
+        match handle {
+            // Nobody waits for it if dispatch has given this attempt up.
+            Ok(handle) => drop(started.send(handle)),
+            Err(error) => {
+                tracing::warn!(
+                    run = order.run,
+                    "failed to identify the script's process: {error}"
+                );
+            }
+        }
         let unheard = |error: io::Error| NotStarted::from(error.to_string());
         let stdin = group.stdin().map_err(unheard)?;
         let (stdout, stderr) = group.outputs().map_err(unheard)?;
@@ -135,7 +141,7 @@ impl Script {
         };
         let mut exchange = pin!(exchange);
         let (outcome, is_gone) = {
-            let mut end = pin!(self.end(&mut group, note, stop));
+            let mut end = pin!(self.end(&mut group, stop));
             tokio::select! {
                 biased;
                 ended = &mut end => {
@@ -149,50 +155,21 @@ impl Script {
         Ok((outcome, (!is_gone).then_some(group)))
     }
 
-    /// Waits for the end of the script, and brings it about when it must not go on; notes its process before, unless
-    /// it ends [soon](SHORT). Answers how it ended, and whether it did.
-    async fn end(
-        &self,
-        group: &mut Group,
-        note: impl FnOnce(),
-        stop: &CancellationToken,
-    ) -> (Outcome, bool) {
-        let mut note = Some(note);
-        let mut limit = pin!(passed(self.timeout));
-        let mut soon = pin!(sleep(SHORT));
-        let asked = loop {
-            tokio::select! {
-                biased;
-                status = group.leader.wait() => return (outcome_of(status), true),
-                () = stop.cancelled() => break stopped(),
-                limit = &mut limit => break Outcome::TimedOut(limit),
-                // It has not been waited for, so its number is still its own.
-                () = &mut soon, if note.is_some() => note.take().into_iter().for_each(|note| note()),
-            }
+    /// Waits for the end of the script, and brings it about when it must not go on. Answers how it ended, and
+    /// whether it did.
+    async fn end(&self, group: &mut Group, stop: &CancellationToken) -> (Outcome, bool) {
+        let asked = tokio::select! {
+            biased;
+            status = group.leader.wait() => return (outcome_of(status), true),
+            () = stop.cancelled() => stopped(),
+            limit = passed(self.timeout) => Outcome::TimedOut(limit),
         };
-        note.take().into_iter().for_each(|note| note());
         // It may have ended by itself in this very moment.
         if let Some(status) = group.leader.try_wait().transpose() {
             return (outcome_of(status), true);
         }
         let is_gone = group.end(self.kill_grace).await;
         (asked, is_gone)
-    }
-}
-
-/// Tells dispatch by what recovery would find this process.
-fn note_process(order: &Order, process: i32, started: oneshot::Sender<String>) {
-    let handle = identify(process)
-        .and_then(|identity| serde_json::to_string(&identity).map_err(io::Error::from));
-    match handle {
-        // Nobody waits for it if dispatch has given this attempt up.
-        Ok(handle) => drop(started.send(handle)),
-        Err(error) => {
-            tracing::warn!(
-                run = order.run,
-                "failed to identify the script's process: {error}"
-            );
-        }
     }
 }
 

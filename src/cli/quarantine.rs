@@ -126,8 +126,8 @@ fn unretried(id: QuarantineId, error: RetryError) -> Failure {
 /// What came of decoding a delivery again, in words.
 fn accepted(accepted: &Accepted) -> String {
     match accepted {
-        Accepted::Runs(runs) if runs.is_empty() => "accepted; it matches no rule".into(),
-        Accepted::Runs(runs) => {
+        Accepted::Runs { runs, .. } if runs.is_empty() => "accepted; it matches no rule".into(),
+        Accepted::Runs { runs, .. } => {
             let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
             format!("accepted; runs {}", runs.join(", "))
         }

@@ -49,6 +49,10 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How often the journal is asked which attempts are to be ended, while there is no place for others.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// An attempt that is over sooner makes no commit for its handle: about as long as a few commits take. Until
+/// then recovery finds what it left by its mark, as in the moment between a start and its record.
+const SHORT: Duration = Duration::from_millis(20);
+
 /// This many runs are cancelled at once that are of no rule.
 const ORPHANS_AT_ONCE: usize = 64;
 
@@ -343,8 +347,8 @@ impl<J: Journal> Dispatch<J> {
         Attempted::Ended(Box::new(Ended::of(&run, holding, performed, then)))
     }
 
-    /// Performs an attempt, and records the handle by which recovery would find its remains, if the action tells one
-    /// before the attempt is over; in any case that of what [goes on](Action::goes_on).
+    /// Performs an attempt, and records the handle by which recovery would find its remains, if it lasts; in any
+    /// case that of what [goes on](Action::goes_on).
     async fn perform(
         &self,
         action: &dyn Action,
@@ -361,6 +365,7 @@ impl<J: Journal> Dispatch<J> {
             let recorded = if action.goes_on() {
                 retry_while_unavailable(&stop, started).await
             } else {
+                tokio::time::sleep(SHORT).await;
                 started().await
             };
             if let Err(error) = recorded {

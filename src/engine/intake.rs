@@ -191,8 +191,8 @@ async fn decide(
 /// Counts what was accepted.
 fn count(source: &str, accepted: &Accepted) {
     let result = match accepted {
-        Accepted::Runs(runs) if runs.is_empty() => metrics::Received::Unmatched,
-        Accepted::Runs(_) => metrics::Received::Matched,
+        Accepted::Runs { runs, .. } if runs.is_empty() => metrics::Received::Unmatched,
+        Accepted::Runs { .. } => metrics::Received::Matched,
         Accepted::Known => metrics::Received::Known,
         Accepted::Quarantined(_) => metrics::Received::Quarantined,
         Accepted::Noted => return,
@@ -200,14 +200,19 @@ fn count(source: &str, accepted: &Accepted) {
     metrics::received(source, result);
 }
 
-/// Logs what was accepted.
+/// Logs what was accepted, and counts what throttles held back of it.
 pub(in crate::engine) fn tell((entry, accepted): (&Entry, &Accepted)) {
+    if let Accepted::Runs { held_back, .. } = accepted {
+        for rule in held_back {
+            metrics::held_back(rule);
+        }
+    }
     match (entry, accepted) {
-        (Entry::Event(event), Accepted::Runs(runs)) if runs.is_empty() => {
+        (Entry::Event(event), Accepted::Runs { runs, .. }) if runs.is_empty() => {
             tracing::info!(event = %event.id, "{} matches no rule", event.event_type);
         }
         // The line of a run is that of its end.
-        (Entry::Event(event), Accepted::Runs(runs)) => {
+        (Entry::Event(event), Accepted::Runs { runs, .. }) => {
             tracing::debug!(event = %event.id, ?runs, "{} accepted", event.event_type);
         }
         (Entry::Event(event), _) => {

@@ -102,7 +102,7 @@ impl<J: Journal> Answering<J> {
 fn tell(request: &RetryRequest, answer: Option<&RetryAnswer>) {
     let (quarantine, asked_by) = (request.delivery, request.asked_by.as_str());
     match answer {
-        Some(RetryAnswer::Accepted(Accepted::Runs(runs))) => tracing::info!(
+        Some(RetryAnswer::Accepted(Accepted::Runs { runs, .. })) => tracing::info!(
             quarantine,
             asked_by,
             ?runs,

@@ -52,6 +52,7 @@ const COMMIT_SECONDS: [f64; 10] = [
 struct Metrics {
     registry: Registry,
     received: IntCounterVec,
+    held_back: IntCounterVec,
     attempts: IntCounterVec,
     attempt_seconds: HistogramVec,
     accept_seconds: Histogram,
@@ -75,6 +76,11 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
             "esi_deliveries_total",
             "Deliveries that were taken, by source and what became of them",
             &["source", "result"],
+        ),
+        held_back: counters(
+            "esi_held_back_total",
+            "Events that the throttle of a rule held back when they were accepted, by rule",
+            &["rule"],
         ),
         attempts: counters(
             "esi_attempts_total",
@@ -154,9 +160,10 @@ impl Metrics {
             &["version"],
         );
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let all: [Box<dyn prometheus::core::Collector>; 16] = [
+        let all: [Box<dyn prometheus::core::Collector>; 17] = [
             Box::new(build),
             Box::new(self.received.clone()),
+            Box::new(self.held_back.clone()),
             Box::new(self.attempts.clone()),
             Box::new(self.attempt_seconds.clone()),
             Box::new(self.accept_seconds.clone()),
@@ -204,6 +211,11 @@ fn signed(number: u64) -> i64 {
 pub fn received(source: &str, result: Received) {
     let labels = [source, result.label()];
     METRICS.received.with_label_values(&labels).inc();
+}
+
+/// The throttle of a rule held an event back.
+pub fn held_back(rule: &str) {
+    METRICS.held_back.with_label_values(&[rule]).inc();
 }
 
 /// A batch came on disk, after so long.

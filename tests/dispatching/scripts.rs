@@ -226,7 +226,8 @@ fn the_last_of_the_output_is_kept_and_each_line_is_logged_with_its_run() {
     scene.rule("speaks", &format!("events = {FULFILL}\nscript = speaks.sh"));
     scene.rule("floods", &format!("events = {FULFILL}\nscript = floods.sh"));
     scene.publish(lease("a", "x"));
-    let output = scene.drain();
+    let output = scene.run(&["listen", "--until-idle", "--log", "info,output=debug"]);
+    assert!(output.status.success(), "{output:?}");
     let printed = String::from_utf8_lossy(&output.stderr);
     for line in ["to stdout", "to stderr", "no end"] {
         let logged = printed.lines().find(|other| other.contains(line));

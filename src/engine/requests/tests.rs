@@ -51,7 +51,7 @@ async fn each_request_is_decided_once_by_the_rules_that_are_in_force_then() {
         let new = config("new", "x");
         editor.replace(new.rules, new.actions);
         let accepted = answered(&journal, ask("bob").await.unwrap()).await;
-        assert_eq!(accepted, RetryAnswer::Accepted(Accepted::Runs(vec![1])));
+        assert_eq!(accepted, RetryAnswer::Accepted(Accepted::made(vec![1])));
         work.notified().await;
         assert_eq!(journal.run(1).await.unwrap().summary.rule, "new");
 

@@ -30,7 +30,9 @@ pub(in crate::journal) async fn one_event_and_one_rule_make_one_run(scene: &Scen
             .unwrap();
         match (&answer[..], new) {
             ([Accepted::Known], None) => {}
-            ([Accepted::Runs(made)], Some(new)) => assert_eq!(made.len(), new, "{id} {runs:?}"),
+            ([Accepted::Runs { runs: made, .. }], Some(new)) => {
+                assert_eq!(made.len(), new, "{id} {runs:?}");
+            }
             other => panic!("{id} {runs:?}: {other:?}"),
         }
     }
@@ -67,7 +69,7 @@ pub(in crate::journal) async fn the_same_id_of_another_source_is_another_event(s
         .accept(vec![Entry::Event(other)].into(), at(1))
         .await
         .unwrap();
-    assert_eq!(answer, [Accepted::Runs(vec![2])]);
+    assert_eq!(answer, [Accepted::made(vec![2])]);
     assert_eq!(
         journal.event("7".to_owned()).await.unwrap().as_deref(),
         Some("{\"from\":\"history\"}")
@@ -87,11 +89,11 @@ pub(in crate::journal) async fn a_batch_is_answered_in_order_even_with_duplicate
         Entry::Event(event("b", &[("r", "k")])),
     ];
     let expected = [
-        Accepted::Runs(vec![1]),
+        Accepted::made(vec![1]),
         Accepted::Quarantined(1),
         Accepted::Known,
         Accepted::Quarantined(1),
-        Accepted::Runs(vec![2]),
+        Accepted::made(vec![2]),
     ];
     assert_eq!(journal.accept(batch.into(), at(0)).await.unwrap(), expected);
 }
@@ -138,7 +140,7 @@ pub(in crate::journal) async fn release_takes_out_of_quarantine_what_it_accepts(
     let planned = event("a", &[("r", "k")]);
     assert_eq!(
         journal.release(1, planned.clone(), at(1)).await.unwrap(),
-        Accepted::Runs(vec![1])
+        Accepted::made(vec![1])
     );
     assert_eq!(journal.census().await.unwrap().quarantined, 0);
     let again = journal
@@ -216,7 +218,7 @@ pub(in crate::journal) async fn what_is_looked_up_is_kept_short_and_still_distin
         event.source = format!("bus{tail}");
         let entries = vec![Entry::Event(event.clone())];
         let answers = journal.accept(entries.clone().into(), at(0)).await.unwrap();
-        let [Accepted::Runs(runs)] = answers.as_slice() else {
+        let [Accepted::Runs { runs, .. }] = answers.as_slice() else {
             panic!("{answers:?}")
         };
         numbers.extend(runs);

@@ -102,7 +102,7 @@ pub(in crate::journal) async fn the_end_of_a_run_is_handed_out_until_it_is_annou
         entries: vec![Entry::Event(tells("1-1"))],
     };
     let accepted = journal.announce(vec![announced.clone()], at(6)).await;
-    assert_eq!(accepted, [[Accepted::Runs(vec![2])]]);
+    assert_eq!(accepted, [[Accepted::made(vec![2])]]);
     assert_eq!(announcements(&journal).await, []);
     assert_eq!(claim(&journal, 9, 6).await, [2]);
     // Whoever comes late makes nothing.

@@ -38,7 +38,7 @@ async fn accept_all(journal: &Caller, events: Vec<Acceptance>, seconds: i64) -> 
     let entries: Vec<Entry> = events.into_iter().map(Entry::Event).collect();
     let answers = journal.accept(entries.into(), at(seconds)).await.unwrap();
     let run = |answer: &Accepted| match answer {
-        Accepted::Runs(runs) => runs[0],
+        Accepted::Runs { runs, .. } => runs[0],
         other => panic!("{other:?}"),
     };
     answers.iter().map(run).collect()

@@ -209,7 +209,7 @@ impl Caller {
 /// What was new is known the second time.
 fn known_by_now(first: &[Accepted], second: &[Accepted]) -> bool {
     let fits = |(first, second): (&Accepted, &Accepted)| match first {
-        Accepted::Runs(_) | Accepted::Known => *second == Accepted::Known,
+        Accepted::Runs { .. } | Accepted::Known => *second == Accepted::Known,
         Accepted::Quarantined(_) | Accepted::Noted => second == first,
     };
     first.len() == second.len() && first.iter().zip(second).all(fits)

@@ -39,7 +39,7 @@ async fn accept(journal: &Caller, event: Acceptance, seconds: i64) -> Vec<RunId>
         .unwrap()
         .pop()
     {
-        Some(Accepted::Runs(runs)) => runs,
+        Some(Accepted::Runs { runs, .. }) => runs,
         Some(Accepted::Known) => Vec::new(),
         other => panic!("{other:?}"),
     }

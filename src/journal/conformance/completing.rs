@@ -132,7 +132,7 @@ pub(in crate::journal) async fn of_an_event_that_comes_again_the_fuller_body_sta
     let accepted = journal
         .accept(vec![Entry::Event(whole)].into(), at(1))
         .await;
-    assert_eq!(accepted.unwrap(), [Accepted::Runs(vec![1])]);
+    assert_eq!(accepted.unwrap(), [Accepted::made(vec![1])]);
     assert_eq!(body("7").await, WHOLE);
     assert_eq!(claim_one(&journal, 2).await.event, WHOLE);
     // Neither an incomplete one nor another whole one takes its place.

@@ -70,7 +70,7 @@ pub(in crate::journal) async fn what_is_released_comes_before_what_waited_for_it
     // In whichever order they are released, they run in the order in which they arrived.
     let second = event("second", &[("r", "n"), ("s", "n"), ("r2", "elsewhere")]);
     let second = match journal.release(2, second, at(2)).await.unwrap() {
-        Accepted::Runs(runs) => runs,
+        Accepted::Runs { runs, .. } => runs,
         other => panic!("{other:?}"),
     };
     assert_eq!(
@@ -81,7 +81,7 @@ pub(in crate::journal) async fn what_is_released_comes_before_what_waited_for_it
     assert_eq!(summary(&journal, second[0]).await.held_by, Some(1));
     let first = event("first", &[("r", "n")]);
     let first = match journal.release(1, first, at(3)).await.unwrap() {
-        Accepted::Runs(runs) => runs,
+        Accepted::Runs { runs, .. } => runs,
         other => panic!("{other:?}"),
     };
     for expected in [first[0], second[0], second[1], held[0]] {

@@ -186,7 +186,7 @@ pub(in crate::journal) async fn what_is_written_beside_the_service_is_claimed_by
         .release(1, event("b", &[("r", "k2")]), at(4))
         .await
         .unwrap();
-    assert_eq!(released, Accepted::Runs(vec![2]));
+    assert_eq!(released, Accepted::made(vec![2]));
     assert_eq!(claim_one(&service, 4).await.id, 2);
 }
 

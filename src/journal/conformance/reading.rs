@@ -42,7 +42,7 @@ pub(in crate::journal) async fn a_cursor_is_on_disk_with_the_events_that_it_cove
         .accept(vec![Entry::Event(planned), read].into(), at(0))
         .await
         .unwrap();
-    assert_eq!(answers, [Accepted::Runs(vec![1]), Accepted::Noted]);
+    assert_eq!(answers, [Accepted::made(vec![1]), Accepted::Noted]);
     drop(journal);
     let again = ground.beside();
     let sources = again.sources().await.unwrap();

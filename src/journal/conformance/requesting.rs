@@ -35,7 +35,7 @@ pub(in crate::journal) async fn a_request_is_answered_once_and_the_answer_stays(
     assert_eq!(beside.answer_to(first).await.unwrap(), None);
 
     let release = Resolution::Release(event("a", &[("r", "n"), ("s", "n")]));
-    let accepted = RetryAnswer::Accepted(Accepted::Runs(vec![4, 5]));
+    let accepted = RetryAnswer::Accepted(Accepted::made(vec![4, 5]));
     let answer = service.answer(first, release, at(3)).await.unwrap();
     assert_eq!(answer, Some(accepted.clone()));
     let stays = RetryAnswer::Stays("no rule is for it".into());
@@ -60,7 +60,7 @@ pub(in crate::journal) async fn a_request_is_answered_once_and_the_answer_stays(
     assert_eq!(summary(&service, 4).await.event_id, "a");
 
     // An event that is known makes no runs, and events that no rule wants neither.
-    for (id, answer) in [("a", Accepted::Known), ("b", Accepted::Runs(vec![]))] {
+    for (id, answer) in [("a", Accepted::Known), ("b", Accepted::made(vec![]))] {
         quarantine(&service, vec![Entry::Quarantine(quarantine_entry(id))]).await;
         let delivery = service.quarantined(1).await.unwrap()[0].id;
         let request = beside.request_retry(delivery, "ann".into(), at(5)).await;

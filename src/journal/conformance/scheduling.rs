@@ -15,7 +15,7 @@ async fn schedule(journal: &Caller, id: &str, key: &str, due: i64, seconds: i64)
     let entries = vec![Entry::Event(planned)];
     let answers = journal.accept(entries.into(), at(seconds)).await.unwrap();
     match answers.as_slice() {
-        [Accepted::Runs(runs)] => runs[0],
+        [Accepted::Runs { runs, .. }] => runs[0],
         other => panic!("{other:?}"),
     }
 }
@@ -109,7 +109,7 @@ pub(in crate::journal) async fn what_is_released_may_be_scheduled_too(scene: &Sc
     let mut planned = event("released", &[("r", "n")]);
     planned.runs[0].start = Start::At(at(100));
     let released = journal.release(1, planned, at(2)).await.unwrap();
-    let Accepted::Runs(released) = released else {
+    let Accepted::Runs { runs: released, .. } = released else {
         panic!("{released:?}")
     };
     assert_eq!(succeed(&journal, 3).await, held[0]);

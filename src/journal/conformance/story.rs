@@ -81,7 +81,7 @@ pub(in crate::journal) async fn accept<J: Accept>(
         .await
         .unwrap();
     match answers.pop() {
-        Some(Accepted::Runs(runs)) => runs,
+        Some(Accepted::Runs { runs, .. }) => runs,
         other => panic!("expected runs, found {other:?}"),
     }
 }

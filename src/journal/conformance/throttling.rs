@@ -37,7 +37,7 @@ async fn accept_throttled(
     let entries = vec![Entry::Event(planned(id, rule, throttle))];
     let answers = journal.accept(entries.into(), at(seconds)).await.unwrap();
     match answers.as_slice() {
-        [Accepted::Runs(runs)] => runs[0],
+        [Accepted::Runs { runs, .. }] => runs[0],
         other => panic!("{other:?}"),
     }
 }
@@ -167,7 +167,9 @@ pub(in crate::journal) async fn an_event_that_comes_again_counts_nothing(scene: 
     let journal = scene.journal().await;
     let second = throttled(Kind::Threshold(2), "n");
     let entries = || vec![Entry::Event(planned("a", "r", second.clone()))];
-    journal.accept(entries().into(), at(0)).await.unwrap();
+    let first = journal.accept(entries().into(), at(0)).await.unwrap();
+    let (runs, held_back) = (vec![1], vec!["r".to_owned()]);
+    assert_eq!(first, [Accepted::Runs { runs, held_back }]);
     for seconds in [1, 2] {
         let again = journal.accept(entries().into(), at(seconds)).await.unwrap();
         assert_eq!(again, [Accepted::Known]);
@@ -175,7 +177,7 @@ pub(in crate::journal) async fn an_event_that_comes_again_counts_nothing(scene: 
     // Twice in a batch is once.
     let both = ["b", "b"].map(|id| Entry::Event(planned(id, "r", second.clone())));
     let made = journal.accept(both.to_vec().into(), at(3)).await.unwrap();
-    assert_eq!(made, [Accepted::Runs(vec![2]), Accepted::Known]);
+    assert_eq!(made, [Accepted::made(vec![2]), Accepted::Known]);
     assert_eq!(claim(&journal, 9, 3).await, [2]);
     let asked = journal.window("r".to_owned(), second).await.unwrap();
     assert_eq!(asked.map(|window| window.events), Some(2));
@@ -258,7 +260,7 @@ async fn accept_one(
     let id = planned.id.clone();
     let entries = vec![Entry::Event(planned)];
     let answers = journal.accept(entries.into(), at(seconds)).await.unwrap();
-    let [Accepted::Runs(runs)] = answers.as_slice() else {
+    let [Accepted::Runs { runs, .. }] = answers.as_slice() else {
         panic!("{answers:?}");
     };
     let run = summary(journal, runs[0]).await;

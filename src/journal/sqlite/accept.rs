@@ -147,7 +147,7 @@ fn accept_event(
         cancel_by(connection, event, cancels, place, now)?;
     }
     let mut runs = Vec::with_capacity(event.runs.len());
-    let mut has_to_do = false;
+    let (mut has_to_do, mut held_back) = (false, Vec::new());
     for planned in &event.runs {
         // Looked up, because a conflict would use a number up each time. And what comes again counts nothing.
         let may_be_known = !is_new || !runs.is_empty();
@@ -156,6 +156,10 @@ fn accept_event(
         }
         let (run, state) = make_run(connection, number, planned, place, now)?;
         runs.push(run);
+        // Without its throttle it would not have ended here.
+        if state == State::Cancelled && !ends_at_once(planned) {
+            held_back.push(planned.rule.clone());
+        }
         has_to_do |= !state.is_final();
         ended.cancelled += i64::from(state == State::Cancelled);
     }
@@ -169,7 +173,7 @@ fn accept_event(
     if is_new && !has_to_do && finished_at.is_none() {
         finish_event(connection, number, now)?;
     }
-    Ok(Accepted::Runs(runs))
+    Ok(Accepted::Runs { runs, held_back })
 }
 
 /// Keeps an event, unless it is known; the fuller body stays. Answers its number, and whether it is new.

@@ -135,7 +135,7 @@ fn find(
 /// What stands in the columns `answer` and `detail`.
 fn columns(answer: &RetryAnswer) -> (&'static str, Option<String>) {
     match answer {
-        RetryAnswer::Accepted(Accepted::Runs(runs)) => {
+        RetryAnswer::Accepted(Accepted::Runs { runs, .. }) => {
             let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
             ("accepted", Some(runs.join(",")))
         }
@@ -154,7 +154,7 @@ fn of_columns(row: &Row<'_>) -> rusqlite::Result<Option<RetryAnswer>> {
         Some("accepted") => {
             let runs = detail.split(',').filter(|run| !run.is_empty());
             let runs: Result<Vec<RunId>, _> = runs.map(str::parse).collect();
-            RetryAnswer::Accepted(Accepted::Runs(runs.map_err(|error| malformed(2, error))?))
+            RetryAnswer::Accepted(Accepted::made(runs.map_err(|error| malformed(2, error))?))
         }
         Some("known") => RetryAnswer::Accepted(Accepted::Known),
         Some("stays") => RetryAnswer::Stays(detail),

@@ -86,7 +86,7 @@ async fn without_a_service_a_delivery_stays_until_it_can_be_decoded_and_a_rule_i
         }
     }
     let retried = retry(&folder, rules("r", "x"), 2).await.unwrap();
-    assert_eq!(retried, Retried::Accepted(Accepted::Runs(vec![1])));
+    assert_eq!(retried, Retried::Accepted(Accepted::made(vec![1])));
     let again = retry(&folder, rules("r", "x"), 2).await;
     assert!(matches!(
         again,
@@ -114,7 +114,7 @@ async fn a_service_decides_by_the_rules_that_are_in_force_there() {
         retried = retry(&folder, rules("of_file", "y"), 2) => retried.unwrap(),
         () = serve(&journal, rules("served", "x")) => panic!("it goes on"),
     };
-    assert_eq!(retried, Retried::Accepted(Accepted::Runs(vec![1])));
+    assert_eq!(retried, Retried::Accepted(Accepted::made(vec![1])));
     assert_eq!(journal.run(1).await.unwrap().summary.rule, "served");
     let again = tokio::select! {
         again = retry(&folder, rules("of_file", "x"), 2) => again,
@@ -149,7 +149,7 @@ async fn when_the_service_ends_meanwhile_the_command_decides() {
         drop(journal);
     };
     let (retried, ()) = tokio::join!(retry(&folder, rules("of_file", "x"), 2), ends);
-    assert_eq!(retried.unwrap(), Retried::Accepted(Accepted::Runs(vec![1])));
+    assert_eq!(retried.unwrap(), Retried::Accepted(Accepted::made(vec![1])));
     let journal = SqliteJournal::open(folder.path(), Access::Beside).unwrap();
     assert!(journal.unanswered().await.unwrap().is_empty());
 }

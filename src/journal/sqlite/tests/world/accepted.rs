@@ -54,7 +54,7 @@ impl World {
         };
         let new: Vec<_> = asked(rules).into_iter().filter(is_new).collect();
         let made = match answer {
-            Accepted::Runs(made) => made,
+            Accepted::Runs { runs: made, .. } => made,
             Accepted::Known => Vec::new(),
             other => panic!("{other:?}"),
         };
