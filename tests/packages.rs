@@ -6,6 +6,7 @@ mod release;
 mod rpm;
 mod supply;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -14,7 +15,7 @@ use super::support::broker::reaper::Reaper;
 use super::support::broker::run_script;
 use super::support::scene::program;
 use super::support::stage::private_folder;
-use super::support::system::text;
+use super::support::system::{System, text};
 
 /// A .deb of the program, and the folder that has nothing else in it. It goes with this process.
 struct Package {
@@ -45,6 +46,24 @@ impl Package {
 fn made() -> &'static Package {
     static MADE: OnceLock<Package> = OnceLock::new();
     MADE.get_or_init(Package::make)
+}
+
+/// Installs the .deb in a Debian system as docs/install.md says.
+pub(crate) fn install(system: &System) {
+    let file = &made().file;
+    let name = file.file_name().and_then(|name| name.to_str());
+    let name = name.expect("a name in UTF-8");
+    system.copy(file, &format!("/root/{name}"), "644");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/install.md");
+    let page = fs::read_to_string(page).expect("a page");
+    let typed = page
+        .lines()
+        .find_map(|line| line.strip_prefix("sudo apt-get install ./"))
+        .expect("the command");
+    let architecture = name.rsplit_once('_').map_or(name, |(_, rest)| rest);
+    assert_eq!(typed.replace("amd64.deb", architecture), name);
+    let install = format!("cd /root && DEBIAN_FRONTEND=noninteractive apt-get install ./{name}");
+    system.done(&["sh", "-c", &install]);
 }
 
 /// What a script prints, on both ways, that has to end well; `$1` and so on are the arguments.

@@ -1,13 +1,11 @@
 //! A page is followed word for word by a user of a Debian system that has just been set up: in the order of the page, as it stands.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use fancy_regex::Regex;
 
 use super::markdown::{Block, Page};
 use super::root;
-use crate::support::stage::program;
 use crate::support::system::{System, text};
 
 /// How cron runs a command: with next to nothing in its environment.
@@ -217,36 +215,6 @@ fn fits(expected: &str, printed: &str) -> bool {
     pattern
         .is_match(printed)
         .expect("a pattern that is decided")
-}
-
-/// What [install.md](../../docs/install.md) is there for: the program, its units and its user.
-pub(super) fn install(system: &System) {
-    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
-    system.copy(program(), "/usr/bin/esi-event-actions", "755");
-    for (file, place) in [
-        (
-            "esi-event-actions.service",
-            "system/esi-event-actions.service",
-        ),
-        (
-            "esi-event-actions-poll@.service",
-            "user/esi-event-actions-poll@.service",
-        ),
-        (
-            "esi-event-actions-poll@.timer",
-            "user/esi-event-actions-poll@.timer",
-        ),
-    ] {
-        let place = format!("/usr/lib/systemd/{place}");
-        system.copy(&units.join(file), &place, "644");
-    }
-    system.copy(
-        &units.join("esi-event-actions.sysusers.conf"),
-        "/usr/lib/sysusers.d/esi-event-actions.conf",
-        "644",
-    );
-    system.done(&["systemd-sysusers"]);
-    system.done(&["systemctl", "daemon-reload"]);
 }
 
 #[test]

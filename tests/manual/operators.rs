@@ -1,6 +1,7 @@
 //! docs/operators.md, followed by an administrator beside a real broker.
 
-use super::following::{Follower, install};
+use super::following::Follower;
+use crate::packages::install;
 use crate::support::amqp::unique;
 use crate::support::broker::Broker;
 use crate::support::scene::{Scene, lease, wait_until};

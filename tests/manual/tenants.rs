@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::following::{Follower, install};
+use super::following::Follower;
+use crate::packages::install;
 use crate::support::cloud_api::{Asked, CREDENTIAL_ID, CREDENTIAL_SECRET, CloudApi};
 use crate::support::history::{event, lease, node};
 use crate::support::openstack::lease_of;
