@@ -219,10 +219,12 @@ fn listen(feeds: &mut Feeds<'_>) -> Option<Listen> {
     });
     // What is wrong with it is told where the options of the service are read.
     let http = feeds.defaults().text("http");
-    let http = http.and_then(Address::parse);
+    let http = http
+        .and_then(Address::parse)
+        .and_then(|address| address.network());
     let conflicts = sources
         .as_deref()
-        .map(|sources| listen::conflicts(sources, http.as_ref()))
+        .map(|sources| listen::conflicts(sources, http))
         .unwrap_or_default();
     for (name, problem) in &conflicts {
         feeds.report(name, "listen", problem.clone());

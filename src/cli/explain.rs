@@ -20,7 +20,7 @@ use crate::core::event::Event;
 use crate::core::printable::printable;
 use crate::core::rules::{Finding, Given, Judgement, Verdict};
 use crate::core::store::Values;
-use crate::journal::{QuarantineId, Store, with_values};
+use crate::journal::{Journal, QuarantineId, with_values};
 use crate::ops::explain::{
     Answer, NoEvent, NoLease, ask_throttles, explain, in_journal, in_quarantine, made_up,
     with_lease,
@@ -77,7 +77,11 @@ pub(super) struct Args {
 pub(super) fn run(places: &Places, args: &Args) -> Result<Exit, Failure> {
     let config = places.load()?;
     let event = find(places, args)?;
-    let mut answers = answers(places, &config, &event)?;
+    let journal = || {
+        let opened = places.journal().map(Some);
+        opened.map_err(|failure| failure.during("failed to look up values of the store"))
+    };
+    let mut answers = answers(&config, &event, journal)?;
     // Without a journal nothing has been counted yet, which is told.
     if answers.iter().any(|answer| answer.throttle.is_some())
         && let Ok(journal) = places.journal()
@@ -153,51 +157,37 @@ fn filters(answers: &[Answer<'_>]) -> Option<comfy_table::Table> {
     Some(table)
 }
 
-/// What each rule makes of the event. The journal is looked into only if one asks for values of the store.
-fn answers<'a>(
-    places: &Places,
-    config: &'a Config,
+/// What each rule makes of the event. The `journal` is asked for only if one asks for values of the store; where there is
+/// none, no value is known.
+pub(super) fn answers<'a, F>(
+    config: &'a Config<F>,
     event: &Event,
+    journal: impl FnOnce() -> Result<Option<Arc<dyn Journal>>, Failure>,
 ) -> Result<Vec<Answer<'a>>, Failure> {
+    let now = Timestamp::now();
+    let explain = |values: &Arc<Values>| {
+        let stored = &**values;
+        let given = Given { now, stored };
+        explain(
+            &config.rules,
+            &config.actions,
+            &FORMS,
+            event,
+            &given,
+            values,
+        )
+    };
     let values = Arc::default();
-    let answers = with_these(config, event, &values);
+    let answers = explain(&values);
     if values.missing().is_empty() {
         return Ok(answers);
     }
-    let journal = places
-        .journal()
-        .map_err(|failure| failure.during("failed to look up values of the store"))?;
-    with_those_of(&*journal, config, event)
-}
-
-/// What each rule makes of the event with these values of the store.
-pub(super) fn with_these<'a, F>(
-    config: &'a Config<F>,
-    event: &Event,
-    values: &Arc<Values>,
-) -> Vec<Answer<'a>> {
-    let (now, stored) = (Timestamp::now(), &**values);
-    let given = Given { now, stored };
-    explain(
-        &config.rules,
-        &config.actions,
-        &FORMS,
-        event,
-        &given,
-        values,
-    )
-}
-
-/// The same with those that the journal has now.
-pub(super) fn with_those_of<'a, F>(
-    journal: &dyn Store,
-    config: &'a Config<F>,
-    event: &Event,
-) -> Result<Vec<Answer<'a>>, Failure> {
+    let Some(journal) = journal()? else {
+        return Ok(answers);
+    };
     let at_once = CancellationToken::new();
     at_once.cancel();
-    let explain = |values: &Arc<Values>| with_these(config, event, values);
-    ask(with_values(journal, &at_once, explain))
+    ask(with_values(&*journal, &at_once, explain))
 }
 
 /// A word for what a rule does with the event: whether it runs.

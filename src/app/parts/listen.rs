@@ -1,10 +1,10 @@
 //! What can be told of all that `listen` serves, before any of it is opened.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{Listen, SourceSetup};
 use crate::config::{NamedSource, Problem, Purpose, unheard_types};
-use crate::core::address::Address;
 use crate::core::rules::RuleSet;
 use crate::http::listener::Conflict;
 use crate::ops::sources::Configured;
@@ -128,7 +128,7 @@ impl FeedSettings for Listen {
 /// what is wrong.
 pub(super) fn conflicts(
     sources: &[NamedSource<SourceSetup>],
-    http: Option<&Address>,
+    http: Option<SocketAddr>,
 ) -> Vec<(String, Problem)> {
     let places = sources
         .iter()
@@ -139,8 +139,11 @@ pub(super) fn conflicts(
     let places: Vec<_> = places.collect();
     let mut found = Vec::new();
     for (at, (name, place)) in places.iter().enumerate() {
-        let port = |address: &Address| address.network().map(|address| address.port());
-        if http.is_some_and(|http| port(http).is_some() && port(http) == port(&place.address)) {
+        let address = place.address.network();
+        if http
+            .zip(address)
+            .is_some_and(|(one, two)| one.port() == two.port())
+        {
             let message = format!(
                 "`{name}` listens on {}, whose port `http` names for metrics and health",
                 place.address

@@ -11,7 +11,7 @@ use super::backlog::{Backlog, Next};
 use super::saving::save;
 use super::{Args, unsaved};
 use crate::app::parts::{Config, Listen};
-use crate::cli::explain::{as_json, reason, runs, with_these, with_those_of};
+use crate::cli::explain::{answers, as_json, reason, runs};
 use crate::cli::output::{self, Format, moment};
 use crate::cli::report::Failure;
 use crate::core::event::Event;
@@ -135,14 +135,7 @@ impl Showing {
         if !self.matches {
             return Ok(None);
         }
-        let values = Arc::default();
-        let answers = with_these(&self.config, event, &values);
-        match &self.journal {
-            Some(journal) if !values.missing().is_empty() => {
-                with_those_of(&**journal, &self.config, event).map(Some)
-            }
-            _ => Ok(Some(answers)),
-        }
+        answers(&self.config, event, || Ok(self.journal.clone())).map(Some)
     }
 
     fn saved(&self, event: &Event) -> Result<Option<PathBuf>, Failure> {
